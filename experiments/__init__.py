@@ -1,0 +1,1 @@
+"""Binaries: one question each."""

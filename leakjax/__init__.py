@@ -1,0 +1,1 @@
+"""leakjax: what model explanations leak about their training data, measured, hardened and explained."""

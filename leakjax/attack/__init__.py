@@ -1,0 +1,1 @@
+"""Membership inference on predictions, on explanations, and on both."""

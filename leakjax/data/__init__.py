@@ -1,0 +1,1 @@
+"""Where points come from, and who is a member of which model."""

@@ -1,0 +1,1 @@
+"""Defenses: transforms over one attribution array, with their exact sensitivity."""

@@ -1,0 +1,1 @@
+"""Leakage with intervals, and the utility of explanations."""

@@ -1,0 +1,1 @@
+"""Explainers: pure functions of one example, one file a family."""

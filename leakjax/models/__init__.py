@@ -1,0 +1,1 @@
+"""Small flax.linen networks, each as a `Model`."""

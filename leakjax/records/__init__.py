@@ -1,0 +1,1 @@
+"""Record-based explanations: influence, self-revealing points, reconstruction."""

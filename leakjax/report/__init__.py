@@ -1,0 +1,1 @@
+"""report.json, figures, one self-contained HTML page."""
