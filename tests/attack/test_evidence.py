@@ -1,0 +1,92 @@
+"""Evidence against a literal refit of every mean and slope in NumPy, model by model."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from leakjax.attack import evidence as ev
+
+MODELS, FEATURES, CALIBRATORS = 14, 5, 3
+
+
+@pytest.fixture
+def point():
+    rng = np.random.default_rng(0)
+    member = rng.random(MODELS) < 0.5
+    prediction = rng.normal(size=MODELS) + member
+    maps = rng.normal(size=(MODELS, FEATURES)) + 0.5 * prediction[:, None] + member[:, None] * rng.normal(size=FEATURES)
+    maps[:, 2] = 3.0  # a feature that no model changes
+    return maps, member, prediction
+
+
+def refit(maps, member, prediction, target, answer):
+    """The two ratios, every statistic computed anew from the models that may be used."""
+    maps = maps - maps.mean(0)
+    variance = (maps**2).mean(0)
+    maps = maps / np.sqrt(0.8 * variance + 0.2 * variance.mean())
+    used = [m for m in range(len(maps)) if m not in (target, answer)]
+    ins = [m for m in used if member[m]]
+    outs = [m for m in used if not member[m]]
+    mean_in, mean_out = maps[ins].mean(0), maps[outs].mean(0)
+    marginal = (mean_in - mean_out) @ (maps[answer] - (mean_in + mean_out) / 2)
+    # Conditional: one slope a feature, by least squares with an intercept in each group.
+    design = np.array([[prediction[m], member[m], not member[m]] for m in used], float)
+    slope, at_in, at_out = np.linalg.lstsq(design, maps[used], rcond=None)[0]
+    rest = maps[answer] - slope * prediction[answer]
+    conditional = (at_in - at_out) @ (rest - (at_in + at_out) / 2)
+    return marginal, conditional
+
+
+@pytest.mark.usefixtures("x64")
+def test_evidence_equals_a_literal_refit_without_target_and_calibrator(point):
+    maps, member, prediction = point
+    targets = np.array([0, 5, 13])
+    scored = ev.pairs(MODELS, jnp.asarray(targets), CALIBRATORS)
+    found = ev.evidence(jnp.asarray(maps), jnp.asarray(member), jnp.asarray(prediction), scored)
+    for i, target in enumerate(targets):
+        for j in range(1 + CALIBRATORS):
+            expected = refit(maps, member, prediction, target, (target + j) % MODELS)
+            np.testing.assert_allclose(found[:, i, j], expected, rtol=1e-8, atol=1e-9)
+
+
+def test_the_targets_own_membership_changes_none_of_its_evidence(point):
+    maps, member, prediction = (jnp.asarray(a) for a in point)
+    scored = ev.pairs(MODELS, jnp.arange(MODELS), CALIBRATORS)
+    before = ev.evidence(maps, member, prediction, scored)
+    for target in (0, 7):
+        after = ev.evidence(maps, member.at[target].set(~member[target]), prediction, scored)
+        np.testing.assert_allclose(after[:, target], before[:, target], atol=1e-4)
+        others = np.delete(np.arange(MODELS), target)
+        assert np.abs(after[:, others] - before[:, others]).max() > 0.01
+
+
+def test_group_sizes_leave_out_target_and_calibrator(point):
+    _, member, _ = point
+    scored = ev.pairs(MODELS, jnp.arange(MODELS), CALIBRATORS)
+    sizes = ev.group_sizes(jnp.asarray(member), scored)
+    for target in range(MODELS):
+        for j in range(1 + CALIBRATORS):
+            left = [m for m in range(MODELS) if m not in (target, (target + j) % MODELS)]
+            assert tuple(sizes[:, target, j]) == (member[left].sum(), (~member[left]).sum())
+
+
+def test_maps_that_all_models_agree_on_are_no_evidence(point):
+    _, member, prediction = (jnp.asarray(a) for a in point)
+    scored = ev.pairs(MODELS, jnp.arange(MODELS), CALIBRATORS)
+    same = ev.evidence(jnp.ones((MODELS, FEATURES)), member, prediction, scored)
+    np.testing.assert_array_equal(same, 0)
+
+
+def test_standardise_scales_a_map_and_a_multiple_of_it_alike(point):
+    maps = jnp.asarray(point[0], jnp.float32)
+    np.testing.assert_allclose(ev.standardise(maps), ev.standardise(1000 * maps), rtol=1e-4, atol=1e-5)
+
+
+def test_evidence_of_many_points_is_that_of_each(point):
+    maps, member, prediction = (jnp.asarray(a, jnp.float32) if a.dtype == float else jnp.asarray(a) for a in point)
+    scored = ev.pairs(MODELS, jnp.arange(4), CALIBRATORS)
+    alone = ev.evidence(maps, member, prediction, scored)
+    batch = jax.vmap(ev.evidence, (0, None, None, None))(jnp.stack([maps, 2 * maps + 1]), member, prediction, scored)
+    np.testing.assert_allclose(batch[0], alone, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(batch[1], alone, rtol=1e-3, atol=1e-3)
