@@ -16,9 +16,9 @@ from leakjax.attack import evidence as ev
 
 # Every point needs this many in- and this many out-models among the shadows.
 LEAST_GROUP = 2
-# Shadows in the role of each target, and points on which weights are learned: some 8,000 samples for a handful of weights.
+# Shadows in the role of each target, and points on which weights are learned: some 4,000 samples for a handful of weights.
 CALIBRATORS = 4
-CALIBRATION_POINTS = 2048
+CALIBRATION_POINTS = 1024
 
 
 class Design(NamedTuple):
