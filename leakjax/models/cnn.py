@@ -50,4 +50,4 @@ def cnn(classes: int, *, channels: tuple[int, int] = (16, 32)) -> Model:
     at_least("classes", classes, 2)
     for count in channels:
         at_least("channels", count, 1)
-    return from_flax(Cnn(classes, tuple(channels)))
+    return from_flax(Cnn(classes, channels))

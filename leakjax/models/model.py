@@ -39,8 +39,8 @@ def from_flax(module: nn.Module) -> Model:
         The model; dropout draws from the key that `train_fn` gets.
     """
     arguments = inspect.signature(type(module).__call__).parameters
-    training = {name: value for name, value in _TRAINING_VALUE.items() if name in arguments}
-    evaluation = {name: not value for name, value in training.items()}
+    training: dict[str, Any] = {name: value for name, value in _TRAINING_VALUE.items() if name in arguments}
+    evaluation: dict[str, Any] = {name: not value for name, value in training.items()}
 
     def init(key: jax.Array, x: jax.Array) -> Variables:
         return module.init(key, x[None], **evaluation)

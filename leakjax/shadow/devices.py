@@ -1,6 +1,7 @@
 """The one seam between an ensemble and the local devices: members split over devices, pmap over devices."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -25,7 +26,7 @@ def split(tree: PyTree) -> PyTree:
 
 
 def join(tree: PyTree, members: int) -> PyTree:
-    """Undoes `split`: leaves [devices, members per device, ...] to [members, ...], the repeated ones dropped."""
+    """Undoes `split`: leaves [devices, members per device, ...] to [members, ...], without repeated ones."""
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:members], tree)
 
 
@@ -36,21 +37,25 @@ def replicate(tree: PyTree) -> PyTree:
 
 
 def spread(
-    function: Callable[..., PyTree], *, shared: int, donate: tuple[int, ...] = ()
+    function: Callable[..., PyTree], *, shared: int, together: bool = True, donate: tuple[int, ...] = ()
 ) -> Callable[..., PyTree]:
     """Compiles a function of one member into one program for all members of all local devices.
 
     Args:
         function: takes `shared` arguments that all members have in common, then arguments of its own member.
         shared: how many leading arguments are common to all members.
+        together: the members of a device run in one batched computation; False: one after the other.
         donate: positions of the arguments whose memory the results may take.
 
     Returns:
-        The program: common arguments as `replicate` leaves them, the others as `split` does, and so its results.
+        The program: common arguments as `replicate` leaves them, the others and the results as `split` does.
     """
 
     def of_device(*arguments: PyTree) -> PyTree:
-        axes = (None,) * shared + (0,) * (len(arguments) - shared)
-        return jax.vmap(function, in_axes=axes)(*arguments)
+        def of_member(own: tuple[PyTree, ...]) -> PyTree:
+            return function(*arguments[:shared], *own)
+
+        run = jax.vmap(of_member) if together else partial(jax.lax.map, of_member)
+        return run(arguments[shared:])
 
     return jax.pmap(of_device, donate_argnums=donate)
