@@ -1,1 +1,22 @@
 """Train one model, train an ensemble of shadow models, save it and load it."""
+
+from leakjax.shadow.ensemble import (
+    Ensemble,
+    History,
+    diverged,
+    exclude_diverged,
+    init_ensemble,
+    train_ensemble,
+)
+from leakjax.shadow.train import OPTIMIZERS, TrainConfig
+
+__all__ = [
+    "OPTIMIZERS",
+    "Ensemble",
+    "History",
+    "TrainConfig",
+    "diverged",
+    "exclude_diverged",
+    "init_ensemble",
+    "train_ensemble",
+]
