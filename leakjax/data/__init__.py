@@ -1,1 +1,7 @@
 """Where points come from, and who is a member of which model."""
+
+from leakjax.data.membership import membership
+from leakjax.data.points import Points, deduplicate, take, validate
+from leakjax.data.registry import DATASETS, default_data_dir, load
+
+__all__ = ["DATASETS", "Points", "deduplicate", "default_data_dir", "load", "membership", "take", "validate"]
