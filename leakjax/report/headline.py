@@ -1,0 +1,89 @@
+"""Which rows of a report lead: one attack, one knowledge of the label, and the explainer that leaks most.
+
+Nothing is chosen by its result but the explainer: the headline attack is the one that the audit lists first among
+the rows of the view "both".
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from leakjax.report.schema import Report, Row
+
+PLAIN = "none"
+
+
+def known(value: Any) -> bool:
+    """Whether a figure, or the value of one, could be measured."""
+    if isinstance(value, dict):
+        value = value["value"]
+    return value is not None and math.isfinite(value)
+
+
+def lead(report: Report) -> Row | None:
+    """The row that names the headline attack and its knowledge of the label; None in a report without explanations."""
+    return next((row for row in report.leakage if row["view"] == "both"), None)
+
+
+def rate(report: Report) -> str:
+    """The headline false-positive rate, "0.001" or "0.01"."""
+    return next((row["headline_fpr"] for row in report.leakage), "0.01")
+
+
+def row(report: Report, view: str, explainer: str = "none", defense: str = PLAIN) -> Row | None:
+    """The headline row of a view: by the headline attack if it has one there, else by the attack listed first."""
+    rows = [
+        row
+        for row in report.leakage
+        if (row["view"], row["explainer"], row["defense"]) == (view, explainer, defense)
+    ]
+    leading = lead(report)
+    same = [row for row in rows if leading and row["label_known"] == leading["label_known"]]
+    by_headline = [row for row in same if leading and row["attack"] == leading["attack"]]
+    return next(iter(by_headline or same or rows), None)
+
+
+def pairs(report: Report) -> list[tuple[str, str]]:
+    """The (explainer, defense) pairs that were attacked, in the order of the report."""
+    return unique((row["explainer"], row["defense"]) for row in report.leakage if row["view"] == "both")
+
+
+def explainers(report: Report) -> list[str]:
+    """The explainers, in the order of the report."""
+    return unique(explainer for explainer, _ in pairs(report))
+
+
+def defenses(report: Report) -> list[str]:
+    """The defenses, "none" first."""
+    return sorted(unique(defense for _, defense in pairs(report)), key=lambda name: name != PLAIN)
+
+
+def tpr(report: Report, row: Row) -> Row:
+    """The share of members that a row catches at the headline rate, with its interval."""
+    return row["tpr_at_fpr"][rate(report)]
+
+
+def margin(report: Report, row: Row) -> Row:
+    """What the explanation of a row of the view "both" adds at the headline rate, with its interval."""
+    return row["margin"]["tpr_at_fpr"][rate(report)]
+
+
+def measurable(figure: Row) -> bool:
+    """Whether a margin is above 0 beyond doubt: its whole interval is."""
+    return known(figure) and known(figure["low"]) and figure["low"] > 0
+
+
+def worst(report: Report) -> str | None:
+    """The explainer whose plain explanations add most; the first one where none has a plain row."""
+
+    def added(explainer: str) -> float:
+        plain = row(report, "both", explainer)
+        value = margin(report, plain)["value"] if plain else None
+        return value if known(value) else -math.inf
+
+    return max(explainers(report), key=added, default=None)
+
+
+def unique(items: Iterable[Any]) -> list[Any]:
+    """The items in order of first appearance, each once."""
+    return list(dict.fromkeys(items))
