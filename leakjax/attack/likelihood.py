@@ -100,6 +100,9 @@ def split(target: np.ndarray, calibration: np.ndarray) -> tuple[combine.Evidence
     )
 
 
+_all_evidence = jax.jit(jax.vmap(signal_evidence, in_axes=(1, 1, 1, None)))
+
+
 def lira(
     prediction: np.ndarray, explanation: np.ndarray, member: np.ndarray, *, targets: np.ndarray | None = None
 ) -> tuple[combine.Scores, np.ndarray]:
@@ -124,14 +127,10 @@ def lira(
     _validate.same_shape("explanation", explanation.shape[:2], member.shape, "member")
     plan = design(models, points, np.arange(models) if targets is None else np.asarray(targets))
 
-    @jax.jit
-    def all_evidence(signals: jax.Array) -> jax.Array:
-        return jax.vmap(signal_evidence, in_axes=(1, 1, 1, None))(
-            signals, jnp.asarray(member), jnp.asarray(prediction[..., 0]), plan.scored
-        )
+    condition = jnp.asarray(prediction[..., 0])
 
     def ordered(signals: np.ndarray) -> tuple[combine.Evidence, combine.Evidence]:
-        result = np.asarray(all_evidence(jnp.asarray(signals)))
+        result = np.asarray(_all_evidence(jnp.asarray(signals), jnp.asarray(member), condition, plan.scored))
         return split(result[..., 0], result[plan.calibration_points][..., 1:])
 
     of_prediction, _ = ordered(prediction)
