@@ -51,7 +51,7 @@ class Domain:
     high: Number = math.inf
     l1: Number = math.inf
     l2: Number = math.inf
-    nonzeros: Number | None = None
+    nonzeros: Number = None
     exact: Number = True
 
     def __post_init__(self) -> None:
