@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from leakjax.data.points import Points
+from leakjax.data.points import Points, in_order
 
 
 def load() -> Points:
@@ -14,10 +14,4 @@ def load() -> Points:
     from sklearn import datasets  # imported here: slow, and the other sets do without
 
     x, y = datasets.load_digits(return_X_y=True)
-    return Points(
-        x=(x.reshape(-1, 8, 8, 1) / 16).astype(np.float32),
-        y=y.astype(np.int32),
-        classes=10,
-        name="digits",
-        ids=np.arange(len(y), dtype=np.int32),
-    )
+    return in_order((x.reshape(-1, 8, 8, 1) / 16).astype(np.float32), y, classes=10, name="digits")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from leakjax._validate import UsageError
-from leakjax.data.points import Points
+from leakjax.data.points import Points, in_order
 
 
 def load(path: str | os.PathLike[str]) -> Points:
@@ -44,14 +44,7 @@ def load(path: str | os.PathLike[str]) -> Points:
         groups["group"] = arrays["group"].astype(str)
     with np.errstate(over="ignore"):  # an overflow becomes an infinity, which validation names
         x = arrays["x"].astype(np.float32)
-    return Points(
-        x=x,
-        y=arrays["y"].astype(np.int32),
-        classes=len(present),
-        name=path.stem,
-        ids=np.arange(len(x), dtype=np.int32),
-        groups=groups,
-    )
+    return in_order(x, arrays["y"], classes=len(present), name=path.stem, groups=groups)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -33,6 +33,25 @@ class Points(NamedTuple):
     groups: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
+def in_order(
+    x: np.ndarray, y: np.ndarray, *, classes: int, name: str, groups: Mapping[str, np.ndarray] | None = None
+) -> Points:
+    """Points whose ids are their rows.
+
+    Args:
+        x: [points, ...], images as bytes or features as float32.
+        y: int [points], 0..classes-1.
+        classes: how many classes there are.
+        name: of the data set.
+        groups: name -> str [points].
+
+    Returns:
+        The points, not validated.
+    """
+    ids = np.arange(len(x), dtype=np.int32)
+    return Points(x, y.astype(np.int32, copy=False), classes, name, ids, groups=groups or {})
+
+
 def take(points: Points, rows: np.ndarray) -> Points:
     """The points at `rows` (int or bool index [points kept]); ids and groups follow."""
     groups = {name: column[rows] for name, column in points.groups.items()}

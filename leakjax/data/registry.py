@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from leakjax import _validate
-from leakjax.data import digits, npz, synthetic
+from leakjax.data import adult, cifar, digits, fashion_mnist, files, npz, synthetic
 from leakjax.data.points import Points, deduplicate, take, validate
 
 # Each takes the folder for prepared data and the folder of files given by hand (or None).
@@ -16,16 +16,12 @@ DATASETS: Mapping[str, Callable[[Path, Path | None], Points]] = MappingProxyType
     {
         "digits": lambda data_dir, source_dir: digits.load(),
         "synthetic": lambda data_dir, source_dir: synthetic.load(),
+        "adult": adult.load,
+        "fashion_mnist": fashion_mnist.load,
+        "cifar10": cifar.load_cifar10,
+        "cifar100": cifar.load_cifar100,
     }
 )
-
-
-def default_data_dir() -> Path:
-    """Where prepared data go by default: $LEAKJAX_DATA_DIR, $XDG_CACHE_HOME/leakjax or ~/.cache/leakjax."""
-    if given := os.environ.get("LEAKJAX_DATA_DIR"):
-        return Path(given).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "leakjax"
 
 
 def load(
@@ -71,9 +67,18 @@ def load(
     for key, value in given.items():
         raise _validate.fail(key, value, f"is an option of the synthetic data set alone, not of {name}")
 
-    data_dir = Path(data_dir).expanduser() if data_dir else default_data_dir()
+    data_dir = Path(data_dir).expanduser() if data_dir else files.default_data_dir()
     source_dir = Path(source_dir).expanduser() if source_dir else None
-    loaded = npz.load(rest) if prefix == "npz" else DATASETS[name](data_dir, source_dir)
+    if source_dir and not source_dir.is_dir():
+        raise _validate.fail("source_dir", str(source_dir), "is not a folder")
+    if prefix == "npz":
+        loaded = npz.load(rest)
+    elif prefix == "tfds":
+        from leakjax.data import from_tfds  # imported here: slow, and the embedded sets do without
+
+        loaded = from_tfds.load(rest, data_dir)
+    else:
+        loaded = DATASETS[name](data_dir, source_dir)
     loaded = deduplicate(validate(loaded, name))
     return _as_float(loaded if points is None else _subset(loaded, points))
 
@@ -87,5 +92,5 @@ def _subset(points: Points, count: int) -> Points:
 
 def _as_float(points: Points) -> Points:
     # Bytes are images, scaled last so that a large set exists in float32 only where it was asked for.
-    x = points.x / np.float32(255) if points.x.dtype == np.uint8 else points.x
-    return points._replace(x=x.astype(np.float32, copy=False), y=points.y.astype(np.int32, copy=False))
+    x = np.divide(points.x, 255, dtype=np.float32) if points.x.dtype == np.uint8 else points.x
+    return points._replace(x=x.astype(np.float32, copy=False))

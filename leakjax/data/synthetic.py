@@ -3,7 +3,7 @@
 import numpy as np
 
 from leakjax import _validate
-from leakjax.data.points import Points
+from leakjax.data.points import Points, in_order
 
 
 def load(points: int = 20_000, features: int = 100, classes: int = 2, seed: int = 0) -> Points:
@@ -49,10 +49,4 @@ def load(points: int = 20_000, features: int = 100, classes: int = 2, seed: int 
         random_state=seed,
     )
     x = (x - x.mean(axis=0)) / x.std(axis=0)
-    return Points(
-        x=x.astype(np.float32),
-        y=y.astype(np.int32),
-        classes=classes,
-        name="synthetic",
-        ids=np.arange(points, dtype=np.int32),
-    )
+    return in_order(x.astype(np.float32), y, classes=classes, name="synthetic")
