@@ -1,7 +1,7 @@
-"""What report.json holds: every field with its kind, its unit and its meaning, and the check of a value against it.
+"""What report.json holds: every field with its kind, unit and meaning, and the check of a value against it.
 
-A kind is one of: a Python type (`float` is a finite number or null, where null stands for "could not be measured"),
-`Choice`, `ListOf`, `MapOf`, `Nullable`, or a record, a mapping from names to `Field`.
+A kind is one of: a Python type (`float` is a finite number, or null for "could not be measured"), `Choice`,
+`ListOf`, `MapOf`, `Nullable`, or a record, which is a mapping from names to `Field`.
 """
 
 import math
@@ -174,7 +174,7 @@ REPORT = {
     "curves": Field(ListOf(CURVE), "mean ROC curves on a common logarithmic grid"),
 }
 
-_TYPES = {
+_TYPES: dict[type, tuple[Any, str]] = {
     str: (str, "text"),
     int: (int, "a whole number"),
     bool: (bool, "true or false"),

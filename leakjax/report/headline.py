@@ -1,7 +1,7 @@
 """Which rows of a report lead: one attack, one knowledge of the label, and the explainer that leaks most.
 
-Nothing is chosen by its result but the explainer: the headline attack is the one that the audit lists first among
-the rows of the view "both".
+Nothing is chosen by its result but the explainer: the headline attack is the one that the audit lists first
+among the rows of the view "both".
 """
 
 import math
@@ -21,7 +21,7 @@ def known(value: Any) -> bool:
 
 
 def lead(report: Report) -> Row | None:
-    """The row that names the headline attack and its knowledge of the label; None in a report without explanations."""
+    """The row that names the headline attack and its knowledge of the label; None without explanations."""
     return next((row for row in report.leakage if row["view"] == "both"), None)
 
 
@@ -31,7 +31,7 @@ def rate(report: Report) -> str:
 
 
 def row(report: Report, view: str, explainer: str = "none", defense: str = PLAIN) -> Row | None:
-    """The headline row of a view: by the headline attack if it has one there, else by the attack listed first."""
+    """The headline row of a view: by the headline attack if it is there, else by the attack listed first."""
     rows = [
         row
         for row in report.leakage
@@ -43,19 +43,25 @@ def row(report: Report, view: str, explainer: str = "none", defense: str = PLAIN
     return next(iter(by_headline or same or rows), None)
 
 
-def pairs(report: Report) -> list[tuple[str, str]]:
-    """The (explainer, defense) pairs that were attacked, in the order of the report."""
-    return unique((row["explainer"], row["defense"]) for row in report.leakage if row["view"] == "both")
+def listed(report: Report) -> list[tuple[str, str, Row | None]]:
+    """(explainer, defense, row of the view "both") for a table, plain first, None if that is missing."""
+    rows = [
+        (explainer, defense, row(report, "both", explainer, defense))
+        for explainer in explainers(report)
+        for defense in unique((PLAIN, *defenses(report)))
+    ]
+    return [(explainer, defense, both) for explainer, defense, both in rows if both or defense == PLAIN]
 
 
 def explainers(report: Report) -> list[str]:
     """The explainers, in the order of the report."""
-    return unique(explainer for explainer, _ in pairs(report))
+    return unique(row["explainer"] for row in report.leakage if row["view"] == "both")
 
 
 def defenses(report: Report) -> list[str]:
     """The defenses, "none" first."""
-    return sorted(unique(defense for _, defense in pairs(report)), key=lambda name: name != PLAIN)
+    names = unique(row["defense"] for row in report.leakage if row["view"] == "both")
+    return sorted(names, key=lambda name: name != PLAIN)
 
 
 def tpr(report: Report, row: Row) -> Row:
@@ -79,7 +85,7 @@ def worst(report: Report) -> str | None:
     def added(explainer: str) -> float:
         plain = row(report, "both", explainer)
         value = margin(report, plain)["value"] if plain else None
-        return value if known(value) else -math.inf
+        return float(value) if known(value) else -math.inf
 
     return max(explainers(report), key=added, default=None)
 

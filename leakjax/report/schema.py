@@ -26,9 +26,9 @@ Row = Mapping[str, Any]
 class Report:
     """What an audit found. Each field but the last two is a field of report.json.
 
-    `examples` are for the figures: rows `{"id", "input", "label", "maps"}`, where `input` is [height, width, channels]
-    or [features], and `maps[explainer][defense]` is the attribution of it (defense "none" is the plain one).
-    `feature_names` names the features of tabular inputs.
+    `examples` are for the figures: rows `{"id", "input", "label", "maps"}`, where `input` is
+    [height, width, channels] or [features], and `maps[explainer][defense]` is the attribution of it (defense
+    "none" is the plain one). `feature_names` names the features of tabular inputs.
     """
 
     config: Mapping[str, Any]
@@ -69,7 +69,7 @@ def from_json(document: dict[str, Any]) -> Report:
 
 
 def validate(document: Any) -> None:
-    """Raises UsageError, one line that names the place and the rule, unless `document` is a report of this schema."""
+    """Raises UsageError, one line with the place and the rule, unless `document` is a sound report."""
     if not isinstance(document, dict):
         raise UsageError(f"report: must be an object, not {type(document).__name__}")
     if document.get("schema") != SCHEMA:

@@ -15,12 +15,12 @@ PIPED_WIDTH = 100
 
 
 def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None = None) -> None:
-    """Prints a report: what was attacked, what leaks, what hardening helps, the controls, where the files are.
+    """Prints a report: what was attacked, what leaks, how hardening helps, controls, files.
 
     Args:
         report: what the audit found.
         workdir: where report.json, report.html and figures/ were written.
-        file: where to print, standard output by default; without colours and 100 columns wide unless it is a terminal.
+        file: where to print, standard output by default; unless it is a terminal, 100 columns, no colours.
     """
     console = Console(file=file, highlight=False)
     if not console.is_terminal:
@@ -30,7 +30,7 @@ def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None
         console.print(Text(alarm, style="bold red"))
         console.print()
     _say(console, words.task(report), *words.exclusions(report))
-    _say(console, words.lead(report), *words.hardening(report))
+    _say(console, words.lead(report), *words.hardening(report), *words.cost(report))
     console.print(_leakage(report))
     if any(not headline.measurable(margin) for margin in _margins(report)):
         _say(console, f"* No measurable extra leakage: the interval reaches 0, and {words.floor(report)}.")
@@ -68,28 +68,24 @@ def _leakage(report: Report) -> Table:
     if alone is not None:
         tpr = words.percent(headline.tpr(report, alone)["value"])
         table.add_row("predictions alone", "", tpr, "", words.area(alone["auc"]["value"]))
-    for explainer in headline.explainers(report):
-        if headline.row(report, "both", explainer) is None:
+    for explainer, defense, both in headline.listed(report):
+        if both is None:
             table.add_row(Text(explainer))
-        for defense in headline.defenses(report):
-            both = headline.row(report, "both", explainer, defense)
-            sole = headline.row(report, "explanation", explainer, defense)
-            if both is None:
-                continue
-            margin = headline.margin(report, both)
-            table.add_row(
-                Text(explainer if defense == headline.PLAIN else f"  {defense}"),
-                words.percent(headline.tpr(report, sole)["value"]) if sole else "",
-                words.percent(headline.tpr(report, both)["value"]),
-                words.with_interval(margin, words.signed) + (" " if headline.measurable(margin) else "*"),
-                words.area(both["auc"]["value"]),
-            )
+            continue
+        sole = headline.row(report, "explanation", explainer, defense)
+        margin = headline.margin(report, both)
+        table.add_row(
+            Text(explainer if defense == headline.PLAIN else f"  {defense}"),
+            words.percent(headline.tpr(report, sole)["value"]) if sole else "",
+            words.percent(headline.tpr(report, both)["value"]),
+            words.with_interval(margin, words.signed) + (" " if headline.measurable(margin) else "*"),
+            words.area(both["auc"]["value"]),
+        )
     return table
 
 
 def _margins(report: Report) -> list:
-    rows = [headline.row(report, "both", *pair) for pair in headline.pairs(report)]
-    return [headline.margin(report, row) for row in rows if row]
+    return [headline.margin(report, both) for _, _, both in headline.listed(report) if both]
 
 
 def _controls(report: Report) -> Table:
