@@ -109,38 +109,55 @@ def evidence(
     n_in, n_out = jnp.maximum(total(inside), 1), jnp.maximum(total(outside), 1)
     phi_in, phi_out = total(inside * prediction) / n_in, total(outside * prediction) / n_out
 
-    # Linear combinations of observations, as coefficients on (sum over members, sum weighted by the prediction,
-    # the target's, the calibrator's). The maps are centred, so the sum over non-members is minus that over members.
+    # Linear combinations of observations, as four coefficients: on the sum over members, the sum weighted by the
+    # prediction, the target's observation, the calibrator's. Observations are centred, so that their sum over
+    # non-members is minus that over members.
     zero, one = jnp.zeros_like(second), jnp.ones_like(second)
-    mean_in = jnp.stack([one, zero, *(-w for w in excluded(inside))], -1) / n_in[..., None]
-    mean_out = jnp.stack([-one, zero, *(-w for w in excluded(outside))], -1) / n_out[..., None]
-    phi_target, phi_second = excluded(prediction)
-    residual = jnp.stack([zero, one, -phi_target, -phi_second], -1)
-    residual -= (phi_in * n_in)[..., None] * mean_in + (phi_out * n_out)[..., None] * mean_out
+    mean_in = _divided([one, zero, *(-w for w in excluded(inside))], n_in)
+    mean_out = _divided([-one, zero, *(-w for w in excluded(outside))], n_out)
+    residual = [zero, one, *(-w for w in excluded(prediction))]
     squares = total(prediction**2) - n_in * phi_in**2 - n_out * phi_out**2
-    slope = residual / (squares + _TINY)[..., None]
-
-    difference, middle = mean_in - mean_out, (mean_in + mean_out) / 2
-    answer = jnp.array([0.0, 0.0, 0.0, 1.0], maps.dtype)[None, None]
+    slope = _divided(
+        [r - phi_in * n_in * i - phi_out * n_out * o for r, i, o in zip(residual, mean_in, mean_out, strict=True)],
+        squares + _TINY,
+    )
+    answer = [zero, zero, zero, one]
+    difference = [i - o for i, o in zip(mean_in, mean_out, strict=True)]
+    deviation = [a - (i + o) / 2 for a, i, o in zip(answer, mean_in, mean_out, strict=True)]
     phi_answer = prediction[scored] - (phi_in + phi_out) / 2
-    filters = jnp.stack([difference, difference - (phi_in - phi_out)[..., None] * slope])
-    queries = jnp.stack([answer - middle, answer - middle - phi_answer[..., None] * slope])
-
     gram = _gram(maps @ maps.T, inside, prediction, scored)
-    return jnp.einsum("vtci,tcij,vtcj->vtc", filters, gram, queries)
+    marginal = _bilinear(difference, gram, deviation)
+    conditional = _bilinear(
+        [d - (phi_in - phi_out) * s for d, s in zip(difference, slope, strict=True)],
+        gram,
+        [d - phi_answer * s for d, s in zip(deviation, slope, strict=True)],
+    )
+    return jnp.stack([marginal, conditional])
 
 
-def _gram(products: jax.Array, inside: jax.Array, prediction: jax.Array, scored: jax.Array) -> jax.Array:
-    """Inner products of the four basis vectors, for every scored model: [targets, 1 + calibrators, 4, 4]."""
+def _divided(coefficients: list[jax.Array], by: jax.Array) -> list[jax.Array]:
+    return [coefficient / by for coefficient in coefficients]
+
+
+def _bilinear(left: list[jax.Array], gram: list[list[jax.Array]], right: list[jax.Array]) -> jax.Array:
+    # Written out, entry by entry: XLA makes one loop of it, where 4 x 4 products would be slow.
+    return sum(
+        (left[i] * gram[i][j] * right[j] for i in range(4) for j in range(4)), jnp.zeros_like(left[0])
+    )
+
+
+def _gram(
+    products: jax.Array, inside: jax.Array, prediction: jax.Array, scored: jax.Array
+) -> list[list[jax.Array]]:
+    """Inner products of the four basis vectors, for every scored model: 4 x 4 of [targets, 1 + calibrators]."""
     target = jnp.broadcast_to(scored[:, :1], scored.shape)
     own, cross = jnp.diagonal(products), products[target, scored]
     members, weighted = products @ inside, products @ prediction
     like = jnp.ones_like(cross)
     both = inside @ weighted * like
-    rows = [
+    return [
         [inside @ members * like, both, members[target], members[scored]],
         [both, prediction @ weighted * like, weighted[target], weighted[scored]],
         [members[target], weighted[target], own[target], cross],
         [members[scored], weighted[scored], cross, own[scored]],
     ]
-    return jnp.stack([jnp.stack(row, -1) for row in rows], -2)

@@ -23,10 +23,14 @@ _POSITIVE_SHIFT = 1.0
 
 @dataclasses.dataclass(frozen=True)
 class Programs:
-    """The compiled programs of one subject, which its controls run on changed variables and memberships."""
+    """The compiled programs of one subject, which its controls run on changed variables and memberships.
+
+    `release` is without a defense; `placebo` too, and shuffles explanations between the models.
+    """
 
     predict: Program
     explain: Program
+    release: Program
     placebo: Program
 
 
@@ -45,7 +49,7 @@ def run(subject: Subject, judge: Judge, programs: Programs, untrained: Any, *, s
     Args:
       subject: what is audited.
       judge: of the subject.
-      programs: of the subject; the explainer of `explain` and `placebo` stands for all.
+      programs: of the subject; their explainer stands for all.
       untrained: variables of as many models that saw no data, leaves [models, ...].
       seed: of the planted signals.
 
@@ -61,25 +65,25 @@ def run(subject: Subject, judge: Judge, programs: Programs, untrained: Any, *, s
         _row(
             "untrained",
             "Does the full attack find members of networks that were never trained?",
-            judge.figure(judge.rates(attack(blank, programs.explain).both)),
+            judge.figure(judge.rates(attack(blank, programs.release).both)),
             chance,
         ),
         _row(
             "permuted_membership",
             "Does the full attack find members when each model is given another's membership list?",
-            false_judge.figure(false_judge.rates(attack(rolled, programs.explain).both)),
+            false_judge.figure(false_judge.rates(attack(rolled, programs.release).both)),
             chance,
         ),
         _row(
             "input_only",
             "Can members be told from the records alone, without any model? (AUC)",
-            judge.leakage(judge.rates(_input_only(subject))).auc,
+            judge.figures(judge.rates(_input_only(subject))).auc,
             0.5,
         ),
         _row(
             "inclusion_count",
             "Can members be told from how many other models hold a record? (AUC)",
-            judge.leakage(judge.rates(_inclusion_count(subject))).auc,
+            judge.figures(judge.rates(_inclusion_count(subject))).auc,
             0.5,
         ),
         _row(
@@ -110,23 +114,25 @@ def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions, *,
             predictions.signal[..., None], planted[..., None], subject.member, targets=subject.targets
         )
         prediction = judge.rates(np.asarray(found.prediction))
-        margin = judge.margin(judge.rates(np.asarray(found.both)), prediction).tpr_at_fpr[judge.headline]
+        margin = judge.added(judge.rates(np.asarray(found.both)), prediction).tpr_at_fpr[judge.headline]
         if margin.low > 0:
             return {"fpr": judge.headline, "value": margin.value}
     return {"fpr": judge.headline, "value": float("nan")}
 
 
 def _attacker(programs: Programs) -> Callable[[Subject, Program], combine.Scores]:
-    def attack(subject: Subject, program: Program) -> combine.Scores:
+    def attack(subject: Subject, release: Program) -> combine.Scores:
         predictions = stream_predictions(programs.predict, subject)
-        (explanations,) = stream_explanations(program, subject, predictions, 1, np.array([], int))
+        (explanations,) = stream_explanations(
+            programs.explain, [release], subject, predictions, np.array([], int)
+        )
         return scores_of(subject, predictions, explanations)
 
     return attack
 
 
 def _placebo_margin(scores: combine.Scores, judge: Judge) -> bootstrap.Interval:
-    margin = judge.margin(judge.rates(scores.both), judge.rates(scores.prediction))
+    margin = judge.added(judge.rates(scores.both), judge.rates(scores.prediction))
     return margin.tpr_at_fpr[judge.headline]
 
 
@@ -159,7 +165,7 @@ def _planted(subject: Subject, judge: Judge, seed: int) -> list[dict[str, Any]]:
     for shift in (_POSITIVE_SHIFT, -_POSITIVE_SHIFT):
         signal = _plant(subject, shift, seed)[..., None]
         found, _ = likelihood.lira(signal, signal, subject.member, targets=subject.targets)
-        signs.append(judge.leakage(judge.rates(np.asarray(found.prediction))).auc)
+        signs.append(judge.figures(judge.rates(np.asarray(found.prediction))).auc)
     worst = min(signs, key=lambda auc: auc.low)
     return [
         _row(

@@ -29,17 +29,17 @@ class Judge:
         """AUC and TPR of every target in every resample. Args: as `roc.rates_of`."""
         return roc.rates_of(scores, self.member, self.valid, self.resamples, leakage.FPRS, of=of)
 
-    def leakage(self, rates: leakage.Rates) -> leakage.Leakage:
+    def figures(self, rates: leakage.Rates) -> leakage.Leakage:
         """The figures of an attack."""
         return leakage.leakage(rates, self.resamples)
 
-    def margin(self, both: leakage.Rates, prediction: leakage.Rates) -> leakage.Leakage:
+    def added(self, both: leakage.Rates, prediction: leakage.Rates) -> leakage.Leakage:
         """What the explanation adds."""
         return leakage.margin(both, prediction, self.resamples)
 
     def figure(self, rates: leakage.Rates) -> bootstrap.Interval:
         """The headline figure: TPR at the headline false-positive rate."""
-        return self.leakage(rates).tpr_at_fpr[self.headline]
+        return self.figures(rates).tpr_at_fpr[self.headline]
 
     def row(
         self, scores: np.ndarray, about: Mapping[str, Any], prediction: leakage.Rates | None = None
@@ -52,14 +52,14 @@ class Judge:
           prediction: of the prediction view, where the margin over it is asked for.
         """
         rates = self.rates(scores)
-        margin = None if prediction is None else _as_json(self.margin(rates, prediction))
+        margin = None if prediction is None else _as_json(self.added(rates, prediction))
         row = {
             **about,
             "targets": len(self.member),
             "nonmembers": self.nonmembers,
             "false_positives_allowed": {str(fpr): int(roc.allowed(fpr, self.nonmembers)) for fpr in leakage.FPRS},
             "headline_fpr": self.headline,
-            **_as_json(self.leakage(rates)),
+            **_as_json(self.figures(rates)),
             "margin": margin,
         }
         curve = {name: about[name] for name in ("explainer", "defense", "view", "attack")}

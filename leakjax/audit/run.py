@@ -4,7 +4,7 @@ import contextlib
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import version
+from importlib import metadata
 from typing import Any, Protocol
 
 import jax
@@ -112,9 +112,10 @@ def audit(
         predictions = stream.stream_predictions(predict, subject)
     examples = _examples(subject, predictions)
     found: dict[tuple[str, str], Found] = {}
+    releases = {name: stream.release_program(subject, defense) for name, defense in defend.items()}
     for name, explainer in explain.items():
         with clock(f"explain {name}"):
-            found |= _explain(subject, predictions, name, explainer, defend, examples, store)
+            found |= _explain(subject, predictions, name, explainer, releases, examples, store)
     with clock("evaluate"):
         leakage, curves = rows.leakage(judge, predictions, found, attacks, label_known)
         worst = rows.worst(leakage)
@@ -128,8 +129,9 @@ def audit(
         first = next(iter(explain.values()))
         programs = controls.Programs(
             predict,
-            stream.explain_program(subject, first, [identity()]),
-            stream.explain_program(subject, first, [identity()], placebo=True),
+            stream.explain_program(subject, first),
+            releases.get("none") or stream.release_program(subject, identity()),
+            stream.release_program(subject, identity(), placebo=True),
         )
         blank = _shuffled(ensemble.variables, key) if untrained is None else untrained
         checked = controls.run(subject, judge, programs, blank, seed=seed)
@@ -143,7 +145,7 @@ def audit(
         smallest_margin=smallest,
         curves=curves,
         examples=rows.examples(subject, found, examples),
-        feature_names=points.feature_names,
+        feature_names=None,
         **parts,
     )
 
@@ -151,7 +153,7 @@ def audit(
 def environment() -> dict[str, Any]:
     """Versions, devices and platform, as reports record them."""
     return {
-        "leakjax": version("leakjax"),
+        "leakjax": _version(),
         "jax": jax.__version__,
         "jaxlib": jaxlib.__version__,
         "numpy": np.__version__,
@@ -159,6 +161,13 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "devices": [str(device) for device in jax.local_devices()],
     }
+
+
+def _version() -> str:
+    try:
+        return metadata.version("leakjax")
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 class _Clock:
@@ -193,22 +202,24 @@ def _explain(
     predictions: stream.Predictions,
     name: str,
     explainer: Explainer,
-    defenses: Mapping[str, Defense],
+    releases: Mapping[str, stream.Program],
     examples: np.ndarray,
     store: Store | None,
 ) -> dict[tuple[str, str], Found]:
     """What one explainer leaks under every defense, from the store where it is there already."""
     kept = store.get(name) if store else None
     if kept is None:
-        program = stream.explain_program(subject, explainer, list(defenses.values()))
-        streamed = stream.stream_explanations(program, subject, predictions, len(defenses), examples)
+        program = stream.explain_program(subject, explainer)
+        streamed = stream.stream_explanations(
+            program, list(releases.values()), subject, predictions, examples
+        )
         results = [Found.of(controls.scores_of(subject, predictions, one), one) for one in streamed]
         kept = {f"{i}.{field}": value for i, one in enumerate(results) for field, value in one._asdict().items()}
         if store:
             store.put(name, kept)
     return {
         (name, defense): Found(*(kept[f"{i}.{field}"] for field in Found._fields))
-        for i, defense in enumerate(defenses)
+        for i, defense in enumerate(releases)
     }
 
 

@@ -5,7 +5,8 @@ attack needs of them is reduced to a few numbers for each model and point before
 array of models x points x features ever exists; what returns to the host is of size targets x points.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -24,7 +25,11 @@ _CHUNK_VALUES = 2**20
 _LARGEST_CHUNK = 256
 # What hardening changes is measured on so many targets: their mean hardly varies with more.
 _UTILITY_TARGETS = 8
-MEASURES = ("cosine", "top_overlap", "relative_change")
+MEASURES = {
+    "cosine": utility.cosine_similarity,
+    "top_overlap": utility.top_overlap,
+    "relative_change": utility.relative_change,
+}
 # Stages of a key that was folded with a model's and a point's id.
 _EXPLAIN, _DEFEND = 0, 1
 
@@ -94,22 +99,22 @@ def _chunks(subject: Subject) -> Iterator[tuple[np.ndarray, int]]:
         yield np.arange(start, start + size) % points, min(size, points - start)
 
 
-class _Evidence:
-    """Collects evidence from chunks: all of it at the calibration points, the targets' alone elsewhere."""
+def _run_chunks(run: Callable[[tuple[np.ndarray, int]], Any], subject: Subject) -> list[Any]:
+    """Runs each chunk, two at a time: while one is on the device the other is sent or fetched."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(run, _chunks(subject)))
 
-    def __init__(self, subject: Subject) -> None:
-        self._wanted = np.zeros(len(subject.points.x), bool)
-        self._wanted[subject.design.calibration_points] = True
-        self._targets: list[np.ndarray] = []
-        self._calibrators: list[np.ndarray] = []
 
-    def add(self, rows: np.ndarray, evidence: jax.Array) -> None:
-        values = np.asarray(evidence)[: len(rows)]
-        self._targets.append(values[..., 0].copy())
-        self._calibrators.append(values[self._wanted[rows]][..., 1:])
+def _calibration_mask(subject: Subject) -> np.ndarray:
+    mask = np.zeros(len(subject.points.x), bool)
+    mask[subject.design.calibration_points] = True
+    return mask
 
-    def all(self) -> tuple[np.ndarray, np.ndarray]:
-        return np.concatenate(self._targets), np.concatenate(self._calibrators)
+
+def _split(evidence: jax.Array, rows: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A chunk's evidence about the targets, and about their calibrators at the calibration points alone."""
+    values = np.asarray(evidence)[: len(rows)]
+    return values[..., 0].copy(), values[wanted[rows]][..., 1:]
 
 
 Program = Callable[..., Any]
@@ -164,83 +169,88 @@ def stream_predictions(program: Program, subject: Subject) -> Predictions:
       `Predictions`.
     """
     variables = spread_models(subject.variables)
-    columns: list[list[np.ndarray]] = [[] for _ in range(5)]
-    collected = _Evidence(subject)
-    for rows, count in _chunks(subject):
+    wanted = _calibration_mask(subject)
+
+    def run(chunk: tuple[np.ndarray, int]) -> Predictions:
+        rows, count = chunk
         *arrays, evidence = program(
             variables, subject.points.x[rows], subject.points.y[rows], subject.member[:, rows]
         )
-        for column, array in zip(columns, arrays, strict=True):
-            column.append(np.asarray(array)[:, :count])
-        collected.add(rows[:count], evidence)
-    return Predictions(*(np.concatenate(column, axis=1) for column in columns), *collected.all())
+        return Predictions(
+            *(np.asarray(array)[:, :count] for array in arrays), *_split(evidence, rows[:count], wanted)
+        )
+
+    parts = _run_chunks(run, subject)
+    return Predictions(
+        *(np.concatenate([part[i] for part in parts], axis=1) for i in range(5)),
+        *(np.concatenate([part[i] for part in parts]) for i in range(5, 7)),
+    )
 
 
-def explain_program(
-    subject: Subject, explainer: Explainer, defenses: Sequence[Defense], *, placebo: bool = False
-) -> Program:
-    """Compiles what is done to a chunk: all models explain its points, every defense is applied, all is reduced.
+def explain_program(subject: Subject, explainer: Explainer) -> Program:
+    """Compiles the explanation of a chunk of points by all models.
 
     Args:
-      subject: what is audited; its variables and membership are arguments of the program.
+      subject: what is audited; its variables are an argument of the program.
       explainer: of one example.
-      defenses: each is applied to the same explanations.
+
+    Returns:
+      program(variables, x, ids, explained) -> maps [models, points, ...].
+    """
+
+    def one(own: Any, model_id: jax.Array, x: jax.Array, point_id: jax.Array, target: jax.Array) -> jax.Array:
+        return explainer(own, x, target, key=_key_of(subject, model_id, point_id, _EXPLAIN))
+
+    over_points = jax.vmap(one, in_axes=(None, None, 0, 0, 0))
+    over_models = jax.vmap(over_points, in_axes=(0, 0, None, None, 0))
+    model_ids = jnp.asarray(subject.model_ids)
+    return jax.jit(lambda variables, x, ids, explained: over_models(variables, model_ids, x, ids, explained))
+
+
+def release_program(subject: Subject, defense: Defense, *, placebo: bool = False) -> Program:
+    """Compiles what becomes of a chunk's explanations: they are hardened, then reduced to what an attack needs.
+
+    Args:
+      subject: what is audited; its membership is an argument of the program.
+      defense: what every explanation passes through, the target's and the shadows' alike.
       placebo: permute each point's released explanations over the models, so that they cannot tell a member.
 
     Returns:
-      program(variables, x, ids, explained, signal, member), for `stream_explanations`.
+      program(maps, ids, signal, member) -> log_l1, non-finite, change, evidence, maps of the first target.
     """
     scored, targets = subject.design.scored, jnp.asarray(subject.targets)
     model_ids = jnp.asarray(subject.model_ids)
 
-    def key_of(model_id: jax.Array, point_id: jax.Array, stage: int) -> jax.Array:
-        return jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(subject.key, model_id), point_id), stage)
+    def harden(model_id: jax.Array, point_id: jax.Array, plain: jax.Array) -> jax.Array:
+        return release(defense, plain, key=_key_of(subject, model_id, point_id, _DEFEND))
 
-    def over_models_and_points(function: Callable[..., Any], per_model: tuple[int | None, ...]) -> Callable[..., Any]:
-        # Arguments: the models' own, the points' own, then arrays [models, points, ...].
-        return jax.vmap(jax.vmap(function, in_axes=per_model), in_axes=(0, 0, None, None, 0))
-
-    def reduce(released: jax.Array, signal: jax.Array, member: jax.Array, ids: jax.Array) -> tuple[jax.Array, ...]:
-        finite = jnp.all(jnp.isfinite(released.reshape(*signal.shape, -1)), axis=-1)
-        shape = (*signal.shape, *(1,) * (released.ndim - 2))
-        released = jnp.where(finite.reshape(shape), released, 0.0)
-        if placebo:
-            released = _permute_over_models(released, subject.key, ids)
-        scalars = jax.vmap(jax.vmap(signals.attribution_signals))(released)
-
-        def at_point(released: jax.Array, scalars: jax.Array, signal: jax.Array, member: jax.Array) -> jax.Array:
-            of_map = ev.evidence(released.reshape(len(released), -1), member, signal, scored)
-            of_scalars = likelihood.signal_evidence(scalars, member, signal, scored)
-            return jnp.concatenate([of_scalars, of_map[None]])
-
-        evidence = jax.vmap(at_point, in_axes=1)(released, scalars, signal, member)
-        return released, scalars[targets, :, 0], ~finite, evidence
-
-    def mean_change(maps: jax.Array, released: jax.Array) -> jax.Array:
-        few = targets[:_UTILITY_TARGETS]
-        measured = [jax.vmap(jax.vmap(utility.MEASURES[name]))(maps[few], released[few]) for name in MEASURES]
-        return jnp.stack([values.mean(axis=0) for values in measured], -1)
+    def at_point(maps: jax.Array, scalars: jax.Array, signal: jax.Array, member: jax.Array) -> jax.Array:
+        of_map = ev.evidence(maps.reshape(len(maps), -1), member, signal, scored)
+        of_scalars = likelihood.signal_evidence(scalars, member, signal, scored)
+        return jnp.concatenate([of_scalars, of_map[None]])
 
     @jax.jit
     def program(
-        variables: Any, x: jax.Array, ids: jax.Array, explained: jax.Array, signal: jax.Array, member: jax.Array
-    ) -> list[tuple[jax.Array, ...]]:
-        def explain(own: Any, model_id: jax.Array, x: jax.Array, point_id: jax.Array, target: jax.Array) -> jax.Array:
-            return explainer(own, x, target, key=key_of(model_id, point_id, _EXPLAIN))
-
-        maps = over_models_and_points(explain, (None, None, 0, 0, 0))(variables, model_ids, x, ids, explained)
-        results = []
-        for defense in defenses:
-
-            def defend(_: Any, model_id: jax.Array, x: jax.Array, point_id: jax.Array, plain: jax.Array) -> jax.Array:
-                return release(defense, plain, key=key_of(model_id, point_id, _DEFEND))
-
-            released = over_models_and_points(defend, (None, None, 0, 0, 0))(variables, model_ids, x, ids, maps)
-            released, log_l1, bad, evidence = reduce(released, signal, member, ids)
-            results.append((log_l1, bad, mean_change(maps, released), evidence, released[targets[0]]))
-        return results
+        plain: jax.Array, ids: jax.Array, signal: jax.Array, member: jax.Array
+    ) -> tuple[jax.Array, ...]:
+        maps = jax.vmap(jax.vmap(harden, in_axes=(None, 0, 0)), in_axes=(0, None, 0))(model_ids, ids, plain)
+        finite = jnp.all(jnp.isfinite(maps.reshape(*signal.shape, -1)), axis=-1)
+        maps = jnp.where(finite.reshape(*signal.shape, *(1,) * (maps.ndim - 2)), maps, 0.0)
+        if placebo:
+            maps = _permute_over_models(maps, subject.key, ids)
+        scalars = jax.vmap(jax.vmap(signals.attribution_signals))(maps)
+        evidence = jax.vmap(at_point, in_axes=1)(maps, scalars, signal, member)
+        few = targets[:_UTILITY_TARGETS]
+        changes = [jax.vmap(jax.vmap(measure))(plain[few], maps[few]) for measure in MEASURES.values()]
+        change = jnp.stack(changes, axis=-1).mean(axis=0)
+        return scalars[targets, :, 0], ~finite, change, evidence, maps[targets[0]]
 
     return program
+
+
+def _key_of(subject: Subject, model_id: jax.Array, point_id: jax.Array, stage: int) -> jax.Array:
+    of_model = jax.random.fold_in(subject.key, model_id)
+    return jax.random.fold_in(jax.random.fold_in(of_model, point_id), stage)
 
 
 def _permute_over_models(maps: jax.Array, key: jax.Array, ids: jax.Array) -> jax.Array:
@@ -250,50 +260,53 @@ def _permute_over_models(maps: jax.Array, key: jax.Array, ids: jax.Array) -> jax
 
 
 def stream_explanations(
-    program: Program, subject: Subject, predictions: Predictions, defenses: int, examples: np.ndarray
+    explain: Program, releases: Sequence[Program], subject: Subject, predictions: Predictions, examples: np.ndarray
 ) -> list[Explanations]:
-    """Runs a program of `explain_program` over all points.
+    """Explains all points once and releases them through every defense.
 
     Args:
-      program: compiled for this subject's sizes.
+      explain: from `explain_program`, for a subject of these sizes.
+      releases: from `release_program`, one for each defense.
       subject: what is audited.
       predictions: of the same subject.
-      defenses: how many defenses the program applies.
       examples: int [examples], rows of points whose maps are kept.
 
     Returns:
       `Explanations` of each defense.
     """
     variables = spread_models(subject.variables)
-    collected = [_Evidence(subject) for _ in range(defenses)]
-    parts: list[dict[str, list[Any]]] = [
-        {"log_l1": [], "bad": [], "change": [], "examples": []} for _ in range(defenses)
-    ]
-    for rows, count in _chunks(subject):
-        results = program(
-            variables,
-            subject.points.x[rows],
-            subject.points.ids[rows],
-            predictions.explained[:, rows],
-            predictions.signal[:, rows],
-            subject.member[:, rows],
-        )
-        kept = np.flatnonzero(np.isin(rows[:count], examples))
-        for part, collector, (log_l1, bad, change, evidence, maps) in zip(parts, collected, results, strict=True):
-            part["log_l1"].append(np.asarray(log_l1)[:, :count])
-            part["bad"].append(np.asarray(bad)[:, :count].sum())
-            part["change"].append(np.asarray(change)[:count])
-            part["examples"].append(np.asarray(maps)[kept])
-            collector.add(rows[:count], evidence)
-    return [
-        Explanations(
-            np.concatenate(part["log_l1"], axis=1),
-            np.concatenate(part["change"]),
-            int(np.sum(part["bad"])),
-            *collector.all(),
-            np.concatenate(part["examples"]),
-        )
-        for part, collector in zip(parts, collected, strict=True)
-    ]
+    wanted = _calibration_mask(subject)
+
+    def run(chunk: tuple[np.ndarray, int]) -> list[Explanations]:
+        rows, count = chunk
+        x, ids = subject.points.x[rows], subject.points.ids[rows]
+        maps = explain(variables, x, ids, predictions.explained[:, rows])
+        parts = []
+        for release_chunk in releases:
+            log_l1, bad, change, evidence, shown = release_chunk(
+                maps, ids, predictions.signal[:, rows], subject.member[:, rows]
+            )
+            parts.append(
+                Explanations(
+                    np.asarray(log_l1)[:, :count],
+                    np.asarray(change)[:count],
+                    int(np.asarray(bad)[:, :count].sum()),
+                    *_split(evidence, rows[:count], wanted),
+                    np.asarray(shown)[:count][np.isin(rows[:count], examples)],
+                )
+            )
+        return parts
+
+    streamed = _run_chunks(run, subject)
+    return [_joined([parts[i] for parts in streamed]) for i in range(len(releases))]
 
 
+def _joined(parts: list[Explanations]) -> Explanations:
+    return Explanations(
+        np.concatenate([part.log_l1 for part in parts], axis=1),
+        np.concatenate([part.change for part in parts]),
+        sum(part.non_finite for part in parts),
+        np.concatenate([part.at_target for part in parts]),
+        np.concatenate([part.at_calibrators for part in parts]),
+        np.concatenate([part.examples for part in parts]),
+    )

@@ -51,9 +51,13 @@ def _target_rates(
         if not np.array_equal(above, level):
             pairs = (pairs + np.einsum("nr,nr->r", alarms, caught[level], dtype=np.float64)) / 2
         tpr = np.empty((len(rates), weights.shape[1]))
+        # The thresholds of low rates lie among the highest non-members: no need to look further down.
+        top = false_positives[: int(4 * max(rates) * len(negatives)) + 64]
+        if np.any(top[-1] <= max(rates) * count):
+            top = false_positives
         for i, rate in enumerate(rates):
             # The first non-member too many: a score must beat it. Non-members level with it are not alarms either.
-            limit = np.sum(false_positives <= allowed(rate, count)[None], axis=0)
+            limit = np.sum(top <= allowed(rate, count)[None], axis=0)
             beaten = above[np.minimum(limit, len(negatives) - 1)]
             tpr[i] = np.take_along_axis(caught, beaten[None], axis=0)[0] / total
         return pairs / (total * count), np.where(count > 0, tpr, np.nan)
