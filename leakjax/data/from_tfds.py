@@ -1,6 +1,7 @@
 """Classification sets that tensorflow-datasets has prepared, read without TensorFlow."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -15,7 +16,7 @@ def load(name: str, data_dir: Path) -> Points:
     """All splits of a data set that lies prepared in array_record format in `data_dir`.
 
     A set with an image feature becomes its images. Any other becomes its numeric features, flattened and
-    concatenated in the order of the set, a class as indicators of its values; text and nested features are
+    concatenated in the order of their names, a class as indicators of its values; text and nested features are
     left out.
 
     Args:
@@ -39,11 +40,11 @@ def load(name: str, data_dir: Path) -> Points:
             "builder.download_and_prepare(file_format='array_record')"
         )
     features = dict(builder.info.features)
-    label = _label(where, builder.info)
+    label = _label(where, features, builder.info.supervised_keys)
     images = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
     if len(images) > 1:
         raise UsageError(f"{where}: has several images, {', '.join(images)}; must have one")
-    inputs = images or [key for key, feature in features.items() if key != label and _is_numeric(feature)]
+    inputs = images or sorted(key for key in features if key != label and _is_numeric(features[key]))
     left_out = sorted(features.keys() - {label, *inputs})
     if left_out:
         logging.warning("%s: not used: %s", where, ", ".join(left_out))
@@ -56,6 +57,9 @@ def load(name: str, data_dir: Path) -> Points:
 
 def _folder(where: str, root: Path) -> Path:
     found = [path.parent for path in root.rglob("dataset_info.json")]
+    found = [
+        path for path in found if tfds.core.Version.is_valid(path.name)
+    ]  # leaves out what was interrupted
     if not found:
         raise UsageError(
             f"{where}: nothing prepared in {root}; prepare it there by tensorflow-datasets with "
@@ -68,10 +72,10 @@ def _folder(where: str, root: Path) -> Path:
     return max(found, key=lambda path: tfds.core.Version(path.name))
 
 
-def _label(where: str, info: tfds.core.DatasetInfo) -> str:
-    supervised = info.supervised_keys
-    label = supervised[1] if supervised and isinstance(supervised[1], str) else "label"
-    if not isinstance(info.features.get(label), tfds.features.ClassLabel):
+def _label(where: str, features: dict[str, Any], supervised_keys: tuple | None) -> str:
+    named = supervised_keys[1] if supervised_keys else "label"
+    label = named if isinstance(named, str) else "label"  # otherwise it is a nest of several
+    if not isinstance(features.get(label), tfds.features.ClassLabel):
         raise UsageError(f"{where}: is not a classification set, its feature {label!r} is not a class label")
     return label
 

@@ -14,6 +14,7 @@ from leakjax._validate import UsageError
 Columns = dict[str, np.ndarray]  # name -> [rows, ...], equally many rows in each
 
 _READ = 4096  # records read at a time, so that their Python objects stay few
+_RAW = tfds.decode.DeserializeMethod.RAW_BYTES
 
 
 def columns(name: str, splits: Callable[[], Mapping[str, Columns]], data_dir: Path, version: str) -> Columns:
@@ -94,15 +95,20 @@ def read(builder: tfds.core.DatasetBuilder, keys: Sequence[str] | None = None) -
     Raises:
         UsageError: damaged records, or a feature whose shape differs between records.
     """
-    keys = list(builder.info.features) if keys is None else keys
+    features = builder.info.features
+    keys = list(features) if keys is None else keys
     parts: dict[str, list[np.ndarray]] = {key: [] for key in keys}
     try:
         for split in sorted(builder.info.splits, key=lambda split: split != "train"):
-            source = builder.as_data_source(split)
+            source = builder.as_data_source(split, deserialize_method=_RAW)
             for start in range(0, len(source), _READ):
-                rows = source.__getitems__(range(start, min(start + _READ, len(source))))
+                records = source.__getitems__(range(start, min(start + _READ, len(source))))
+                if not all(records):  # a file cut at a block's end is read as empty records
+                    raise RuntimeError(f"empty records in split {split}")
+                rows = [features.deserialize_example_np(record) for record in records]
                 for key in keys:
-                    parts[key].append(np.stack([row[key] for row in rows]))
+                    column = np.stack([row[key] for row in rows])
+                    parts[key].append(column.astype(features[key].np_dtype, copy=False))
         return {key: np.concatenate(parts[key]) for key in keys}
     except RuntimeError as error:  # array_record keeps a hash of every block and compares it
         raise UsageError(
