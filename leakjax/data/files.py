@@ -80,7 +80,7 @@ def _download(original: Original, folder: Path) -> bytes:
 
 
 def _verified(original: Original, found: bytes, where: Path | str) -> bytes:
-    if str(where).endswith(f"/{original.name}.gz"):
+    if str(where).endswith(f"{original.name}.gz"):
         try:
             found = gzip.decompress(found)
         except (OSError, EOFError, zlib.error) as error:

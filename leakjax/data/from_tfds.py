@@ -15,9 +15,9 @@ from leakjax.data.points import Points, in_order
 def load(name: str, data_dir: Path) -> Points:
     """All splits of a data set that lies prepared in array_record format in `data_dir`.
 
-    A set with an image feature becomes its images. Any other becomes its numeric features, flattened and
-    concatenated in the order of their names, a class as indicators of its values; text and nested features are
-    left out.
+    A set with an image feature becomes its images, scaled to [0, 1] by `load`. Any other becomes its numeric
+    features, flattened and concatenated in the order of their names, a class as indicators of its values;
+    text and nested features are left out.
 
     Args:
         name: `name`, `name/config` or `name/config/version`, as in tensorflow-datasets; the newest version if
@@ -75,7 +75,8 @@ def _folder(where: str, root: Path) -> Path:
 def _label(where: str, features: dict[str, Any], supervised_keys: tuple | None) -> str:
     named = supervised_keys[1] if supervised_keys else "label"
     label = named if isinstance(named, str) else "label"  # otherwise it is a nest of several
-    if not isinstance(features.get(label), tfds.features.ClassLabel):
+    feature = features.get(label)
+    if not (isinstance(feature, tfds.features.ClassLabel) and feature.num_classes):
         raise UsageError(f"{where}: is not a classification set, its feature {label!r} is not a class label")
     return label
 

@@ -77,6 +77,8 @@ def validate(points: Points, name: str) -> Points:
         raise UsageError(
             f"{name}: x has shape {x.shape}, must be [points, ...] with at least one point and feature"
         )
+    if x.dtype.kind not in "biuf":
+        raise UsageError(f"{name}: features have dtype {x.dtype}, must be real numbers")
     columns = {"y": y, "ids": points.ids} | {
         f"group {key!r}": column for key, column in points.groups.items()
     }

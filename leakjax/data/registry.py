@@ -91,6 +91,8 @@ def _subset(points: Points, count: int) -> Points:
 
 
 def _as_float(points: Points) -> Points:
-    # Bytes are images, scaled last so that a large set exists in float32 only where it was asked for.
-    x = np.divide(points.x, 255, dtype=np.float32) if points.x.dtype == np.uint8 else points.x
+    # Unsigned integers are images, scaled to [0, 1] last so that a large set exists in float32 only in part.
+    x = points.x
+    if x.dtype.kind == "u":
+        x = np.divide(x, np.iinfo(x.dtype).max, dtype=np.float32)
     return points._replace(x=x.astype(np.float32, copy=False))

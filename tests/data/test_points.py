@@ -23,6 +23,7 @@ def test_validate_returns_good_points_unchanged():
     [
         (make(GOOD * np.where(GOOD == 3, np.nan, 1), [0, 1, 1, 0]), "1 points have NaN or infinite.* row 1"),
         (make(np.where(GOOD == 0, np.inf, GOOD), [0, 1, 1, 0]), "2 points have NaN or infinite.* row 0"),
+        (make(GOOD.astype(str), [0, 1, 1, 0]), "features have dtype <U32, must be real numbers"),
         (make(GOOD, [0, 1, 2, 0]), "label 2 of row 2 .*0..1"),
         (make(GOOD, [0, 1, -1, 0]), "label -1 of row 2 .*0..1"),
         (make(GOOD, [0.0, 1.0, 1.0, 0.0]), "dtype float64, must be integers 0..1"),

@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -19,6 +24,29 @@ def test_rows_come_back_in_order_with_their_types_and_without_the_originals(tmp_
         for key in TRAIN:
             np.testing.assert_array_equal(columns[key], np.concatenate([TRAIN[key], TEST[key]]))
             assert columns[key].dtype == TRAIN[key].dtype
+
+
+def test_tensorflow_is_not_imported_even_where_it_is_installed(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("")
+    code = """
+import sys
+from pathlib import Path
+import numpy as np
+from leakjax.data import prepared
+columns = {"x": np.zeros((3, 2), np.float32), "label": np.zeros(3, np.int32)}
+for _ in range(2):
+    prepared.columns("some_set", lambda: {"train": columns}, Path(sys.argv[1]), "1.0.0")
+print("tensorflow" in sys.modules)
+"""
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "False"
 
 
 def test_nothing_is_printed(tmp_path, capfd):

@@ -1,12 +1,11 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
-from leakjax.data import default_data_dir, load
+from leakjax.data import load
 
 
 def test_digits_are_scaled_images():
@@ -33,6 +32,8 @@ def test_a_limit_keeps_the_order_of_the_source_and_nests():
     ("name", "options", "message"),
     [
         ("digit", {}, "dataset='digit': must be one of .*did you mean 'digits'"),
+        ("tfds:", {}, "dataset='tfds:': must be one of .*tfds:<name>"),
+        ("digits", {"source_dir": "/no/such"}, "source_dir='/no/such': is not a folder"),
         ("npz:", {}, "dataset='npz:': must be one of"),
         ("digits", {"points": 0}, "points=0: must be at least 1"),
         ("digits", {"points": 1798}, "points=1798: digits has only 1797 distinct points"),
@@ -47,16 +48,6 @@ def test_a_limit_keeps_the_order_of_the_source_and_nests():
 def test_bad_options_are_named(name, options, message):
     with pytest.raises(UsageError, match=message):
         load(name, **options)
-
-
-def test_default_data_dir_honours_the_environment(monkeypatch):
-    monkeypatch.setenv("LEAKJAX_DATA_DIR", "/a")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/b")
-    assert default_data_dir() == Path("/a")
-    monkeypatch.delenv("LEAKJAX_DATA_DIR")
-    assert default_data_dir() == Path("/b/leakjax")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert default_data_dir() == Path.home() / ".cache" / "leakjax"
 
 
 def test_digits_do_not_pay_for_other_sets():
