@@ -32,7 +32,7 @@ def load(name: str, data_dir: Path) -> Points:
             sizes, damaged records.
     """
     where = f"tfds:{name}"
-    builder = tfds.builder_from_directory(_folder(where, data_dir / name))
+    builder = prepared.open_builder(_folder(where, data_dir / name))
     file_format = builder.info.file_format
     if file_format is None or file_format.value != "array_record":
         raise UsageError(
@@ -56,10 +56,9 @@ def load(name: str, data_dir: Path) -> Points:
 
 
 def _folder(where: str, root: Path) -> Path:
-    found = [path.parent for path in root.rglob("dataset_info.json")]
-    found = [
-        path for path in found if tfds.core.Version.is_valid(path.name)
-    ]  # leaves out what was interrupted
+    prepared_in = [path.parent for path in root.rglob("dataset_info.json")]
+    # Folders of interrupted preparations are not named by a version.
+    found = [path for path in prepared_in if tfds.core.Version.is_valid(path.name)]
     if not found:
         raise UsageError(
             f"{where}: nothing prepared in {root}; prepare it there by tensorflow-datasets with "

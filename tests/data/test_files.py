@@ -1,5 +1,4 @@
 import gzip
-from pathlib import Path
 
 import pytest
 
@@ -76,13 +75,3 @@ def test_faults_of_a_file_are_named(folders, original, usage_error):
         packed.write_bytes(damaged)
         message = usage_error(files.content, described, [source], downloads)
         assert f"{packed}: truncated or damaged gzip file" in message
-
-
-def test_default_data_dir_honours_the_environment(monkeypatch):
-    monkeypatch.setenv("LEAKJAX_DATA_DIR", "/a")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/b")
-    assert files.default_data_dir() == Path("/a")
-    monkeypatch.delenv("LEAKJAX_DATA_DIR")
-    assert files.default_data_dir() == Path("/b/leakjax")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert files.default_data_dir() == Path.home() / ".cache" / "leakjax"

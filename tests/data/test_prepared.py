@@ -113,3 +113,16 @@ def test_damaged_records_are_an_error(tmp_path, usage_error, damage):
     message = usage_error(prepared.columns, "some_set", never, tmp_path, "1.0.0")
     assert f"{tmp_path}/some_set/1.0.0: damaged" in message
     assert "remove this folder" in message
+
+
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
+@pytest.mark.parametrize("left", [None, 0, 40])
+def test_a_damaged_description_is_an_error(tmp_path, usage_error, name, left):
+    prepared.columns("some_set", lambda: SPLITS, tmp_path, "1.0.0")
+    path = tmp_path / "some_set" / "1.0.0" / name
+    content = path.read_bytes()
+    path.unlink()
+    if left is not None:
+        path.write_bytes(content[:left])
+    message = usage_error(prepared.columns, "some_set", never, tmp_path, "1.0.0")
+    assert f"{tmp_path}/some_set/1.0.0: damaged" in message

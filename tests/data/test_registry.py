@@ -1,11 +1,12 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
-from leakjax.data import load
+from leakjax.data import default_data_dir, load
 
 
 def test_digits_are_scaled_images():
@@ -50,8 +51,18 @@ def test_bad_options_are_named(name, options, message):
         load(name, **options)
 
 
+def test_default_data_dir_honours_the_environment(monkeypatch):
+    monkeypatch.setenv("LEAKJAX_DATA_DIR", "/a")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/b")
+    assert default_data_dir() == Path("/a")
+    monkeypatch.delenv("LEAKJAX_DATA_DIR")
+    assert default_data_dir() == Path("/b/leakjax")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert default_data_dir() == Path.home() / ".cache" / "leakjax"
+
+
 def test_digits_do_not_pay_for_other_sets():
-    code = "import sys; from leakjax.data import load; load('digits'); print(*sys.modules)"
+    code = "import sys; from leakjax.data import default_data_dir, load; load('digits'); print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
