@@ -1,9 +1,8 @@
 """Where points come from, and who is a member of which model."""
 
-from leakjax.data.files import default_data_dir
 from leakjax.data.membership import membership
 from leakjax.data.points import Points, deduplicate, in_order, take, validate
-from leakjax.data.registry import DATASETS, load
+from leakjax.data.registry import DATASETS, default_data_dir, load
 
 __all__ = [
     "DATASETS",

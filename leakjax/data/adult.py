@@ -21,125 +21,43 @@ TEST = files.Original(
     "a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05",
 )
 
-# The columns in the order of the files: a number has no categories; those of the others are in the order of
-# adult.names.
+# The columns in the order of the files, each with its categories in adult.names; a number has none.
+_NAMES = """\
+age:
+workclass: Private Self-emp-not-inc Self-emp-inc Federal-gov Local-gov State-gov Without-pay Never-worked
+fnlwgt:
+education: Bachelors Some-college 11th HS-grad Prof-school Assoc-acdm Assoc-voc 9th 7th-8th 12th Masters \
+    1st-4th 10th Doctorate 5th-6th Preschool
+education-num:
+marital-status: Married-civ-spouse Divorced Never-married Separated Widowed Married-spouse-absent \
+    Married-AF-spouse
+occupation: Tech-support Craft-repair Other-service Sales Exec-managerial Prof-specialty Handlers-cleaners \
+    Machine-op-inspct Adm-clerical Farming-fishing Transport-moving Priv-house-serv Protective-serv \
+    Armed-Forces
+relationship: Wife Own-child Husband Not-in-family Other-relative Unmarried
+race: White Asian-Pac-Islander Amer-Indian-Eskimo Other Black
+sex: Female Male
+capital-gain:
+capital-loss:
+hours-per-week:
+native-country: United-States Cambodia England Puerto-Rico Canada Germany Outlying-US(Guam-USVI-etc) India \
+    Japan Greece South China Cuba Iran Honduras Philippines Italy Poland Jamaica Vietnam Mexico Portugal \
+    Ireland France Dominican-Republic Laos Ecuador Taiwan Haiti Columbia Hungary Guatemala Nicaragua \
+    Scotland Thailand Yugoslavia El-Salvador Trinadad&Tobago Peru Hong Holand-Netherlands
+"""
 COLUMNS: dict[str, list[str]] = {
-    "age": [],
-    "workclass": [
-        "Private",
-        "Self-emp-not-inc",
-        "Self-emp-inc",
-        "Federal-gov",
-        "Local-gov",
-        "State-gov",
-        "Without-pay",
-        "Never-worked",
-    ],
-    "fnlwgt": [],
-    "education": [
-        "Bachelors",
-        "Some-college",
-        "11th",
-        "HS-grad",
-        "Prof-school",
-        "Assoc-acdm",
-        "Assoc-voc",
-        "9th",
-        "7th-8th",
-        "12th",
-        "Masters",
-        "1st-4th",
-        "10th",
-        "Doctorate",
-        "5th-6th",
-        "Preschool",
-    ],
-    "education-num": [],
-    "marital-status": [
-        "Married-civ-spouse",
-        "Divorced",
-        "Never-married",
-        "Separated",
-        "Widowed",
-        "Married-spouse-absent",
-        "Married-AF-spouse",
-    ],
-    "occupation": [
-        "Tech-support",
-        "Craft-repair",
-        "Other-service",
-        "Sales",
-        "Exec-managerial",
-        "Prof-specialty",
-        "Handlers-cleaners",
-        "Machine-op-inspct",
-        "Adm-clerical",
-        "Farming-fishing",
-        "Transport-moving",
-        "Priv-house-serv",
-        "Protective-serv",
-        "Armed-Forces",
-    ],
-    "relationship": ["Wife", "Own-child", "Husband", "Not-in-family", "Other-relative", "Unmarried"],
-    "race": ["White", "Asian-Pac-Islander", "Amer-Indian-Eskimo", "Other", "Black"],
-    "sex": ["Female", "Male"],
-    "capital-gain": [],
-    "capital-loss": [],
-    "hours-per-week": [],
-    "native-country": [
-        "United-States",
-        "Cambodia",
-        "England",
-        "Puerto-Rico",
-        "Canada",
-        "Germany",
-        "Outlying-US(Guam-USVI-etc)",
-        "India",
-        "Japan",
-        "Greece",
-        "South",
-        "China",
-        "Cuba",
-        "Iran",
-        "Honduras",
-        "Philippines",
-        "Italy",
-        "Poland",
-        "Jamaica",
-        "Vietnam",
-        "Mexico",
-        "Portugal",
-        "Ireland",
-        "France",
-        "Dominican-Republic",
-        "Laos",
-        "Ecuador",
-        "Taiwan",
-        "Haiti",
-        "Columbia",
-        "Hungary",
-        "Guatemala",
-        "Nicaragua",
-        "Scotland",
-        "Thailand",
-        "Yugoslavia",
-        "El-Salvador",
-        "Trinadad&Tobago",
-        "Peru",
-        "Hong",
-        "Holand-Netherlands",
-    ],
+    name: categories.split() for name, categories in (line.split(":") for line in _NAMES.splitlines())
 }
 _NUMBERS = [name for name, categories in COLUMNS.items() if not categories]
 _CATEGORIES = {name: categories for name, categories in COLUMNS.items() if categories}
 _UNKNOWN = -1
 
 
-def raw(data_dir: Path | None = None, source_dir: Path | None = None) -> dict[str, np.ndarray]:
+def raw(data_dir: Path, source_dir: Path | None = None) -> dict[str, np.ndarray]:
     """The columns of the two files as they are, for encodings other than that of `load`.
 
     Args:
-        data_dir: where the set is prepared once and read from later; `files.default_data_dir()` if None.
+        data_dir: where the set is prepared once and read from later.
         source_dir: a folder that holds `adult.data` and `adult.test`, plain or gzipped; downloaded if None.
 
     Returns:
@@ -148,8 +66,6 @@ def raw(data_dir: Path | None = None, source_dir: Path | None = None) -> dict[st
         int32, 1 above 50,000 dollars.
     """
     from leakjax.data import prepared  # imported here: slow, and the embedded sets do without
-
-    data_dir = data_dir or files.default_data_dir()
 
     def splits() -> dict[str, prepared.Columns]:
         folders = [source_dir] if source_dir else []
@@ -164,12 +80,11 @@ def raw(data_dir: Path | None = None, source_dir: Path | None = None) -> dict[st
     return {name: columns[name] for name in COLUMNS} | {"label": stored["label"]}
 
 
-def load(data_dir: Path | None = None, source_dir: Path | None = None) -> Points:
+def load(data_dir: Path, source_dir: Path | None = None) -> Points:
     """48,842 people as 104 features, the encoding of the paper.
 
     The five numbers other than fnlwgt, scaled to [0, 1] by their least and greatest value, then an indicator
-    for each of the 99 categories; an unknown category sets none. About a fifth of the rows are duplicates in
-    these features.
+    for each of the 99 categories; an unknown category sets none. Without fnlwgt, 11,174 rows have a twin.
 
     Args:
         data_dir: as in `raw`.

@@ -15,14 +15,6 @@ from typing import NamedTuple
 from leakjax._validate import UsageError
 
 
-def default_data_dir() -> Path:
-    """Where prepared data go by default: $LEAKJAX_DATA_DIR, $XDG_CACHE_HOME/leakjax or ~/.cache/leakjax."""
-    if given := os.environ.get("LEAKJAX_DATA_DIR"):
-        return Path(given).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "leakjax"
-
-
 class Original(NamedTuple):
     """A file as its publisher made it, before any gzip around it, which differs from mirror to mirror.
 
@@ -80,7 +72,7 @@ def _download(original: Original, folder: Path) -> bytes:
 
 
 def _verified(original: Original, found: bytes, where: Path | str) -> bytes:
-    if str(where).endswith(f"/{original.name}.gz"):
+    if str(where).endswith(f"{original.name}.gz"):
         try:
             found = gzip.decompress(found)
         except (OSError, EOFError, zlib.error) as error:

@@ -1,6 +1,7 @@
 """Classification sets that tensorflow-datasets has prepared, read without TensorFlow."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -14,9 +15,9 @@ from leakjax.data.points import Points, in_order
 def load(name: str, data_dir: Path) -> Points:
     """All splits of a data set that lies prepared in array_record format in `data_dir`.
 
-    A set with an image feature becomes its images. Any other becomes its numeric features, flattened and
-    concatenated in the order of the set, a class as indicators of its values; text and nested features are
-    left out.
+    A set with an image feature becomes its images, scaled to [0, 1] by `load`. Any other becomes its numeric
+    features, flattened and concatenated in the order of their names, a class as indicators of its values;
+    text and nested features are left out.
 
     Args:
         name: `name`, `name/config` or `name/config/version`, as in tensorflow-datasets; the newest version if
@@ -31,7 +32,7 @@ def load(name: str, data_dir: Path) -> Points:
             sizes, damaged records.
     """
     where = f"tfds:{name}"
-    builder = tfds.builder_from_directory(_folder(where, data_dir / name))
+    builder = prepared.open_builder(_folder(where, data_dir / name))
     file_format = builder.info.file_format
     if file_format is None or file_format.value != "array_record":
         raise UsageError(
@@ -39,11 +40,11 @@ def load(name: str, data_dir: Path) -> Points:
             "builder.download_and_prepare(file_format='array_record')"
         )
     features = dict(builder.info.features)
-    label = _label(where, builder.info)
+    label = _label(where, features, builder.info.supervised_keys)
     images = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
     if len(images) > 1:
         raise UsageError(f"{where}: has several images, {', '.join(images)}; must have one")
-    inputs = images or [key for key, feature in features.items() if key != label and _is_numeric(feature)]
+    inputs = images or sorted(key for key in features if key != label and _is_numeric(features[key]))
     left_out = sorted(features.keys() - {label, *inputs})
     if left_out:
         logging.warning("%s: not used: %s", where, ", ".join(left_out))
@@ -55,7 +56,9 @@ def load(name: str, data_dir: Path) -> Points:
 
 
 def _folder(where: str, root: Path) -> Path:
-    found = [path.parent for path in root.rglob("dataset_info.json")]
+    prepared_in = [path.parent for path in root.rglob("dataset_info.json")]
+    # Folders of interrupted preparations are not named by a version.
+    found = [path for path in prepared_in if tfds.core.Version.is_valid(path.name)]
     if not found:
         raise UsageError(
             f"{where}: nothing prepared in {root}; prepare it there by tensorflow-datasets with "
@@ -68,10 +71,11 @@ def _folder(where: str, root: Path) -> Path:
     return max(found, key=lambda path: tfds.core.Version(path.name))
 
 
-def _label(where: str, info: tfds.core.DatasetInfo) -> str:
-    supervised = info.supervised_keys
-    label = supervised[1] if supervised and isinstance(supervised[1], str) else "label"
-    if not isinstance(info.features.get(label), tfds.features.ClassLabel):
+def _label(where: str, features: dict[str, Any], supervised_keys: tuple | None) -> str:
+    named = supervised_keys[1] if supervised_keys else "label"
+    label = named if isinstance(named, str) else "label"  # otherwise it is a nest of several
+    feature = features.get(label)
+    if not (isinstance(feature, tfds.features.ClassLabel) and feature.num_classes):
         raise UsageError(f"{where}: is not a classification set, its feature {label!r} is not a class label")
     return label
 

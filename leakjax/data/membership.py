@@ -39,6 +39,7 @@ def membership(key: jax.Array, model_ids: ArrayLike, points: int) -> jax.Array:
 @functools.partial(jax.jit, static_argnames="points")
 def _draw(key: jax.Array, model_ids: jax.Array, points: int) -> jax.Array:
     def row(model_id: jax.Array) -> jax.Array:
-        return jax.random.bits(jax.random.fold_in(key, model_id), (points,), jnp.uint8) < 128
+        octets = jax.random.bits(jax.random.fold_in(key, model_id), (-(-points // 8),), jnp.uint8)
+        return jnp.unpackbits(octets, count=points).astype(bool)  # eight coins of each octet
 
     return jax.vmap(row)(model_ids)

@@ -44,7 +44,7 @@ def load(path: str | os.PathLike[str]) -> Points:
         groups["group"] = arrays["group"].astype(str)
     with np.errstate(over="ignore"):  # an overflow becomes an infinity, which validation names
         x = arrays["x"].astype(np.float32)
-    return in_order(x, arrays["y"], classes=len(present), name=path.stem, groups=groups)
+    return in_order(x, arrays["y"], classes=len(present), name=f"npz:{path}", groups=groups)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ class Points(NamedTuple):
         x: float32 [points, ...]; images are [points, height, width, channels].
         y: int32 [points], 0..classes-1.
         classes: how many classes the source has.
-        name: the name of the data set, for messages and reports.
+        name: of the data set, as `load` takes it.
         ids: int32 [points], the row of each point in its source, counted before duplicates went: keys are
             folded with it, so that a point keeps its randomness when others come or go.
         duplicates: how many exact duplicates (equal features) were removed.
@@ -36,7 +36,7 @@ class Points(NamedTuple):
 def in_order(
     x: np.ndarray, y: np.ndarray, *, classes: int, name: str, groups: Mapping[str, np.ndarray] | None = None
 ) -> Points:
-    """Points whose ids are their rows.
+    """Validated points whose ids are their rows.
 
     Args:
         x: [points, ...], images as bytes or features as float32.
@@ -46,10 +46,14 @@ def in_order(
         groups: name -> str [points].
 
     Returns:
-        The points, not validated.
+        The points, x as it is and y int32.
+
+    Raises:
+        UsageError: as `validate`.
     """
     ids = np.arange(len(x), dtype=np.int32)
-    return Points(x, y.astype(np.int32, copy=False), classes, name, ids, groups=groups or {})
+    points = validate(Points(x, y, classes, name, ids, groups=groups or {}))
+    return points._replace(y=y.astype(np.int32, copy=False))
 
 
 def take(points: Points, rows: np.ndarray) -> Points:
@@ -58,12 +62,11 @@ def take(points: Points, rows: np.ndarray) -> Points:
     return points._replace(x=points.x[rows], y=points.y[rows], ids=points.ids[rows], groups=groups)
 
 
-def validate(points: Points, name: str) -> Points:
+def validate(points: Points) -> Points:
     """Checks that `points` can be trained on and audited.
 
     Args:
         points: the points, features in any real dtype.
-        name: what the error calls them, usually the value of --dataset.
 
     Returns:
         `points`, unchanged.
@@ -72,11 +75,13 @@ def validate(points: Points, name: str) -> Points:
         UsageError: no points, lengths that differ, fewer than two classes, NaN or infinite features, labels
             that are not integers in 0..classes-1.
     """
-    x, y = points.x, points.y
+    name, x, y = points.name, points.x, points.y
     if len(x) == 0 or x.ndim < 2 or x[0].size == 0:
         raise UsageError(
             f"{name}: x has shape {x.shape}, must be [points, ...] with at least one point and feature"
         )
+    if x.dtype.kind not in "biuf":
+        raise UsageError(f"{name}: features have dtype {x.dtype}, must be real numbers")
     columns = {"y": y, "ids": points.ids} | {
         f"group {key!r}": column for key, column in points.groups.items()
     }

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from google.protobuf import json_format
 
 from leakjax._validate import UsageError
 
 Columns = dict[str, np.ndarray]  # name -> [rows, ...], equally many rows in each
 
 _READ = 4096  # records read at a time, so that their Python objects stay few
+_RAW = tfds.decode.DeserializeMethod.RAW_BYTES
 
 
 def columns(name: str, splits: Callable[[], Mapping[str, Columns]], data_dir: Path, version: str) -> Columns:
@@ -34,7 +36,7 @@ def columns(name: str, splits: Callable[[], Mapping[str, Columns]], data_dir: Pa
     folder = data_dir / name / version
     if not folder.exists():
         _prepare(name, splits(), data_dir, version)
-    return read(tfds.builder_from_directory(folder))
+    return read(open_builder(folder))
 
 
 def _prepare(name: str, splits: Mapping[str, Columns], data_dir: Path, version: str) -> None:
@@ -56,7 +58,6 @@ def _prepare(name: str, splits: Mapping[str, Columns], data_dir: Path, version: 
             return tfds.core.DatasetInfo(
                 builder=self,
                 features=tfds.features.FeaturesDict(features),
-                supervised_keys=(next(iter(features)), "label"),
                 disable_shuffling=True,
             )
 
@@ -75,10 +76,17 @@ def _prepare(name: str, splits: Mapping[str, Columns], data_dir: Path, version: 
                 download_dir=data_dir / "downloads"
             )
     except OSError as error:
-        # The finished folder is renamed into place as a whole: where another process was first, its work
-        # serves.
+        # A finished folder is renamed into place: where another process was first, its work serves.
         if not (data_dir / name / version).exists():
             raise UsageError(f"{data_dir}: cannot prepare {name} there ({error})") from None
+
+
+def open_builder(folder: Path) -> tfds.core.DatasetBuilder:
+    """The builder of the data set prepared in `folder`; a UsageError if the set's description is damaged."""
+    try:
+        return tfds.builder_from_directory(folder)
+    except (OSError, ValueError, json_format.ParseError) as error:
+        raise _damaged(folder, error) from None
 
 
 def read(builder: tfds.core.DatasetBuilder, keys: Sequence[str] | None = None) -> Columns:
@@ -94,19 +102,27 @@ def read(builder: tfds.core.DatasetBuilder, keys: Sequence[str] | None = None) -
     Raises:
         UsageError: damaged records, or a feature whose shape differs between records.
     """
-    keys = list(builder.info.features) if keys is None else keys
+    features = builder.info.features
+    keys = list(features) if keys is None else keys
     parts: dict[str, list[np.ndarray]] = {key: [] for key in keys}
     try:
         for split in sorted(builder.info.splits, key=lambda split: split != "train"):
-            source = builder.as_data_source(split)
+            source = builder.as_data_source(split, deserialize_method=_RAW)
             for start in range(0, len(source), _READ):
-                rows = source.__getitems__(range(start, min(start + _READ, len(source))))
+                records = source.__getitems__(range(start, min(start + _READ, len(source))))
+                if not all(records):  # a file cut at a block's end is read as empty records
+                    raise RuntimeError(f"empty records in split {split}")
+                rows = [features.deserialize_example_np(record) for record in records]
                 for key in keys:
-                    parts[key].append(np.stack([row[key] for row in rows]))
+                    column = np.stack([row[key] for row in rows])
+                    parts[key].append(column.astype(features[key].np_dtype, copy=False))
         return {key: np.concatenate(parts[key]) for key in keys}
     except RuntimeError as error:  # array_record keeps a hash of every block and compares it
-        raise UsageError(
-            f"{builder.data_dir}: damaged ({error}); remove this folder to prepare the data set anew"
-        ) from None
+        raise _damaged(builder.data_dir, error) from None
     except ValueError as error:
         raise UsageError(f"{builder.data_dir}: cannot be stacked into arrays ({error})") from None
+
+
+def _damaged(folder: Path | str, error: Exception) -> UsageError:
+    reason = " ".join(str(error).split())  # some have several lines
+    return UsageError(f"{folder}: damaged ({reason}); remove this folder to prepare the data set anew")

@@ -1,27 +1,32 @@
 """A data set by its name."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
 from leakjax import _validate
-from leakjax.data import adult, cifar, digits, fashion_mnist, files, npz, synthetic
-from leakjax.data.points import Points, deduplicate, take, validate
+from leakjax.data import adult, cifar, digits, fashion_mnist, npz, synthetic
+from leakjax.data.points import Points, deduplicate, take
 
-# Each takes the folder for prepared data and the folder of files given by hand (or None).
-DATASETS: Mapping[str, Callable[[Path, Path | None], Points]] = MappingProxyType(
-    {
-        "digits": lambda data_dir, source_dir: digits.load(),
-        "synthetic": lambda data_dir, source_dir: synthetic.load(),
-        "adult": adult.load,
-        "fashion_mnist": fashion_mnist.load,
-        "cifar10": cifar.load_cifar10,
-        "cifar100": cifar.load_cifar100,
-    }
-)
+# These are prepared from original files: each takes the folder for prepared data and the folder of files
+# given by hand, or None.
+_FROM_FILES: dict[str, Callable[[Path, Path | None], Points]] = {
+    "adult": adult.load,
+    "fashion_mnist": fashion_mnist.load,
+    "cifar10": cifar.load_cifar10,
+    "cifar100": cifar.load_cifar100,
+}
+DATASETS = ("digits", "synthetic", *_FROM_FILES, "tfds:<name>", "npz:<path>")
+
+
+def default_data_dir() -> Path:
+    """Where prepared data go by default: $LEAKJAX_DATA_DIR, $XDG_CACHE_HOME/leakjax or ~/.cache/leakjax."""
+    if given := os.environ.get("LEAKJAX_DATA_DIR"):
+        return Path(given).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "leakjax"
 
 
 def load(
@@ -37,7 +42,7 @@ def load(
     """Loads a data set: validated, without exact duplicates, as float32.
 
     Args:
-        name: one of `DATASETS`, `tfds:<name>` or `npz:<path>`.
+        name: one of `DATASETS`.
         data_dir: where data are prepared once and read from later; `default_data_dir()` if None.
         source_dir: a folder that holds the original files of a set, looked into before anything is
             downloaded.
@@ -55,31 +60,34 @@ def load(
         UsageError: an unknown name, an option out of its range, a file that is missing or damaged, points
             that cannot be audited.
     """
-    prefix, _, rest = name.partition(":")
-    if prefix not in ("tfds", "npz") or not rest:
-        _validate.one_of("dataset", name, [*DATASETS, "tfds:<name>", "npz:<path>"])
+    kind, _, rest = name.partition(":")
+    if not (kind in ("tfds", "npz") and rest):
+        _validate.one_of("dataset", name, DATASETS)
     if points is not None:
         _validate.at_least("points", points, 1)
-    options = {"features": features, "classes": classes, "seed": seed}
+    options = {"points": points, "features": features, "classes": classes, "seed": seed}
     given = {key: value for key, value in options.items() if value is not None}
-    if name == "synthetic":
-        return deduplicate(validate(synthetic.load(points=points or 20_000, **given), name))
-    for key, value in given.items():
-        raise _validate.fail(key, value, f"is an option of the synthetic data set alone, not of {name}")
+    if kind == "synthetic":
+        return deduplicate(synthetic.load(**given))
+    for key in [key for key in given if key != "points"]:
+        raise _validate.fail(key, given[key], f"is an option of the synthetic data set alone, not of {name}")
 
-    data_dir = Path(data_dir).expanduser() if data_dir else files.default_data_dir()
+    data_dir = Path(data_dir).expanduser() if data_dir else default_data_dir()
     source_dir = Path(source_dir).expanduser() if source_dir else None
     if source_dir and not source_dir.is_dir():
         raise _validate.fail("source_dir", str(source_dir), "is not a folder")
-    if prefix == "npz":
-        loaded = npz.load(rest)
-    elif prefix == "tfds":
-        from leakjax.data import from_tfds  # imported here: slow, and the embedded sets do without
+    match kind:
+        case "digits":
+            loaded = digits.load()
+        case "npz":
+            loaded = npz.load(rest)
+        case "tfds":
+            from leakjax.data import from_tfds  # imported here: slow, and the embedded sets do without
 
-        loaded = from_tfds.load(rest, data_dir)
-    else:
-        loaded = DATASETS[name](data_dir, source_dir)
-    loaded = deduplicate(validate(loaded, name))
+            loaded = from_tfds.load(rest, data_dir)
+        case _:
+            loaded = _FROM_FILES[name](data_dir, source_dir)
+    loaded = deduplicate(loaded)
     return _as_float(loaded if points is None else _subset(loaded, points))
 
 
@@ -91,6 +99,8 @@ def _subset(points: Points, count: int) -> Points:
 
 
 def _as_float(points: Points) -> Points:
-    # Bytes are images, scaled last so that a large set exists in float32 only where it was asked for.
-    x = np.divide(points.x, 255, dtype=np.float32) if points.x.dtype == np.uint8 else points.x
+    # Unsigned integers are images, scaled to [0, 1] last so that a large set exists in float32 only in part.
+    x = points.x
+    if x.dtype.kind == "u":
+        x = np.divide(x, np.iinfo(x.dtype).max, dtype=np.float32)
     return points._replace(x=x.astype(np.float32, copy=False))

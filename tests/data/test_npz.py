@@ -26,12 +26,13 @@ def load_error(path):
 
 
 def test_points_are_used_as_they_are(tmp_path):
-    points = load(f"npz:{save(tmp_path, x=X.astype(np.uint8), y=Y, group=np.array([3, 4, 5, 6]))}")
+    path = save(tmp_path, x=X.astype(np.uint8), y=Y, group=np.array([3, 4, 5, 6]))
+    points = load(f"npz:{path}")
     assert (points.x.dtype, points.y.dtype, points.ids.dtype) == (np.float32, np.int32, np.int32)
     np.testing.assert_array_equal(points.x, X)
     np.testing.assert_array_equal(points.y, Y)
     np.testing.assert_array_equal(points.groups["group"], ["3", "4", "5", "6"])
-    assert (points.name, points.classes, points.duplicates) == ("mine", 2, 0)
+    assert (points.name, points.classes, points.duplicates) == (f"npz:{path}", 2, 0)
 
 
 def test_points_that_are_equal_in_float32_are_duplicates(tmp_path):

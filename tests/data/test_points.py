@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
-from leakjax.data import Points, deduplicate, validate
+from leakjax.data import Points, deduplicate, in_order, validate
 
 
 def make(x, y, **fields):
@@ -15,7 +15,7 @@ GOOD = np.array([[0.0, 1.0], [2.0, 3.0], [0.0, 1.0], [4.0, 5.0]], np.float32)
 
 def test_validate_returns_good_points_unchanged():
     points = make(GOOD, [0, 1, 1, 0])
-    assert validate(points, "set") is points
+    assert validate(points) is points
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ def test_validate_returns_good_points_unchanged():
     [
         (make(GOOD * np.where(GOOD == 3, np.nan, 1), [0, 1, 1, 0]), "1 points have NaN or infinite.* row 1"),
         (make(np.where(GOOD == 0, np.inf, GOOD), [0, 1, 1, 0]), "2 points have NaN or infinite.* row 0"),
+        (make(GOOD.astype(str), [0, 1, 1, 0]), "features have dtype <U32, must be real numbers"),
         (make(GOOD, [0, 1, 2, 0]), "label 2 of row 2 .*0..1"),
         (make(GOOD, [0, 1, -1, 0]), "label -1 of row 2 .*0..1"),
         (make(GOOD, [0.0, 1.0, 1.0, 0.0]), "dtype float64, must be integers 0..1"),
@@ -37,8 +38,16 @@ def test_validate_returns_good_points_unchanged():
 )
 def test_validate_names_the_set_and_the_fault(points, message):
     with pytest.raises(UsageError, match=f"^set: .*{message}") as error:
-        validate(points, "set")
+        validate(points)
     assert "\n" not in str(error.value)
+
+
+def test_in_order_validates_and_numbers_the_rows():
+    points = in_order(GOOD, np.array([0, 1, 1, 0], np.int64), classes=2, name="set")
+    np.testing.assert_array_equal(points.ids, range(4))
+    assert (points.y.dtype, points.ids.dtype) == (np.int32, np.int32)
+    with pytest.raises(UsageError, match="set: labels have dtype float64"):
+        in_order(GOOD, np.array([0.0, 1.0, 1.0, 0.0]), classes=2, name="set")
 
 
 def test_deduplicate_keeps_the_first_of_equal_features_and_its_columns():

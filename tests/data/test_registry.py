@@ -33,6 +33,8 @@ def test_a_limit_keeps_the_order_of_the_source_and_nests():
     ("name", "options", "message"),
     [
         ("digit", {}, "dataset='digit': must be one of .*did you mean 'digits'"),
+        ("tfds:", {}, "dataset='tfds:': must be one of .*tfds:<name>"),
+        ("digits", {"source_dir": "/no/such"}, "source_dir='/no/such': is not a folder"),
         ("npz:", {}, "dataset='npz:': must be one of"),
         ("digits", {"points": 0}, "points=0: must be at least 1"),
         ("digits", {"points": 1798}, "points=1798: digits has only 1797 distinct points"),
@@ -60,7 +62,7 @@ def test_default_data_dir_honours_the_environment(monkeypatch):
 
 
 def test_digits_do_not_pay_for_other_sets():
-    code = "import sys; from leakjax.data import load; load('digits'); print(*sys.modules)"
+    code = "import sys; from leakjax.data import default_data_dir, load; load('digits'); print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
