@@ -71,11 +71,10 @@ def train_ensemble(
     """
     member, ids = _checked(x, y, member, ids)
     variables, order_keys = _start(model, x, key, ids)
-    optimizer_state = spread(config.make_optimizer().init, shared=0)(variables["params"])
-    state = TrainState(variables, optimizer_state, order_keys)
+    start_optimizer, program = _training_programs(model, config)
+    state = TrainState(variables, start_optimizer(variables["params"]), order_keys)
     x_shared, y_shared = replicate((x, y))
     member_split = split(member)
-    program = spread(partial(train_epoch, model, config), shared=3, donate=(4,))
     losses, accuracies = [], []
     for epoch in range(config.epochs):
         number = np.full(jax.local_device_count(), epoch)
@@ -141,10 +140,19 @@ def exclude_diverged(ensemble: Ensemble) -> tuple[Ensemble, np.ndarray]:
     return jax.tree.map(lambda leaf: leaf[~bad], ensemble), ensemble.ids[bad]
 
 
+# Cached, so that the same model trained again, or as a control left untrained, is not compiled again.
 @cache
 def _start_program(model: Model) -> Callable[..., PyTree]:
     # One after the other: this compiles in half the time, and the work is nothing beside training.
     return spread(partial(start_member, model), shared=2, together=False)
+
+
+@cache
+def _training_programs(
+    model: Model, config: TrainConfig
+) -> tuple[Callable[..., PyTree], Callable[..., PyTree]]:
+    epoch = spread(partial(train_epoch, model, config), shared=3, donate=(4,))
+    return spread(config.make_optimizer().init, shared=0), epoch
 
 
 def _start(model: Model, x: np.ndarray, key: jax.Array, ids: np.ndarray) -> tuple[PyTree, PyTree]:
