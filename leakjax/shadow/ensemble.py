@@ -23,7 +23,7 @@ class History(NamedTuple):
 
 
 class Ensemble(NamedTuple):
-    """Models of one kind, each with its own members.
+    """Models of one kind, each with its own members; arrays in host memory, for the next stage to place.
 
     Attributes:
         variables: of all models, leaves [models, ...].
@@ -79,7 +79,7 @@ def train_ensemble(
     for epoch in range(config.epochs):
         number = np.full(jax.local_device_count(), epoch)
         state, *figures = program(x_shared, y_shared, number, member_split, state)
-        loss, accuracy = jax.device_get(join(figures, len(ids)))
+        loss, accuracy = join(figures, len(ids))
         losses.append(loss)
         accuracies.append(accuracy)
         if on_epoch is not None:
@@ -115,8 +115,8 @@ def init_ensemble(
 def diverged(ensemble: Ensemble) -> np.ndarray:
     """Which models have a loss or a weight that is not finite, bool [models]."""
     finite = np.isfinite(ensemble.history.loss).all(1)
-    for leaf in jax.tree.leaves(jax.device_get(ensemble.variables)):
-        finite &= np.isfinite(leaf).reshape(len(finite), -1).all(1)
+    for leaf in jax.tree.leaves(ensemble.variables):
+        finite &= np.isfinite(np.asarray(leaf)).reshape(len(finite), -1).all(1)
     return ~finite
 
 

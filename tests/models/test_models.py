@@ -63,8 +63,9 @@ def slow_pool(x):
     return np.array([[x[i : i + 2, j : j + 2].max((0, 1)) for j in columns] for i in rows])
 
 
-def test_cnn_is_two_convolutions_and_a_dense_layer():
-    model = cnn(3, channels=(4, 5))
+@pytest.mark.parametrize("products", [True, False])
+def test_cnn_is_two_convolutions_and_a_dense_layer(products):
+    model = cnn(3, channels=(4, 5), products=products)
     x = jax.random.normal(jax.random.key(0), (7, 6, 2))  # an odd height: its last row is not pooled
     variables = jax.jit(model.init)(jax.random.key(1), x)
     weights = arrays(variables["params"])
@@ -73,6 +74,7 @@ def test_cnn_is_two_convolutions_and_a_dense_layer():
         hidden = slow_pool(np.maximum(slow_convolution(hidden, **weights[layer]), 0))
     want = hidden.reshape(-1) @ weights["Dense_0"]["kernel"] + weights["Dense_0"]["bias"]
     np.testing.assert_allclose(jax.jit(model.logits_fn)(variables, x), want, rtol=1e-4, atol=1e-5)
+    assert ("conv_general_dilated" in str(jax.make_jaxpr(model.logits_fn)(variables, x))) is not products
 
 
 def test_convolution_by_products_is_the_convolution():

@@ -4,8 +4,7 @@ import json
 import numpy as np
 from rich.console import Console
 
-from leakjax.shadow.metrics import metrics_writer
-from leakjax.shadow.progress import progress_bar
+from leakjax.shadow import metrics_writer, progress_bar
 
 LOSS = np.array([0.5, np.nan], np.float32)
 ACCURACY = np.array([0.75, 0.0], np.float32)
