@@ -8,6 +8,8 @@ from leakjax.shadow.ensemble import (
     init_ensemble,
     train_ensemble,
 )
+from leakjax.shadow.metrics import metrics_writer
+from leakjax.shadow.progress import progress_bar
 from leakjax.shadow.train import OPTIMIZERS, TrainConfig
 
 __all__ = [
@@ -18,5 +20,7 @@ __all__ = [
     "diverged",
     "exclude_diverged",
     "init_ensemble",
+    "metrics_writer",
+    "progress_bar",
     "train_ensemble",
 ]

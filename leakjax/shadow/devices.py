@@ -26,8 +26,8 @@ def split(tree: PyTree) -> PyTree:
 
 
 def join(tree: PyTree, members: int) -> PyTree:
-    """Undoes `split`: leaves [devices, members per device, ...] to [members, ...], without repeated ones."""
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:members], tree)
+    """Undoes `split`, in host memory: leaves [members, ...], without the repeated ones."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:members], jax.device_get(tree))
 
 
 def replicate(tree: PyTree) -> PyTree:

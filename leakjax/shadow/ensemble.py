@@ -23,7 +23,7 @@ class History(NamedTuple):
 
 
 class Ensemble(NamedTuple):
-    """Models of one kind, each with its own members.
+    """Models of one kind, each with its own members; arrays in host memory, for the next stage to place.
 
     Attributes:
         variables: of all models, leaves [models, ...].
@@ -71,16 +71,15 @@ def train_ensemble(
     """
     member, ids = _checked(x, y, member, ids)
     variables, order_keys = _start(model, x, key, ids)
-    optimizer_state = spread(config.make_optimizer().init, shared=0)(variables["params"])
-    state = TrainState(variables, optimizer_state, order_keys)
+    start_optimizer, program = _training_programs(model, config)
+    state = TrainState(variables, start_optimizer(variables["params"]), order_keys)
     x_shared, y_shared = replicate((x, y))
     member_split = split(member)
-    program = spread(partial(train_epoch, model, config), shared=3, donate=(4,))
     losses, accuracies = [], []
     for epoch in range(config.epochs):
         number = np.full(jax.local_device_count(), epoch)
         state, *figures = program(x_shared, y_shared, number, member_split, state)
-        loss, accuracy = jax.device_get(join(figures, len(ids)))
+        loss, accuracy = join(figures, len(ids))
         losses.append(loss)
         accuracies.append(accuracy)
         if on_epoch is not None:
@@ -116,8 +115,8 @@ def init_ensemble(
 def diverged(ensemble: Ensemble) -> np.ndarray:
     """Which models have a loss or a weight that is not finite, bool [models]."""
     finite = np.isfinite(ensemble.history.loss).all(1)
-    for leaf in jax.tree.leaves(jax.device_get(ensemble.variables)):
-        finite &= np.isfinite(leaf).reshape(len(finite), -1).all(1)
+    for leaf in jax.tree.leaves(ensemble.variables):
+        finite &= np.isfinite(np.asarray(leaf)).reshape(len(finite), -1).all(1)
     return ~finite
 
 
@@ -141,10 +140,19 @@ def exclude_diverged(ensemble: Ensemble) -> tuple[Ensemble, np.ndarray]:
     return jax.tree.map(lambda leaf: leaf[~bad], ensemble), ensemble.ids[bad]
 
 
+# Cached, so that the same model trained again, or as a control left untrained, is not compiled again.
 @cache
 def _start_program(model: Model) -> Callable[..., PyTree]:
     # One after the other: this compiles in half the time, and the work is nothing beside training.
     return spread(partial(start_member, model), shared=2, together=False)
+
+
+@cache
+def _training_programs(
+    model: Model, config: TrainConfig
+) -> tuple[Callable[..., PyTree], Callable[..., PyTree]]:
+    epoch = spread(partial(train_epoch, model, config), shared=3, donate=(4,))
+    return spread(config.make_optimizer().init, shared=0), epoch
 
 
 def _start(model: Model, x: np.ndarray, key: jax.Array, ids: np.ndarray) -> tuple[PyTree, PyTree]:
