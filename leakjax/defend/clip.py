@@ -32,7 +32,7 @@ def clip_values(low: Number, high: Number) -> Defense:
       The defense. Its results lie in the interval also when compared in float64.
 
     Raises:
-      UsageError: if a bound is not a number, low is above high, or nothing is between them.
+      UsageError: if a bound is not a number, low is above high, or both are the same infinity.
     """
     low, high = real("low", low), real("high", high)
     if _validate.is_concrete(low) and not low < math.inf:

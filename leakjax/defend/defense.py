@@ -14,9 +14,8 @@ class Defense(NamedTuple):
 
     Attributes:
       name: canonical text; `parse` reads it back if all hyperparameters have values and nothing is lifted.
-      apply: apply(attribution, domain, *, key) -> attribution; `domain` is the set that attributions come
-        from.
-      domain: domain(Domain) -> Domain, the set of values that can come out, given the set that can come in.
+      apply: apply(attribution, domain, *, key) -> attribution; `domain` is the set that can come in.
+      domain: domain(Domain) -> Domain, the set that can come out, given the set that can come in.
       noise: whether it draws noise: a sensitivity is that of the stages before the first that does.
       stages: what a chain runs, first to last; None for a single stage.
     """

@@ -1,14 +1,11 @@
 """How far apart two released explanations can be: the diameter of the set that a defense maps onto.
 
-Sets are as `Domain` describes them. The closed forms rest on these facts about a set that has 0 in its
-interval:
+Sets are as `Domain` describes them. The closed forms rest on three facts about a set with 0 in its interval:
 
 - Where the two arrays of a pair have the same sign, zeroing the smaller entry brings them no closer. So each
-  entry pulls in one of two ways: the first array up (to `far` at most) and the second down (to `near`), or
-  in reverse.
+  entry pulls in one of two ways: the first array up (to `far`), the second down (to `near`), or in reverse.
 - L1 distance is then the sum of two separate concave problems, largest when the entries are split evenly.
-- L2 distance, squared, is concave in the squares of the entries: without an L1 bound, entries of a kind are
-  equal.
+- Squared L2 distance is concave in the squares: without an L1 bound, entries of one kind are equal.
 """
 
 import math
@@ -47,14 +44,14 @@ def sensitivity(defense: Defense, shape: tuple[int, ...], *, norm: float = 2) ->
 
     Formal guarantees: `value` is never below the supremum. It equals it, and `exact` says so,
 
-    - for every chain of clip_norm, keep_top_k and clip_values with low <= 0 <= high, in L1 and L-infinity
-      distance;
+    - for all chains of clip_norm, keep_top_k and clip_values with low <= 0 <= high, in L1 and Linf distance;
     - for the same chains in L2 distance, unless an interval with 0 < -low != high binds together with an L1
       clip, or with an L2 clip that an odd number of entries shares;
     - for intervals without 0, unless a norm clip that binds follows, or what precedes (a norm clip,
       keep_top_k) keeps a part of the interval's box out of reach.
 
-    A lifted function is never exact. Where hyperparameters are traced the value is float32, else float64.
+    A lifted function is never exact. Where a hyperparameter is traced the value has the precision of float32,
+    else of float64, and `exact` means to that precision.
 
     Args:
       defense: the defense; stages from the first noise on are left out.
@@ -147,7 +144,7 @@ class _Hull(NamedTuple):
         low = self.count - high
         level = self.l2 / xp.sqrt(1.0 * self.count)
         steep = xp.sqrt(xp.maximum(self.l2**2 - low * self.near**2, 0) / xp.maximum(high, 1))
-        level = xp.where(level <= self.near, level, steep)
+        level = xp.where(level <= self.near, level, xp.maximum(self.near, steep))
         high_level, low_level = xp.minimum(self.far, level), xp.minimum(self.near, level)
         total = high * high_level + low * low_level
         index = xp.arange(self.size)

@@ -1,10 +1,8 @@
 """How much hardening changes an explanation: measures of one plain map beside its hardened self.
 
 Every measure is a pure function of two finite maps of one shape and can be vmapped. A map that is zero
-everywhere
-(for ranks: of one magnitude everywhere) has no direction, top or ranking: it agrees fully with another such
-map, and
-not at all with any other.
+everywhere (for ranks: of one magnitude everywhere) has no direction, top or ranking: it agrees fully with
+another such map, and not at all with any other.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,7 +42,7 @@ def relative_change(plain: jax.Array, hardened: jax.Array) -> jax.Array:
     scale = jnp.where(scale > 0, scale, 1)
     change = jnp.linalg.norm(jnp.ravel(hardened / scale - plain / scale))
     reference = jnp.linalg.norm(jnp.ravel(plain / scale))
-    return jnp.where(change > 0, change / reference, 0)
+    return jnp.where(change == 0, 0, change / reference)
 
 
 def top_overlap(plain: jax.Array, hardened: jax.Array, *, share: float = 0.1) -> jax.Array:
@@ -91,7 +89,7 @@ MEASURES: Mapping[str, Callable[[jax.Array, jax.Array], jax.Array]] = MappingPro
 )
 
 
-def utility(plain: jax.Array, hardened: jax.Array) -> dict[str, jax.Array]:
+def explanation_change(plain: jax.Array, hardened: jax.Array) -> dict[str, jax.Array]:
     """All measures of one pair of maps, by name."""
     return {name: measure(plain, hardened) for name, measure in MEASURES.items()}
 

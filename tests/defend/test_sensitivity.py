@@ -45,7 +45,7 @@ def build(stages):
     return chain(*(factories[name](*numbers) for name, *numbers in stages))
 
 
-def search(stages, size, norm, rng, inputs=1200, rounds=60):
+def search(stages, size, norm, rng, inputs=700, rounds=50):
     """The largest distance found between releases: all pairs of many inputs, then a climb from the best."""
 
     def draw(rows):
@@ -99,7 +99,7 @@ def check(stages, size, norm, seed):
     if math.isinf(bound.value):
         assert found > 20, label
         return True, 1.0
-    assert found <= bound.value * (1 + 1e-9), f"{label} found={found}"
+    assert found <= bound.value * (1 + 1e-9) + 1e-12, f"{label} found={found}"
     witness = np.asarray(bound.witness, np.float64)
     attained = np.linalg.norm(np.diff(oracle(stages, witness), axis=0)[0], ord=norm)
     assert attained <= bound.value * (1 + 1e-6), label
@@ -168,6 +168,7 @@ def test_named_chains_against_search(stages, norm, size):
         ("keep_top_k(4)+clip_norm(1)", 10, 1, 4.0),
         # Entries that both arrays keep pull apart: what counts is k, also where it is more than half.
         ("keep_top_k(4)+clip_norm(1)", 5, 1, 4.0),
+        ("clip_values(-0.6, 0.6)+clip_norm(0.7)", 1, 1, 1.2),
         ("clip_values(0, 2)", 9, 1, 18.0),
         ("clip_values(0, 2)", 9, 2, 6.0),
         # Positive parts cannot cancel: two arrays on separate halves.

@@ -36,7 +36,7 @@ def test_measures_against_numpy_and_scipy(scale):
     pairs = [maps(seed) for seed in range(10)]
     plain, hardened = (np.stack(side) for side in zip(*pairs, strict=True))
     factor = np.float32(scale)
-    found = jax.jit(jax.vmap(u.utility))(plain * factor, hardened * factor)
+    found = jax.jit(jax.vmap(u.explanation_change))(plain * factor, hardened * factor)
     assert set(found) == set(u.MEASURES)
     for i, pair in enumerate(pairs):
         for name, value in oracle(*pair).items():
@@ -44,7 +44,7 @@ def test_measures_against_numpy_and_scipy(scale):
 
 
 def values(plain, hardened):
-    found = u.utility(jnp.asarray(plain, jnp.float32), jnp.asarray(hardened, jnp.float32))
+    found = u.explanation_change(jnp.asarray(plain, jnp.float32), jnp.asarray(hardened, jnp.float32))
     return {name: float(value) for name, value in found.items()}
 
 
