@@ -15,8 +15,10 @@ from leakjax.defend.domain import Domain, Number
 from leakjax.defend.hyperparameter import real, text
 
 NORMS = (1, 2, math.inf)
-# Squares, quotients and sums of float32 stay normal numbers between these.
+# Quotients of a radius and a value are normal float32 numbers within these, and so is one over the largest
+# value (1 / 3e38 is not, and the compiler may divide by multiplying with it).
 RADII = (1e-30, 1e30)
+LARGEST = 1e36
 
 
 def clip_values(low: Number, high: Number) -> Defense:
@@ -30,7 +32,7 @@ def clip_values(low: Number, high: Number) -> Defense:
       The defense. Its results lie in the interval also when compared in float64.
 
     Raises:
-      UsageError: if a bound is not a number, low is above high, or nothing is between them.
+      UsageError: if a bound is not a number, low is above high, or both are the same infinity.
     """
     low, high = real("low", low), real("high", high)
     if _validate.is_concrete(low) and not low < math.inf:
@@ -53,8 +55,9 @@ def clip_values(low: Number, high: Number) -> Defense:
 def clip_norm(radius: Number, norm: float = 2) -> Defense:
     """Scales the array onto the ball of a radius where it lies outside.
 
-    Results lie in the ball also when their norm is computed in float64: they are scaled to just below the radius
-    (by two parts in a million, for images), and so is what lies on the sphere already.
+    Results lie in the ball also when their norm is computed in float64: what lies on the sphere or outside is
+    scaled to just below the radius (two parts in a million, for 784 values). Values beyond 1e36, infinite or
+    not, count as 1e36.
 
     Args:
       radius: radius of the ball, in the unit of the attribution, 1e-30..1e30; may be traced.
@@ -71,12 +74,13 @@ def clip_norm(radius: Number, norm: float = 2) -> Defense:
         raise _validate.fail("radius", radius, f"must be between {RADII[0]} and {RADII[1]}")
     if norm not in NORMS:
         raise _validate.fail("norm", norm, "must be 1, 2 or inf")
+    norm = norm if norm == math.inf else int(norm)
 
     def apply(attribution: jax.Array, domain: Domain, *, key: jax.Array) -> jax.Array:
         precision = jnp.finfo(attribution.dtype)
         limit = jnp.asarray(radius, attribution.dtype)
-        x = jnp.nan_to_num(attribution)
-        # Relative to the largest value no norm overflows; the floor keeps the zero array and denormals from 0 / 0.
+        x = jnp.clip(jnp.nan_to_num(attribution), -LARGEST, LARGEST)
+        # Relative to the largest value no norm overflows; the floor keeps zeros and denormals from 0 / 0.
         largest = jnp.maximum(jnp.max(jnp.abs(x), initial=0), precision.tiny)
         unit = x / largest
         # Each rounding costs at most eps / 2: one per level of the pairwise sum, fewer than 8 elsewhere.
@@ -101,7 +105,7 @@ def _norm(x: jax.Array, norm: float) -> jax.Array:
 
 
 def _round(bound: Number, dtype: np.dtype, towards: float) -> Number:
-    """A bound as the dtype holds it, rounded inwards: float32(0.1) is above 0.1. A traced bound is taken as it is."""
+    """A bound in the dtype, rounded inwards (float32(0.1) is above 0.1); a traced bound is taken as it is."""
     if not _validate.is_concrete(bound):
         return bound.astype(dtype)
     nearest = np.asarray(bound, dtype)

@@ -13,9 +13,9 @@ class Defense(NamedTuple):
     """What is done to one attribution before anybody sees it.
 
     Attributes:
-      name: canonical text; `registry.parse` reads it back where all hyperparameters have values.
-      apply: apply(attribution, domain, *, key) -> attribution; `domain` is the set that the attribution comes from.
-      domain: domain(Domain) -> Domain, the set of values that can come out, given the set that can come in.
+      name: canonical text; `parse` reads it back if all hyperparameters have values and nothing is lifted.
+      apply: apply(attribution, domain, *, key) -> attribution; `domain` is the set that can come in.
+      domain: domain(Domain) -> Domain, the set that can come out, given the set that can come in.
       noise: whether it draws noise: a sensitivity is that of the stages before the first that does.
       stages: what a chain runs, first to last; None for a single stage.
     """
@@ -35,8 +35,8 @@ def stages(defense: Defense) -> tuple[Defense, ...]:
 def chain(*defenses: Defense) -> Defense:
     """Composes defenses; the first listed applies first.
 
-    Chains inside chains are flattened and the identity vanishes, so that `chain(chain(a, b), c)` draws the same
-    noise as `chain(a, b, c)`, and `chain(a)` is `a`.
+    Chains inside chains are flattened and the identity vanishes: `chain(chain(a, b), c)` draws the noise of
+    `chain(a, b, c)`, and `chain(a)` is `a`.
 
     Args:
       *defenses: the stages; none gives the identity.
@@ -76,8 +76,8 @@ def lift(
     Args:
       name: how reports call it.
       fn: attribution -> attribution, traceable; it may change the shape.
-      domain: the set that can come out, given the set that comes in; without it, anything may come out. Either way
-        no later bound is claimed to be exact, since it is not known which inputs reach it.
+      domain: the set that can come out, given the set that comes in; without it, anything may come out.
+        Either way no later bound is claimed to be exact, since it is not known which inputs reach it.
 
     Returns:
       The defense.
@@ -114,7 +114,7 @@ def harden(explainer: Callable[..., jax.Array], defense: Defense) -> Callable[..
       defense: what every attribution passes through.
 
     Returns:
-      An explainer of the same signature. The explainer and the defense get different keys, both folded from `key`.
+      An explainer of the same signature. It folds its key into one for the explainer and one for the defense.
     """
 
     def hardened(

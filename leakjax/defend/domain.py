@@ -16,7 +16,7 @@ Number = Any  # a Python, NumPy or JAX scalar; a JAX scalar may be traced
 
 
 def arithmetic(*numbers: Number) -> ModuleType:
-    """NumPy (float64) where every number has a value, so that bounds can be checked under jit; else jax.numpy."""
+    """NumPy (float64) if every number has a value, so that bounds stay readable under jit; else jax.numpy."""
     return np if all(_validate.is_concrete(number) for number in numbers) else jnp
 
 
@@ -29,12 +29,12 @@ def arithmetic(*numbers: Number) -> ModuleType:
 class Domain:
     """A set of arrays, the same under every permutation of their entries.
 
-    Where `low <= 0 <= high`: all arrays with at most `nonzeros` entries other than 0, entries in [low, high], L1
-    norm at most `l1` and L2 norm at most `l2`. With every member it holds all that shrink it entry by entry towards 0,
-    so that clipping, scaling and zeroing, in any order and as often as one likes, intersect such a set with
-    another, and each of its members is left as it is by every stage that made it.
+    Where `low <= 0 <= high`: all arrays with at most `nonzeros` entries other than 0, entries in [low, high],
+    L1 norm at most `l1` and L2 norm at most `l2`. Whoever shrinks a member entry by entry towards 0 stays in
+    the set. So clipping, scaling and zeroing, in any order and however often, only intersect such sets, and
+    leave the members of the intersection as they are.
 
-    Where 0 is outside [low, high]: exactly `nonzeros` entries in [low, high] and the others 0, within the norms.
+    Where 0 is outside [low, high]: exactly `nonzeros` entries in [low, high], the others 0, the same norms.
 
     Attributes:
       shape: shape of one array.
@@ -77,7 +77,7 @@ class Domain:
         lifted = sparse & xp.logical_not(has_zero)
         least = xp.clip(xp.where(lifted, xp.minimum(self.low, 0), self.low), low, high)
         most = xp.clip(xp.where(lifted, xp.maximum(self.high, 0), self.high), low, high)
-        # Without 0 the result is the whole box if the corner farthest from 0 was in the set, and less otherwise.
+        # Without 0 the result is the whole box if its corner farthest from 0 was in the set, else a part.
         far = xp.where(low > 0, most, -least)
         whole = (
             xp.logical_not(sparse) & (far * self.size <= self.l1) & (far * math.sqrt(self.size) <= self.l2)
@@ -96,7 +96,7 @@ class Domain:
         """The set after every array is scaled onto the ball of a radius (norm is 1, 2 or inf)."""
         xp = arithmetic(radius, *self.numbers)
         has_zero = (self.low <= 0) & (self.high >= 0)
-        # Without 0, an entry is scaled most where it is near 0 and all others far, and least the other way round.
+        # Without 0, an entry is scaled most where it is near 0 and all others are far, and least in reverse.
         near = xp.where(has_zero, 1, xp.where(self.low > 0, self.low, -self.high))
         far = xp.where(has_zero, 1, xp.where(self.low > 0, self.high, -self.low))
         nearest = _scaled(xp, near, far, self.nonzeros, radius, norm)
@@ -117,7 +117,7 @@ class Domain:
         """The set after all but the k entries of largest magnitude are zeroed."""
         xp = arithmetic(k, *self.numbers)
         has_zero = (self.low <= 0) & (self.high >= 0)
-        # Entries that are all equal leave the choice of the k to the tie-break: one array, and not each choice of k.
+        # Where all entries are equal the tie-break chooses: one array comes out, and not one for each choice.
         tied = (self.low == self.high) & (k < self.nonzeros)
         return dataclasses.replace(
             self,
@@ -129,7 +129,7 @@ class Domain:
 def _scaled(
     xp: ModuleType, one: Number, others: Number, count: Number, radius: Number, norm: float
 ) -> Number:
-    """What scaling onto the ball leaves of `one` of `count` entries when all `others` are equal; all above 0."""
+    """What scaling onto the ball leaves of `one` of `count` entries, the `others` equal; all above 0."""
     ratio = xp.where(count > 1, others / one, 0)
     length = xp.maximum(1, ratio) if norm == math.inf else (1 + (count - 1) * ratio**norm) ** (1 / norm)
     return xp.minimum(one, radius / length)

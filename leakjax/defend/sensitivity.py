@@ -1,10 +1,11 @@
 """How far apart two released explanations can be: the diameter of the set that a defense maps onto.
 
 Sets are as `Domain` describes them. The closed forms rest on three facts about a set with 0 in its interval:
-entries of equal sign in a pair waste distance, so a pair is a partition of the entries into P (first array up, second
-down) and Q (the reverse), with caps `far` and `near` on the two directions; L1 distance is then a sum of two separate,
-concave problems, largest when P and Q split the entries evenly; and in the squares of the entries the L2 distance is
-concave too, so that entries of one kind are equal.
+
+- Where the two arrays of a pair have the same sign, zeroing the smaller entry brings them no closer. So each
+  entry pulls in one of two ways: the first array up (to `far`), the second down (to `near`), or in reverse.
+- L1 distance is then the sum of two separate concave problems, largest when the entries are split evenly.
+- Squared L2 distance is concave in the squares: without an L1 bound, entries of one kind are equal.
 """
 
 import math
@@ -29,8 +30,8 @@ class Sensitivity(NamedTuple):
     Attributes:
       value: supremum over all pairs of inputs, or an upper bound of it; inf if there is none.
       exact: whether `value` is the supremum; False if it is an upper bound that may be too large.
-      witness: float32 [2, ...], a pair of inputs; where `exact`, the distance of their releases is `value` (for an
-        infinite one, it grows without end as the pair is scaled up).
+      witness: float32 [2, ...], a pair of inputs; where `exact`, the distance of their releases is `value`,
+        or grows without end as the pair is scaled up if `value` is inf.
     """
 
     value: Number
@@ -41,12 +42,16 @@ class Sensitivity(NamedTuple):
 def sensitivity(defense: Defense, shape: tuple[int, ...], *, norm: float = 2) -> Sensitivity:
     """The supremum of the distance of D(x) and D(x'), over all pairs x, x', for the part D before any noise.
 
-    Formal guarantees: `value` is never below the supremum. It equals it, and `exact` is True, for every chain of
-    clip_norm, keep_top_k and clip_values with low <= 0 <= high in L1 and L-infinity distance. In L2 distance so it is
-    too, but for an interval that is lopsided (0 < -low != high) where it binds together with an L1 clip, or with
-    an L2 clip that an odd number of entries shares. Intervals without 0 are exact as long as neither a norm clip that
-    binds follows, nor a norm clip or keep_top_k that keeps the full interval from being reached precedes. Lifted
-    functions never are. Values are computed in float64, or in float32 where a hyperparameter is traced.
+    Formal guarantees: `value` is never below the supremum. It equals it, and `exact` says so,
+
+    - for all chains of clip_norm, keep_top_k and clip_values with low <= 0 <= high, in L1 and Linf distance;
+    - for the same chains in L2 distance, unless an interval with 0 < -low != high binds together with an L1
+      clip, or with an L2 clip that an odd number of entries shares;
+    - for intervals without 0, unless a norm clip that binds follows, or what precedes (a norm clip,
+      keep_top_k) keeps a part of the interval's box out of reach.
+
+    A lifted function is never exact. Where a hyperparameter is traced the value has the precision of float32,
+    else of float64, and `exact` means to that precision.
 
     Args:
       defense: the defense; stages from the first noise on are left out.
@@ -109,7 +114,7 @@ def diameter(domain: Domain, *, norm: float = 2) -> Sensitivity:
 
 
 class _Hull(NamedTuple):
-    """Pairs from a set with 0 in its interval: entries in [-near, far], 0 <= near <= far, all bounds finite."""
+    """A set with 0 in its interval: entries in [-near, far], 0 <= near <= far, every bound finite."""
 
     xp: ModuleType
     size: int
@@ -133,13 +138,13 @@ class _Hull(NamedTuple):
         return first + second, xp.stack([up * one, -up * other[::-1]])
 
     def _level(self, ups: int) -> tuple[Number, Any]:
-        """The largest L1 norm with cap `far` on the first `ups` entries and `near` on the rest, and who has it."""
+        """The largest L1 norm with cap `far` on the first `ups` entries, `near` on others, and its array."""
         xp = self.xp
         high = xp.minimum(ups, self.count)
         low = self.count - high
         level = self.l2 / xp.sqrt(1.0 * self.count)
         steep = xp.sqrt(xp.maximum(self.l2**2 - low * self.near**2, 0) / xp.maximum(high, 1))
-        level = xp.where(level <= self.near, level, steep)
+        level = xp.where(level <= self.near, level, xp.maximum(self.near, steep))
         high_level, low_level = xp.minimum(self.far, level), xp.minimum(self.near, level)
         total = high * high_level + low * low_level
         index = xp.arange(self.size)
@@ -162,7 +167,7 @@ class _Hull(NamedTuple):
         return value, pairs[xp.argmax(_length(xp, pairs[:, 0] - pairs[:, 1], 2))]
 
     def _greedy(self, cap: Number, count: Number) -> tuple[Number, Any]:
-        """The largest L2 norm of `count` entries up to `cap` within the norm bounds, and who has it: few and large."""
+        """The largest L2 norm of `count` entries of at most `cap`, and its array: few, as large as can be."""
         xp = self.xp
         index = xp.arange(self.size)
         entries = xp.where(index < count, xp.clip(self.l1 - cap * index, 0, cap), 0)
@@ -171,10 +176,11 @@ class _Hull(NamedTuple):
         return length * scale, entries * scale
 
     def _overlap(self) -> tuple[Number, Any]:
-        """Without the L1 bound: both arrays on `shared` entries, each alone on the rest, for every number shared.
+        """The bound without L1: both arrays on `shared` entries, each alone on others.
 
-        A shared entry has magnitudes s and t, s^2 + t^2 = 2 e: its share (s + t)^2 of the squared distance grows more
-        than 2 for 1 of the mean square e, while an entry alone gains 2 for 1; so those shared are filled first.
+        A shared entry has magnitudes s and t, s^2 + t^2 = 2 e: its part (s + t)^2 of the squared distance
+        grows by more than 2 per unit of e, and two entries alone grow by 2 together; so shared entries are
+        filled first.
         """
         xp = self.xp
         index = xp.arange(self.size)
@@ -193,7 +199,9 @@ class _Hull(NamedTuple):
         here, only = shared[best], self.count - shared[best]
         up = index % 2 == 0
         both = index < here
-        first = xp.where(both, xp.where(up, large[best], -small[best]), xp.where(index < here + only, alone[best], 0))
+        first = xp.where(
+            both, xp.where(up, large[best], -small[best]), xp.where(index < here + only, alone[best], 0)
+        )
         lone = (index >= here + only) & (index < here + 2 * only)
         second = xp.where(both, xp.where(up, -small[best], large[best]), xp.where(lone, alone[best], 0))
         # An odd number shared may leave one array too long by the difference, and an L1 bound both.
