@@ -32,7 +32,7 @@ VIEWS = {
     "both": (BLUE, "-", "prediction and explanation"),
 }
 MARKS = ((VERMILION, "o"), (BLUE, "s"), (GREEN, "D"), (PURPLE, "^"), (ORANGE, "v"), (SKY, "P"))
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 10.0,
     "axes.spines.top": False,
@@ -102,6 +102,7 @@ def bars(report: Report) -> "Figure | None":
 def roc(report: Report) -> "Figure | None":
     """The log-log ROC of the explainer that leaks most: a panel for the plain one and one per defense."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     explainer = headline.worst(report)
     panels = [name for name in headline.defenses(report) if _curve(report, "both", explainer, name)]
@@ -109,8 +110,8 @@ def roc(report: Report) -> "Figure | None":
         return None
     columns = min(len(panels), COLUMNS)
     lines = -(-len(panels) // columns)
-    figure = Figure(figsize=(1.0 + 3.7 * columns, 1.2 + 3.6 * lines), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12)
+    size = (1.0 + 3.7 * columns, 1.2 + 3.6 * lines)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12))
     axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for spare in axes[len(panels) :]:
         spare.remove()

@@ -84,8 +84,8 @@ def worst(report: Report) -> str | None:
 
     def added(explainer: str) -> float:
         plain = row(report, "both", explainer)
-        value = margin(report, plain)["value"] if plain else None
-        return float(value) if known(value) else -math.inf
+        figure = margin(report, plain) if plain else None
+        return float(figure["value"]) if figure and known(figure) else -math.inf
 
     return max(explainers(report), key=added, default=None)
 

@@ -83,7 +83,7 @@ def _shown(image: np.ndarray) -> np.ndarray:
     image = image if image.shape[-1] == 3 else image.mean(axis=-1)
     low, high = image.min(), image.max()
     if low < 0.0 or high > 1.0:
-        image = (image - low) / (high - low)
+        image = (image - low) / max(high - low, np.finfo(float).tiny)
     return image
 
 

@@ -26,9 +26,9 @@ def leakage(report: Report) -> str:
     """What each explainer adds to the prediction, plain and under each defense, by the headline attack."""
     columns = {
         "explainer, and its defenses": TEXT,
+        "prediction and explanation": NUMBER,
+        "the explanation adds": NUMBER,
         "explanation alone": NUMBER,
-        "with the prediction": NUMBER,
-        "adds (95 % interval)": NUMBER,
         "AUC": NUMBER,
         "": LINE,
     }
@@ -36,7 +36,7 @@ def leakage(report: Report) -> str:
     alone = headline.row(report, "prediction")
     if alone is not None:
         caught = words.percent(headline.tpr(report, alone)["value"])
-        rows.append(["predictions alone", "", caught, "", words.area(alone["auc"]["value"]), ""])
+        rows.append(["prediction alone", caught, "", "", words.area(alone["auc"]["value"]), ""])
     for explainer, defense, both in headline.listed(report):
         if both is None:
             rows.append([explainer, *[""] * (len(columns) - 1)])
@@ -46,9 +46,9 @@ def leakage(report: Report) -> str:
         rows.append(
             [
                 explainer if defense == headline.PLAIN else Marked(defense, INDENTED),
-                words.percent(headline.tpr(report, sole)["value"]) if sole else "",
                 words.percent(headline.tpr(report, both)["value"]),
                 words.with_interval(margin, words.signed),
+                words.percent(headline.tpr(report, sole)["value"]) if sole else "",
                 words.area(both["auc"]["value"]),
                 Marked("leaks", "leaks") if headline.measurable(margin) else "no measurable extra leakage",
             ]

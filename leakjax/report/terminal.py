@@ -57,17 +57,13 @@ def _leakage(report: Report) -> Table:
         pad_edge=False,
     )
     table.add_column("", overflow="fold")
-    for name in (
-        "explanation\nalone",
-        "with the\nprediction",
-        "explanation adds,\npercentage points",
-        "\nAUC",
-    ):
+    added = "the explanation adds,\npercentage points"
+    for name in ("prediction and\nexplanation", added, "explanation\nalone", "\nAUC"):
         table.add_column(name, justify="right", no_wrap=True)
     alone = headline.row(report, "prediction")
     if alone is not None:
         tpr = words.percent(headline.tpr(report, alone)["value"])
-        table.add_row("predictions alone", "", tpr, "", words.area(alone["auc"]["value"]))
+        table.add_row("prediction alone", tpr, "", "", words.area(alone["auc"]["value"]))
     for explainer, defense, both in headline.listed(report):
         if both is None:
             table.add_row(Text(explainer))
@@ -76,9 +72,9 @@ def _leakage(report: Report) -> Table:
         margin = headline.margin(report, both)
         table.add_row(
             Text(explainer if defense == headline.PLAIN else f"  {defense}"),
-            words.percent(headline.tpr(report, sole)["value"]) if sole else "",
             words.percent(headline.tpr(report, both)["value"]),
             words.with_interval(margin, words.signed) + (" " if headline.measurable(margin) else "*"),
+            words.percent(headline.tpr(report, sole)["value"]) if sole else "",
             words.area(both["auc"]["value"]),
         )
     return table

@@ -30,8 +30,8 @@ def test_the_sentences_come_before_the_table_with_their_numbers():
 
 def test_each_explainer_and_defense_has_its_row():
     lines = shown(fake_report()).splitlines()
-    (alone,) = [line for line in lines if line.strip().startswith("predictions alone")]
-    assert alone.split() == ["predictions", "alone", "8.3", "%", "0.592"]
+    (alone,) = [line for line in lines if line.strip().startswith("prediction alone")]
+    assert alone.split() == ["prediction", "alone", "8.3", "%", "0.592"]
     for explainer, (plain, clipped, _) in MARGINS.items():
         (start,) = [index for index, line in enumerate(lines) if line.strip().startswith(f"{explainer} ")]
         assert f"{100 * plain:+.2f} (" in lines[start]
