@@ -86,7 +86,7 @@ def bars(report: Report) -> "Figure | None":
     middle = np.arange(len(explainers)) * (len(defenses) + 1.0) + (len(defenses) - 1) / 2
     axes.set_yticks(middle, explainers)
     axes.tick_params(axis="y", length=0)
-    axes.invert_yaxis()
+    axes.set_ylim(len(explainers) * (len(defenses) + 1.0) - 1.2, -0.8)
     least = report.smallest_margin
     if headline.known(least["value"]) and least["fpr"] == headline.rate(report):
         seen = 100.0 * least["value"]
@@ -115,8 +115,11 @@ def roc(report: Report) -> "Figure | None":
     axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for spare in axes[len(panels) :]:
         spare.remove()
-    for panel, defense in zip(axes, panels, strict=False):
+    for place, (panel, defense) in enumerate(zip(axes, panels, strict=False)):
         _panel(panel, report, explainer, defense)
+        left, bottom = place % columns == 0, place + columns >= len(panels)
+        panel.set(xlabel="false alarms" if bottom else "", ylabel="training records caught" if left else "")
+        panel.tick_params(labelleft=left, labelbottom=bottom)
     figure.suptitle(
         f"Training records caught against false alarms: {explainer}", x=0.01, ha="left", fontsize=12
     )
@@ -145,8 +148,6 @@ def _panel(axes: "Axes", report: Report, explainer: str, defense: str) -> None:
     axes.set(xscale="log", yscale="log", xlim=(least, 1.0), ylim=(least, 1.0), aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda share, _: f"{100.0 * share:g} %")
-    axes.set(xlabel="false alarms", ylabel="training records caught")
-    axes.label_outer()
     axes.set_title(words.wrapped(words.defense(defense), 30), loc="left")
 
 

@@ -7,7 +7,7 @@ from importlib import resources
 from string import Template
 
 from leakjax.report import headline, tables, words
-from leakjax.report.figures import examples_of
+from leakjax.report.figures import DPI, examples_of
 from leakjax.report.schema import Report
 from leakjax.report.tables import escaped
 
@@ -133,8 +133,9 @@ def _figure(images: Mapping[str, bytes], name: str, description: str) -> str:
     if name not in images:
         return ""
     data = base64.b64encode(images[name]).decode()
+    width = int.from_bytes(images[name][16:20]) * 96 // DPI  # in the pixels of a page, from those of the PNG
     return (
-        f'<figure><img alt="chart, described below" src="data:image/png;base64,{data}">'
+        f'<figure><img alt="chart, described below" width="{width}" src="data:image/png;base64,{data}">'
         f"<figcaption>{escaped(description)}</figcaption></figure>\n"
     )
 

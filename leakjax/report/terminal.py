@@ -1,6 +1,7 @@
 """The report on a terminal, or in a file that a terminal is piped to."""
 
 import os
+import textwrap
 from typing import TextIO
 
 import rich.box
@@ -71,7 +72,9 @@ def _leakage(report: Report) -> Table:
         sole = headline.row(report, "explanation", explainer, defense)
         margin = headline.margin(report, both)
         table.add_row(
-            Text(explainer if defense == headline.PLAIN else f"  {defense}"),
+            Text(
+                explainer if defense == headline.PLAIN else textwrap.indent(words.wrapped(defense, 32), "  ")
+            ),
             words.percent(headline.tpr(report, both)["value"]),
             words.with_interval(margin, words.signed) + (" " if headline.measurable(margin) else "*"),
             words.percent(headline.tpr(report, sole)["value"]) if sole else "",

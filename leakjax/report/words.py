@@ -1,6 +1,6 @@
 """The sentences and numbers that the terminal and the page share."""
 
-import textwrap
+import re
 from typing import Any
 
 from leakjax.report import headline
@@ -58,8 +58,13 @@ def defense(name: str) -> str:
 
 
 def wrapped(name: str, width: int) -> str:
-    """A long name over several lines, broken between the stages of a chain where it can be."""
-    return textwrap.fill(name.replace("+", " + "), width)
+    """A long name over several lines, broken after a plus or a comma."""
+    lines = [""]
+    for piece in re.split(r"(?<=[+,])", name):
+        if lines[-1] and len(lines[-1] + piece) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(lines)
 
 
 def task(report: Report) -> str:
@@ -137,9 +142,8 @@ def cost(report: Report) -> list[str]:
     """What each defense changes in the explanations that leak most, one sentence each."""
     explainer = headline.worst(report)
     return [
-        f"Explanations by {explainer} hardened with {row['defense']} keep a cosine of "
-        f"{with_interval(row['cosine'], ratio)} to the plain ones, and "
-        f"{percent(row['top_overlap']['value'])} of their most important features."
+        f"{row['defense']} leaves a cosine of {with_interval(row['cosine'], ratio)} to the plain explanation "
+        f"and keeps {percent(row['top_overlap']['value'])} of its most important features."
         for row in report.utility
         if row["explainer"] == explainer and row["defense"] != headline.PLAIN
     ]

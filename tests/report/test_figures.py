@@ -53,7 +53,7 @@ def test_the_roc_draws_the_curves_of_the_worst_explainer():
     assert [axes.get_title("left") for axes in figure.axes] == [
         "plain",
         "clip_norm",
-        "clip_norm + gaussian_noise",
+        "clip_norm+gaussian_noise",
     ]
     for axes, margin in zip(figure.axes, MARGINS["integrated_gradients"], strict=True):
         assert axes.get_xscale() == axes.get_yscale() == "log"

@@ -1,5 +1,6 @@
 import base64
 import json
+import struct
 from html.parser import HTMLParser
 
 import pytest
@@ -8,7 +9,10 @@ from leakjax.report import figures, page, publish, to_json
 from tests.report.fake_report import ALONE, MARGINS, fake_report
 
 VOID = {"meta", "img", "br", "wbr"}
-IMAGES = {"leakage": b"leakage", "roc": b"roc", figures.examples_of("integrated_gradients"): b"examples"}
+IMAGES = {
+    name: struct.pack(">16xII", 1440, 720) + name.encode()
+    for name in ("leakage", "roc", figures.examples_of("integrated_gradients"))
+}
 
 
 class Reader(HTMLParser):
@@ -63,7 +67,8 @@ def test_it_is_one_well_formed_page_that_loads_nothing():
     assert "link" not in reader.tags
     assert len(reader.links) == 3
     assert all(link.startswith("data:image/png;base64,") for link in reader.links)
-    assert base64.b64decode(reader.links[0].partition(",")[2]) == b"leakage"
+    assert [base64.b64decode(link.partition(",")[2]) for link in reader.links] == list(IMAGES.values())
+    assert page.render(fake_report(), IMAGES).count('width="960"') == 3  # ten inches
 
 
 def test_the_headline_is_that_of_the_terminal():
@@ -99,7 +104,7 @@ def test_it_never_says_safe_but_how_small_a_margin_it_could_see():
 def test_the_cost_of_hardening_is_there():
     reader = read()
     assert (
-        "hardened with clip_norm keep a cosine of 0.97 (0.96 to 0.98) to the plain ones, and 98.5 %"
+        "clip_norm leaves a cosine of 0.97 (0.96 to 0.98) to the plain explanation and keeps 98.5 %"
         in reader.text
     )
     rows = reader.table("cosine to plain")
