@@ -49,11 +49,11 @@ def test_it_is_plain_text_of_100_columns_when_piped():
 def test_no_measurable_leakage_is_never_called_safe():
     text = flat(shown(fake_report()))
     assert (
-        "Hardened with clip_norm+gaussian_noise: no measurable extra leakage, "
+        "integrated_gradients hardened with clip_norm+gaussian_noise: no measurable extra leakage, "
         "0.20 percentage points (-0.25 to 0.65); "
         "this audit could not have seen a margin below 0.52 percentage points at 1 % false alarms." in text
     )
-    assert "Hardened with clip_norm: the explanation adds 2.9 percentage points" in text
+    assert "integrated_gradients hardened with clip_norm: the explanation adds 2.9 percentage points" in text
     assert "safe" not in text.lower()
 
 
