@@ -17,22 +17,15 @@ if TYPE_CHECKING:  # drawing is optional work: matplotlib is imported where some
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 VIEWS = {
     "prediction": (BLACK, "-", "prediction alone"),
     "explanation": (ORANGE, "--", "explanation alone"),
     "both": (BLUE, "-", "prediction and explanation"),
 }
 MARKS = ((VERMILION, "o"), (BLUE, "s"), (GREEN, "D"), (PURPLE, "^"), (ORANGE, "v"), (SKY, "P"))
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 10.0,
     "axes.spines.top": False,
@@ -86,7 +79,7 @@ def bars(report: Report) -> "Figure | None":
     middle = np.arange(len(explainers)) * (len(defenses) + 1.0) + (len(defenses) - 1) / 2
     axes.set_yticks(middle, explainers)
     axes.tick_params(axis="y", length=0)
-    axes.invert_yaxis()
+    axes.set_ylim(len(explainers) * (len(defenses) + 1.0) - 1.2, -0.8)
     least = report.smallest_margin
     if headline.known(least["value"]) and least["fpr"] == headline.rate(report):
         seen = 100.0 * least["value"]
@@ -102,6 +95,7 @@ def bars(report: Report) -> "Figure | None":
 def roc(report: Report) -> "Figure | None":
     """The log-log ROC of the explainer that leaks most: a panel for the plain one and one per defense."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     explainer = headline.worst(report)
     panels = [name for name in headline.defenses(report) if _curve(report, "both", explainer, name)]
@@ -109,13 +103,16 @@ def roc(report: Report) -> "Figure | None":
         return None
     columns = min(len(panels), COLUMNS)
     lines = -(-len(panels) // columns)
-    figure = Figure(figsize=(1.0 + 3.7 * columns, 1.2 + 3.6 * lines), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12)
+    size = (1.0 + 3.7 * columns, 1.2 + 3.6 * lines)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12))
     axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for spare in axes[len(panels) :]:
         spare.remove()
-    for panel, defense in zip(axes, panels, strict=False):
+    for place, (panel, defense) in enumerate(zip(axes, panels, strict=False)):
         _panel(panel, report, explainer, defense)
+        left, bottom = place % columns == 0, place + columns >= len(panels)
+        panel.set(xlabel="false alarms" if bottom else "", ylabel="training records caught" if left else "")
+        panel.tick_params(labelleft=left, labelbottom=bottom)
     figure.suptitle(
         f"Training records caught against false alarms: {explainer}", x=0.01, ha="left", fontsize=12
     )
@@ -144,8 +141,6 @@ def _panel(axes: "Axes", report: Report, explainer: str, defense: str) -> None:
     axes.set(xscale="log", yscale="log", xlim=(least, 1.0), ylim=(least, 1.0), aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda share, _: f"{100.0 * share:g} %")
-    axes.set(xlabel="false alarms", ylabel="training records caught")
-    axes.label_outer()
     axes.set_title(words.wrapped(words.defense(defense), 30), loc="left")
 
 

@@ -29,8 +29,8 @@ def draw(report: Report, explainer: str) -> "Figure | None":
     defenses = sorted(examples[0]["maps"][explainer], key=lambda name: name != headline.PLAIN)
     image = np.ndim(examples[0]["input"]) == 3
     columns = len(defenses) + image
-    width, height = (2.1, 2.1) if image else (3.5, 2.3)
-    figure = Figure(figsize=(0.4 + width * columns, 0.9 + height * len(examples)), layout="constrained")
+    names, width, height = (0.4, 2.1, 2.1) if image else (2.4, 2.6, 2.3)
+    figure = Figure(figsize=(names + width * columns, 0.9 + height * len(examples)), layout="constrained")
     grid = figure.subplots(len(examples), columns, squeeze=False, sharey=False if image else "row")
     for axes, example in zip(grid, examples, strict=True):
         arrays = [np.asarray(example["maps"][explainer][name], dtype=float) for name in defenses]
@@ -40,7 +40,7 @@ def draw(report: Report, explainer: str) -> "Figure | None":
     ]
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title, fontsize=9)
-    figure.suptitle(f"{explainer}: red speaks for the class, blue against it; one scale per row", fontsize=11)
+    figure.suptitle(f"{explainer}\nred: for the class, blue: against it; one scale per row", fontsize=10)
     return figure
 
 
@@ -83,7 +83,7 @@ def _shown(image: np.ndarray) -> np.ndarray:
     image = image if image.shape[-1] == 3 else image.mean(axis=-1)
     low, high = image.min(), image.max()
     if low < 0.0 or high > 1.0:
-        image = (image - low) / (high - low)
+        image = (image - low) / max(high - low, np.finfo(float).tiny)
     return image
 
 

@@ -7,11 +7,22 @@ from importlib import resources
 from string import Template
 
 from leakjax.report import headline, tables, words
-from leakjax.report.figures import examples_of
+from leakjax.report.figures import DPI, examples_of
 from leakjax.report.schema import Report
 from leakjax.report.tables import escaped
 
-SHOWN = 20  # records, or groups, in a table of the page; report.json has all
+SHOWN = 20  # records in a table of the page; report.json has all
+LEAKAGE = (
+    "Each bar is what an explanation adds to the prediction, plain or hardened; the whisker is its 95 % "
+    "interval. A whisker that reaches 0 is no measurable extra leakage. What lies in the grey band is too "
+    "small for this audit to see."
+)
+ROC = (
+    "Each line is an attack on the explainer that adds most, from cautious (left) to bold (right): the "
+    "higher it runs above the dotted line, the more training records it catches for the same false alarms. "
+    "Both axes are logarithmic. Where the blue line runs on the black one, the explanation adds nothing that "
+    "was seen."
+)
 
 
 def render(report: Report, images: Mapping[str, bytes]) -> str:
@@ -44,10 +55,6 @@ def render(report: Report, images: Mapping[str, bytes]) -> str:
         rows=tables.attacks(report),
         settings=tables.settings(report),
     )
-
-
-LEAKAGE = "What each explanation adds to the prediction, plain and hardened, with 95 % intervals."
-ROC = "Training records caught against false alarms, on logarithmic axes, for the explainer that adds most."
 
 
 def _alarm(report: Report) -> str:
@@ -102,9 +109,10 @@ def _exposed(report: Report) -> str:
     if not report.exposed:
         return "<p>None were listed.</p>"
     rate = words.false_alarms(headline.rate(report))
+    more = f" report.json has all {len(report.exposed)}." if len(report.exposed) > SHOWN else ""
     return (
         "<p>These records are recognised most surely. “Caught” is the share of the models trained on a "
-        f"record in which the attack found it, at {rate}.</p>\n"
+        f"record in which the attack found it, at {rate}.{more}</p>\n"
         f'<div class="wide">{tables.exposed(report.exposed[:SHOWN])}</div>'
     )
 
@@ -126,7 +134,11 @@ def _figure(images: Mapping[str, bytes], name: str, description: str) -> str:
     if name not in images:
         return ""
     data = base64.b64encode(images[name]).decode()
-    return f'<figure><img alt="{html.escape(description)}" src="data:image/png;base64,{data}"></figure>\n'
+    width = int.from_bytes(images[name][16:20]) * 96 // DPI  # in the pixels of a page, from those of the PNG
+    return (
+        f'<figure><img alt="chart, described below" width="{width}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{escaped(description)}</figcaption></figure>\n"
+    )
 
 
 def _paragraphs(sentences: list[str]) -> str:

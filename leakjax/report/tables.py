@@ -9,7 +9,7 @@ from typing import NamedTuple
 from leakjax.report import headline, words
 from leakjax.report.schema import Report, Row
 
-NUMBER, TEXT, LINE, QUESTION, INDENTED = "n", "", "l", "q", "in"  # classes of the style sheet
+NUMBER, TEXT, VERDICT, QUESTION, INDENTED = "n", "", "v", "q", "in"  # classes of the style sheet
 
 
 class Marked(NamedTuple):
@@ -26,17 +26,17 @@ def leakage(report: Report) -> str:
     """What each explainer adds to the prediction, plain and under each defense, by the headline attack."""
     columns = {
         "explainer, and its defenses": TEXT,
+        "prediction and explanation": NUMBER,
+        "the explanation adds": NUMBER,
         "explanation alone": NUMBER,
-        "with the prediction": NUMBER,
-        "adds (95 % interval)": NUMBER,
         "AUC": NUMBER,
-        "": LINE,
+        "": VERDICT,
     }
     rows: list[Sequence[Cell]] = []
     alone = headline.row(report, "prediction")
     if alone is not None:
         caught = words.percent(headline.tpr(report, alone)["value"])
-        rows.append(["predictions alone", "", caught, "", words.area(alone["auc"]["value"]), ""])
+        rows.append(["prediction alone", caught, "", "", words.area(alone["auc"]["value"]), ""])
     for explainer, defense, both in headline.listed(report):
         if both is None:
             rows.append([explainer, *[""] * (len(columns) - 1)])
@@ -46,11 +46,11 @@ def leakage(report: Report) -> str:
         rows.append(
             [
                 explainer if defense == headline.PLAIN else Marked(defense, INDENTED),
-                words.percent(headline.tpr(report, sole)["value"]) if sole else "",
                 words.percent(headline.tpr(report, both)["value"]),
                 words.with_interval(margin, words.signed),
+                words.percent(headline.tpr(report, sole)["value"]) if sole else "",
                 words.area(both["auc"]["value"]),
-                Marked("leaks", "leaks") if headline.measurable(margin) else "no measurable extra leakage",
+                Marked(words.verdict(margin), "leaks" if headline.measurable(margin) else VERDICT),
             ]
         )
     return table(columns, rows)

@@ -1,6 +1,7 @@
 """The report on a terminal, or in a file that a terminal is piped to."""
 
 import os
+import textwrap
 from typing import TextIO
 
 import rich.box
@@ -32,8 +33,9 @@ def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None
     _say(console, words.task(report), *words.exclusions(report))
     _say(console, words.lead(report), *words.hardening(report), *words.cost(report))
     console.print(_leakage(report))
-    if any(not headline.measurable(margin) for margin in _margins(report)):
-        _say(console, f"* No measurable extra leakage: the interval reaches 0, and {words.floor(report)}.")
+    margins = [headline.margin(report, both) for _, _, both in headline.listed(report) if both]
+    if any(headline.reaches_zero(margin) for margin in margins):
+        _say(console, "* No measurable extra leakage: the interval reaches 0.")
     console.print(_controls(report))
     _say(console, f"{words.sentence(words.floor(report))} Intervals are 95 %.")
     for name in ("report.html", "report.json", "figures"):
@@ -57,35 +59,28 @@ def _leakage(report: Report) -> Table:
         pad_edge=False,
     )
     table.add_column("", overflow="fold")
-    for name in (
-        "explanation\nalone",
-        "with the\nprediction",
-        "explanation adds,\npercentage points",
-        "\nAUC",
-    ):
+    added = "the explanation adds,\npercentage points"
+    for name in ("prediction and\nexplanation", added, "explanation\nalone", "\nAUC"):
         table.add_column(name, justify="right", no_wrap=True)
     alone = headline.row(report, "prediction")
     if alone is not None:
         tpr = words.percent(headline.tpr(report, alone)["value"])
-        table.add_row("predictions alone", "", tpr, "", words.area(alone["auc"]["value"]))
+        table.add_row("prediction alone", tpr, "", "", words.area(alone["auc"]["value"]))
     for explainer, defense, both in headline.listed(report):
         if both is None:
             table.add_row(Text(explainer))
             continue
+        name = explainer if defense == headline.PLAIN else textwrap.indent(words.wrapped(defense, 32), "  ")
         sole = headline.row(report, "explanation", explainer, defense)
         margin = headline.margin(report, both)
         table.add_row(
-            Text(explainer if defense == headline.PLAIN else f"  {defense}"),
-            words.percent(headline.tpr(report, sole)["value"]) if sole else "",
+            Text(name),
             words.percent(headline.tpr(report, both)["value"]),
-            words.with_interval(margin, words.signed) + (" " if headline.measurable(margin) else "*"),
+            words.with_interval(margin, words.signed) + ("*" if headline.reaches_zero(margin) else " "),
+            words.percent(headline.tpr(report, sole)["value"]) if sole else "",
             words.area(both["auc"]["value"]),
         )
     return table
-
-
-def _margins(report: Report) -> list:
-    return [headline.margin(report, both) for _, _, both in headline.listed(report) if both]
 
 
 def _controls(report: Report) -> Table:

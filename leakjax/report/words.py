@@ -1,6 +1,6 @@
 """The sentences and numbers that the terminal and the page share."""
 
-import textwrap
+import re
 from typing import Any
 
 from leakjax.report import headline
@@ -58,8 +58,13 @@ def defense(name: str) -> str:
 
 
 def wrapped(name: str, width: int) -> str:
-    """A long name over several lines, broken between the stages of a chain where it can be."""
-    return textwrap.fill(name.replace("+", " + "), width)
+    """A long name over several lines, broken after a plus or a comma."""
+    lines = [""]
+    for piece in re.split(r"(?<=[+,])", name):
+        if lines[-1] and len(lines[-1] + piece) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(lines)
 
 
 def task(report: Report) -> str:
@@ -117,9 +122,16 @@ def added(report: Report, margin: Row) -> str:
     """What an explanation adds, as a clause; never "safe", but what margin could have been seen."""
     if not known(margin):
         return "what the explanation adds could not be measured"
+    if headline.reaches_zero(margin):
+        return f"{verdict(margin)}, {_points(margin)}; {floor(report)}"
+    return f"the explanation adds {_points(margin)}"
+
+
+def verdict(margin: Row) -> str:
+    """What a margin shows, in a few words."""
     if headline.measurable(margin):
-        return f"the explanation adds {_points(margin)}"
-    return f"no measurable extra leakage, {_points(margin)}; {floor(report)}"
+        return "leaks"
+    return "no measurable extra leakage" if headline.reaches_zero(margin) else UNKNOWN
 
 
 def hardening(report: Report) -> list[str]:
@@ -129,7 +141,9 @@ def hardening(report: Report) -> list[str]:
     for name in headline.defenses(report):
         both = headline.row(report, "both", explainer, name) if explainer and name != headline.PLAIN else None
         if both is not None:
-            sentences.append(f"Hardened with {name}: {added(report, headline.margin(report, both))}.")
+            sentences.append(
+                f"{explainer} hardened with {name}: {added(report, headline.margin(report, both))}."
+            )
     return sentences
 
 
@@ -137,9 +151,8 @@ def cost(report: Report) -> list[str]:
     """What each defense changes in the explanations that leak most, one sentence each."""
     explainer = headline.worst(report)
     return [
-        f"Explanations by {explainer} hardened with {row['defense']} keep a cosine of "
-        f"{with_interval(row['cosine'], ratio)} to the plain ones, and "
-        f"{percent(row['top_overlap']['value'])} of their most important features."
+        f"{row['defense']} leaves a cosine of {with_interval(row['cosine'], ratio)} to the plain explanation "
+        f"and keeps {percent(row['top_overlap']['value'])} of its most important features."
         for row in report.utility
         if row["explainer"] == explainer and row["defense"] != headline.PLAIN
     ]
@@ -170,9 +183,9 @@ def limits(report: Report) -> list[str]:
         rate = headline.rate(report)
         allowed = leading["false_positives_allowed"][rate]
         said.append(
-            f"{leading['targets']:,} models were attacked. Each had about {leading['nonmembers']:,} records "
-            f"that it was not trained on, so that {false_alarms(rate)} are {allowed:,} records; rarer false "
-            "alarms are estimated from fewer."
+            f"Models attacked: {leading['targets']:,}. Each had about {leading['nonmembers']:,} records that "
+            f"it was not trained on, so that {false_alarms(rate)} are {allowed:,} records; rarer "
+            "false alarms are estimated from fewer."
         )
     count = len(headline.explainers(report))
     if count > 1:
