@@ -234,7 +234,8 @@ def release_program(subject: Subject, defense: Defense, *, placebo: bool = False
         plain: jax.Array, ids: jax.Array, signal: jax.Array, member: jax.Array
     ) -> tuple[jax.Array, ...]:
         maps = jax.vmap(jax.vmap(harden, in_axes=(None, 0, 0)), in_axes=(0, None, 0))(model_ids, ids, plain)
-        finite = jnp.all(jnp.isfinite(maps.reshape(*signal.shape, -1)), axis=-1)
+        # Looked at before and after: a defense may turn a NaN into a number.
+        finite = jnp.all(jnp.isfinite((plain + maps).reshape(*signal.shape, -1)), axis=-1)
         maps = jnp.where(finite.reshape(*signal.shape, *(1,) * (maps.ndim - 2)), maps, 0.0)
         if placebo:
             maps = _permute_over_models(maps, subject.key, ids)
