@@ -17,15 +17,8 @@ if TYPE_CHECKING:  # drawing is optional work: matplotlib is imported where some
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 VIEWS = {
     "prediction": (BLACK, "-", "prediction alone"),
     "explanation": (ORANGE, "--", "explanation alone"),

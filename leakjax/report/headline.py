@@ -5,7 +5,7 @@ among the rows of the view "both".
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from leakjax.report.schema import Report, Row
@@ -15,7 +15,7 @@ PLAIN = "none"
 
 def known(value: Any) -> bool:
     """Whether a figure, or the value of one, could be measured."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         value = value["value"]
     return value is not None and math.isfinite(value)
 
@@ -31,16 +31,20 @@ def rate(report: Report) -> str:
 
 
 def row(report: Report, view: str, explainer: str = "none", defense: str = PLAIN) -> Row | None:
-    """The headline row of a view: by the headline attack if it is there, else by the attack listed first."""
+    """The headline row of a view: by the headline attack if it is there, else by the attack listed first.
+
+    Rows that know the label are never set beside rows that do not: None rather than the other kind.
+    """
     rows = [
         row
         for row in report.leakage
         if (row["view"], row["explainer"], row["defense"]) == (view, explainer, defense)
     ]
     leading = lead(report)
-    same = [row for row in rows if leading and row["label_known"] == leading["label_known"]]
-    by_headline = [row for row in same if leading and row["attack"] == leading["attack"]]
-    return next(iter(by_headline or same or rows), None)
+    if leading is not None:
+        rows = [row for row in rows if row["label_known"] == leading["label_known"]]
+        rows = [row for row in rows if row["attack"] == leading["attack"]] or rows
+    return rows[0] if rows else None
 
 
 def listed(report: Report) -> list[tuple[str, str, Row | None]]:
@@ -76,18 +80,20 @@ def margin(report: Report, row: Row) -> Row:
 
 def measurable(figure: Row) -> bool:
     """Whether a margin is above 0 beyond doubt: its whole interval is."""
-    return known(figure) and known(figure["low"]) and figure["low"] > 0
+    return known(figure["low"]) and figure["low"] > 0
+
+
+def reaches_zero(figure: Row) -> bool:
+    """Whether a margin may be 0: its interval is known and reaches it."""
+    return known(figure["low"]) and figure["low"] <= 0
 
 
 def worst(report: Report) -> str | None:
-    """The explainer whose plain explanations add most; the first one where none has a plain row."""
-
-    def added(explainer: str) -> float:
-        plain = row(report, "both", explainer)
-        figure = margin(report, plain) if plain else None
-        return float(figure["value"]) if figure and known(figure) else -math.inf
-
-    return max(explainers(report), key=added, default=None)
+    """The explainer whose plain explanations add most, or where none is plain, whose hardened ones do."""
+    rows = [(explainer, defense, margin(report, both)) for explainer, defense, both in listed(report) if both]
+    rows = [entry for entry in rows if entry[1] == PLAIN] or rows
+    most = max(rows, key=lambda entry: entry[2]["value"] if known(entry[2]) else -math.inf, default=None)
+    return most[0] if most else None
 
 
 def unique(items: Iterable[Any]) -> list[Any]:

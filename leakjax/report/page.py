@@ -109,9 +109,10 @@ def _exposed(report: Report) -> str:
     if not report.exposed:
         return "<p>None were listed.</p>"
     rate = words.false_alarms(headline.rate(report))
+    more = f" report.json has all {len(report.exposed)}." if len(report.exposed) > SHOWN else ""
     return (
         "<p>These records are recognised most surely. “Caught” is the share of the models trained on a "
-        f"record in which the attack found it, at {rate}.</p>\n"
+        f"record in which the attack found it, at {rate}.{more}</p>\n"
         f'<div class="wide">{tables.exposed(report.exposed[:SHOWN])}</div>'
     )
 

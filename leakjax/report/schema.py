@@ -104,9 +104,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 def _check_view(row: Row, path: str) -> None:
     if (row["margin"] is not None) != (row["view"] == "both"):
-        raise fail(
-            f"{path}.margin", row["margin"], 'must be null unless the view is "both", and given where it is'
-        )
+        raise UsageError(f'{path}.margin: must be null unless the view is "both", and given where it is')
     if row["view"] == "prediction":
         for name in ("explainer", "family", "defense"):
             if row[name] != "none":

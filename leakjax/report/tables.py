@@ -9,7 +9,7 @@ from typing import NamedTuple
 from leakjax.report import headline, words
 from leakjax.report.schema import Report, Row
 
-NUMBER, TEXT, LINE, QUESTION, INDENTED = "n", "", "l", "q", "in"  # classes of the style sheet
+NUMBER, TEXT, VERDICT, QUESTION, INDENTED = "n", "", "v", "q", "in"  # classes of the style sheet
 
 
 class Marked(NamedTuple):
@@ -30,7 +30,7 @@ def leakage(report: Report) -> str:
         "the explanation adds": NUMBER,
         "explanation alone": NUMBER,
         "AUC": NUMBER,
-        "": LINE,
+        "": VERDICT,
     }
     rows: list[Sequence[Cell]] = []
     alone = headline.row(report, "prediction")
@@ -50,7 +50,7 @@ def leakage(report: Report) -> str:
                 words.with_interval(margin, words.signed),
                 words.percent(headline.tpr(report, sole)["value"]) if sole else "",
                 words.area(both["auc"]["value"]),
-                Marked("leaks", "leaks") if headline.measurable(margin) else "no measurable extra leakage",
+                Marked(words.verdict(margin), "leaks" if headline.measurable(margin) else VERDICT),
             ]
         )
     return table(columns, rows)

@@ -33,8 +33,9 @@ def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None
     _say(console, words.task(report), *words.exclusions(report))
     _say(console, words.lead(report), *words.hardening(report), *words.cost(report))
     console.print(_leakage(report))
-    if any(not headline.measurable(margin) for margin in _margins(report)):
-        _say(console, f"* No measurable extra leakage: the interval reaches 0, and {words.floor(report)}.")
+    margins = [headline.margin(report, both) for _, _, both in headline.listed(report) if both]
+    if any(headline.reaches_zero(margin) for margin in margins):
+        _say(console, "* No measurable extra leakage: the interval reaches 0.")
     console.print(_controls(report))
     _say(console, f"{words.sentence(words.floor(report))} Intervals are 95 %.")
     for name in ("report.html", "report.json", "figures"):
@@ -69,22 +70,17 @@ def _leakage(report: Report) -> Table:
         if both is None:
             table.add_row(Text(explainer))
             continue
+        name = explainer if defense == headline.PLAIN else textwrap.indent(words.wrapped(defense, 32), "  ")
         sole = headline.row(report, "explanation", explainer, defense)
         margin = headline.margin(report, both)
         table.add_row(
-            Text(
-                explainer if defense == headline.PLAIN else textwrap.indent(words.wrapped(defense, 32), "  ")
-            ),
+            Text(name),
             words.percent(headline.tpr(report, both)["value"]),
-            words.with_interval(margin, words.signed) + (" " if headline.measurable(margin) else "*"),
+            words.with_interval(margin, words.signed) + ("*" if headline.reaches_zero(margin) else " "),
             words.percent(headline.tpr(report, sole)["value"]) if sole else "",
             words.area(both["auc"]["value"]),
         )
     return table
-
-
-def _margins(report: Report) -> list:
-    return [headline.margin(report, both) for _, _, both in headline.listed(report) if both]
 
 
 def _controls(report: Report) -> Table:

@@ -122,9 +122,16 @@ def added(report: Report, margin: Row) -> str:
     """What an explanation adds, as a clause; never "safe", but what margin could have been seen."""
     if not known(margin):
         return "what the explanation adds could not be measured"
+    if headline.reaches_zero(margin):
+        return f"{verdict(margin)}, {_points(margin)}; {floor(report)}"
+    return f"the explanation adds {_points(margin)}"
+
+
+def verdict(margin: Row) -> str:
+    """What a margin shows, in a few words."""
     if headline.measurable(margin):
-        return f"the explanation adds {_points(margin)}"
-    return f"no measurable extra leakage, {_points(margin)}; {floor(report)}"
+        return "leaks"
+    return "no measurable extra leakage" if headline.reaches_zero(margin) else UNKNOWN
 
 
 def hardening(report: Report) -> list[str]:
@@ -134,7 +141,9 @@ def hardening(report: Report) -> list[str]:
     for name in headline.defenses(report):
         both = headline.row(report, "both", explainer, name) if explainer and name != headline.PLAIN else None
         if both is not None:
-            sentences.append(f"Hardened with {name}: {added(report, headline.margin(report, both))}.")
+            sentences.append(
+                f"{explainer} hardened with {name}: {added(report, headline.margin(report, both))}."
+            )
     return sentences
 
 
@@ -174,9 +183,9 @@ def limits(report: Report) -> list[str]:
         rate = headline.rate(report)
         allowed = leading["false_positives_allowed"][rate]
         said.append(
-            f"{leading['targets']:,} models were attacked. Each had about {leading['nonmembers']:,} records "
-            f"that it was not trained on, so that {false_alarms(rate)} are {allowed:,} records; rarer false "
-            "alarms are estimated from fewer."
+            f"Models attacked: {leading['targets']:,}. Each had about {leading['nonmembers']:,} records that "
+            f"it was not trained on, so that {false_alarms(rate)} are {allowed:,} records; rarer "
+            "false alarms are estimated from fewer."
         )
     count = len(headline.explainers(report))
     if count > 1:
