@@ -73,9 +73,9 @@ def bars(report: Report) -> "Figure | None":
         height = np.arange(len(explainers)) * (len(defenses) + 1.0) + place
         tint = 0.35 * np.array(to_rgb(colour)) + 0.65
         axes.barh(height, value, height=0.8, color=tint, label=words.defense(defense))
-        axes.errorbar(
-            value, height, xerr=[value - low, high - value], fmt=mark, color=colour, capsize=3, markersize=4
-        )
+        axes.plot(value, height, mark, color=colour, markersize=4)
+        # From its own middle: the estimate may lie outside its bootstrap interval.
+        axes.errorbar((low + high) / 2, height, xerr=(high - low) / 2, fmt="none", color=colour, capsize=3)
     middle = np.arange(len(explainers)) * (len(defenses) + 1.0) + (len(defenses) - 1) / 2
     axes.set_yticks(middle, explainers)
     axes.tick_params(axis="y", length=0)

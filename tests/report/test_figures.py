@@ -38,6 +38,15 @@ def test_the_bars_are_the_margins_with_their_intervals():
     assert [label.get_text() for label in axes.get_yticklabels()] == list(MARGINS)
 
 
+def test_an_interval_is_drawn_where_it_is_although_the_estimate_lies_outside():
+    outside = {"value": 0.03, "low": 0.01, "high": 0.02}
+    margin = {"auc": outside, "tpr_at_fpr": {"0.001": outside, "0.01": outside}}
+    rows = [{**row, "margin": row["margin"] and margin} for row in fake_report().leakage]
+    (axes,) = figures.bars(fake_report(leakage=rows)).axes
+    np.testing.assert_allclose(axes.containers[1].lines[2][0].get_segments()[0][:, 0], [1.0, 2.0])
+    assert axes.lines[0].get_xdata()[0] == pytest.approx(3.0)
+
+
 def test_the_band_is_the_smallest_margin():
     (axes,) = figures.bars(fake_report()).axes
     (band,) = [patch for patch in axes.patches if patch.get_label() == "too small for this audit to see"]
