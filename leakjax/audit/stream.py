@@ -100,9 +100,11 @@ def _chunks(subject: Subject) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def _run_chunks(run: Callable[[tuple[np.ndarray, int]], Any], subject: Subject) -> list[Any]:
-    """Runs each chunk, two at a time: while one is on the device the other is sent or fetched."""
+    """Runs the first chunk, which compiles, then two at a time: while one is computed another is sent or fetched."""
+    chunks = _chunks(subject)
+    first = run(next(chunks))
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(run, _chunks(subject)))
+        return [first, *pool.map(run, chunks)]
 
 
 def _calibration_mask(subject: Subject) -> np.ndarray:
