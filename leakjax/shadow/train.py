@@ -12,7 +12,7 @@ from leakjax.models.model import Model, Variables
 
 PyTree = Any
 
-# Stages of training, folded into a member's key; membership is drawn with the member's key itself.
+# Stages of training, folded into a member's key; membership is drawn with another key.
 _INIT, _ORDER = 1, 2
 
 OPTIMIZERS = {"adam": optax.adam, "sgd": optax.sgd, "adagrad": optax.adagrad, "rmsprop": optax.rmsprop}
