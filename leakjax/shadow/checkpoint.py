@@ -109,14 +109,13 @@ def abstract_ensemble(model: Model, x: np.ndarray, models: int, epochs: int) -> 
 
 def _digests(directory: Path) -> dict[str, str]:
     """The sha256 of each file under `directory`; before orbax reads one, which would load a flipped bit."""
-    result = {}
-    for path in sorted(directory.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                result[path.relative_to(directory).as_posix()] = hashlib.file_digest(
-                    file, "sha256"
-                ).hexdigest()
-    return result
+    files = (path for path in sorted(directory.rglob("*")) if path.is_file())
+    return {path.relative_to(directory).as_posix(): _sha256(path) for path in files}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _as_dicts(ensemble: Ensemble) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from leakjax.models.model import Model, Variables
 
 PyTree = Any
 
-# Stages of training, folded into a member's key; membership is drawn with the member's key itself.
+# Stages of training, folded into a member's key; membership is drawn with another key.
 _INIT, _ORDER = 1, 2
 
 OPTIMIZERS = {"adam": optax.adam, "sgd": optax.sgd, "adagrad": optax.adagrad, "rmsprop": optax.rmsprop}
@@ -32,9 +32,9 @@ class TrainConfig:
         weight_decay: coefficient of the L2 penalty, whose gradient weight_decay * weight is added.
     """
 
-    epochs: int = 40
+    epochs: int = 50
     batch_size: int = 32
-    learning_rate: float = 1e-2
+    learning_rate: float = 3e-3
     optimizer: str = "adam"
     momentum: float = 0.0
     weight_decay: float = 0.0
