@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import jax.scipy.linalg
+import numpy as np
 
 # Observations of strength 1 against a weight far from zero, after scaling to unit variance.
 _RIDGE = 1.0
@@ -49,10 +51,10 @@ class Scores(NamedTuple):
       weight: [targets], in [0, 1]: what the shadows say the explanation's ratio is worth beside the prediction's.
     """
 
-    prediction: jax.Array
-    explanation: jax.Array
-    both: jax.Array
-    weight: jax.Array
+    prediction: np.ndarray
+    explanation: np.ndarray
+    both: np.ndarray
+    weight: np.ndarray
 
 
 def logistic_weights(
@@ -80,13 +82,15 @@ def logistic_weights(
         gradient = features @ jnp.where(valid, chance - member, 0.0) + _RIDGE * weights
         spread = jnp.where(valid, chance * (1 - chance), 0.0)
         curvature = (features * spread[None]) @ features.T + ridge
-        return weights - jnp.linalg.solve(curvature, gradient)
+        return weights - jax.scipy.linalg.solve(curvature, gradient, assume_a="pos")
 
     return jax.lax.fori_loop(0, _NEWTON_STEPS, newton, jnp.zeros_like(scale)) / scale
 
 
-def _score_target(prediction: Evidence, marginal: Evidence, conditional: Evidence, labels: Labels) -> Scores:
-    """`scores` of one target: every array without its leading axis."""
+def _score_target(
+    prediction: Evidence, marginal: Evidence, conditional: Evidence, labels: Labels
+) -> tuple[jax.Array, ...]:
+    """The fields of `Scores` for one target: every array without its leading axis."""
     member, valid = labels
     of_prediction = logistic_weights(prediction.calibration, member, valid)
     known = of_prediction @ prediction.calibration
@@ -100,10 +104,13 @@ def _score_target(prediction: Evidence, marginal: Evidence, conditional: Evidenc
     weight = jnp.clip(weight, 0.0, 1.0)
 
     base = of_prediction @ prediction.target
-    return Scores(base, of_explanation @ marginal.target, base + weight * (given @ conditional.target), weight)
+    both = base + weight * (given @ conditional.target)
+    return base, of_explanation @ marginal.target, both, weight
 
 
-@jax.jit
+_score_targets = jax.jit(jax.vmap(_score_target))
+
+
 def scores(prediction: Evidence, marginal: Evidence, conditional: Evidence, labels: Labels) -> Scores:
     """The attacker's score of every target at every point, from the prediction, the explanation and both.
 
@@ -116,4 +123,4 @@ def scores(prediction: Evidence, marginal: Evidence, conditional: Evidence, labe
     Returns:
       `Scores`; the target's own membership has no part in any of them.
     """
-    return jax.vmap(_score_target)(prediction, marginal, conditional, labels)
+    return Scores(*(np.asarray(part) for part in _score_targets(prediction, marginal, conditional, labels)))

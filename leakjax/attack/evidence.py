@@ -118,7 +118,10 @@ def evidence(
     residual = [zero, one, *(-w for w in excluded(prediction))]
     squares = total(prediction**2) - n_in * phi_in**2 - n_out * phi_out**2
     slope = _divided(
-        [r - phi_in * n_in * i - phi_out * n_out * o for r, i, o in zip(residual, mean_in, mean_out, strict=True)],
+        [
+            r - phi_in * n_in * i - phi_out * n_out * o
+            for r, i, o in zip(residual, mean_in, mean_out, strict=True)
+        ],
         squares + _TINY,
     )
     answer = [zero, zero, zero, one]
@@ -141,9 +144,7 @@ def _divided(coefficients: list[jax.Array], by: jax.Array) -> list[jax.Array]:
 
 def _bilinear(left: list[jax.Array], gram: list[list[jax.Array]], right: list[jax.Array]) -> jax.Array:
     # Written out, entry by entry: XLA makes one loop of it, where 4 x 4 products would be slow.
-    return sum(
-        (left[i] * gram[i][j] * right[j] for i in range(4) for j in range(4)), jnp.zeros_like(left[0])
-    )
+    return sum((left[i] * gram[i][j] * right[j] for i in range(4) for j in range(4)), jnp.zeros_like(left[0]))
 
 
 def _gram(

@@ -16,7 +16,7 @@ from leakjax.attack import evidence as ev
 
 # Every point needs this many in- and this many out-models among the shadows.
 LEAST_GROUP = 2
-# Shadows in the role of each target, and points on which weights are learned: some 4,000 samples for a handful of weights.
+# Shadows in the role of each target, and points on which weights are learned: some 4,000 samples for few weights.
 CALIBRATORS = 4
 CALIBRATION_POINTS = 1024
 
@@ -72,7 +72,7 @@ def enough_shadows(member: jax.Array, scored: jax.Array) -> jax.Array:
     return jnp.all(sizes >= LEAST_GROUP, axis=1)
 
 
-def labels(member: jax.Array, plan: Design) -> combine.Labels:
+def labels(member: np.ndarray, plan: Design) -> combine.Labels:
     """The calibrators' membership, in the order of `split`'s calibration samples."""
     rows = jnp.asarray(member)[:, plan.calibration_points]
     valid = enough_shadows(rows, plan.scored)[..., 1:]
@@ -135,5 +135,5 @@ def lira(
 
     of_prediction, _ = ordered(prediction)
     marginal, conditional = ordered(explanation)
-    result = combine.scores(of_prediction, marginal, conditional, labels(jnp.asarray(member), plan))
+    result = combine.scores(of_prediction, marginal, conditional, labels(member, plan))
     return result, np.asarray(enough_shadows(jnp.asarray(member), plan.scored)[..., 0]).T

@@ -1,4 +1,4 @@
-"""Checks of the audit itself, in every report: attacks that must find nothing, and one that must find what was planted."""
+"""Checks of the audit itself, in every report: attacks that must find nothing, and what was planted."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,9 +16,11 @@ from leakjax.evaluate import bootstrap, leakage
 # controls, a false alarm in about one audit of two thousand.
 _TOLERANCE = 4.0
 _INPUT_FEATURES = 32
-# Shifts of a planted explanation signal, in standard deviations of its noise.
-_SHIFTS = (0.1, 0.2, 0.4, 0.8, 1.6)
+# Shifts of a planted explanation signal, in standard deviations of its noise: the one of the positive control, and
+# between which the smallest that shows is sought, by halving the range of its logarithm so many times.
 _POSITIVE_SHIFT = 1.0
+_SHIFTS = (0.03, 1.6)
+_HALVINGS = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +41,12 @@ def scores_of(subject: Subject, predictions: Predictions, explanations: Explanat
     of_prediction, _ = likelihood.split(predictions.at_target, predictions.at_calibrators)
     marginal, conditional = likelihood.split(explanations.at_target, explanations.at_calibrators)
     labels = likelihood.labels(subject.member, subject.design)
-    found = combine.scores(of_prediction, marginal, conditional, labels)
-    return combine.Scores(*(np.asarray(part) for part in found))
+    return combine.scores(of_prediction, marginal, conditional, labels)
 
 
-def run(subject: Subject, judge: Judge, programs: Programs, untrained: Any, *, seed: int) -> list[dict[str, Any]]:
+def run(
+    subject: Subject, judge: Judge, programs: Programs, untrained: Any, *, seed: int
+) -> list[dict[str, Any]]:
     """All controls.
 
     Args:
@@ -97,7 +100,7 @@ def run(subject: Subject, judge: Judge, programs: Programs, untrained: Any, *, s
 
 
 def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions, *, seed: int) -> dict[str, Any]:
-    """Plants weaker and stronger explanation signals: the smallest margin whose interval lies above 0.
+    """Plants stronger and weaker explanation signals: the margin of the weakest whose interval lies above 0.
 
     Args:
       subject: what is audited.
@@ -108,16 +111,22 @@ def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions, *,
     Returns:
       The mapping `smallest_margin` of a report; its value is NaN if none of the planted signals showed.
     """
-    for shift in _SHIFTS:
+    weak, strong = _SHIFTS
+    value = float("nan")
+    for _ in range(_HALVINGS):
+        shift = (weak * strong) ** 0.5
         planted = _plant(subject, shift, seed)
-        found, _ = likelihood.lira(
+        found, _valid = likelihood.lira(
             predictions.signal[..., None], planted[..., None], subject.member, targets=subject.targets
         )
-        prediction = judge.rates(np.asarray(found.prediction))
-        margin = judge.added(judge.rates(np.asarray(found.both)), prediction).tpr_at_fpr[judge.headline]
+        margin = judge.added(judge.rates(found.both), judge.rates(found.prediction)).tpr_at_fpr[
+            judge.headline
+        ]
         if margin.low > 0:
-            return {"fpr": judge.headline, "value": margin.value}
-    return {"fpr": judge.headline, "value": float("nan")}
+            strong, value = shift, margin.value
+        else:
+            weak = shift
+    return {"fpr": judge.headline, "value": value}
 
 
 def _attacker(programs: Programs) -> Callable[[Subject, Program], combine.Scores]:
@@ -165,7 +174,7 @@ def _planted(subject: Subject, judge: Judge, seed: int) -> list[dict[str, Any]]:
     for shift in (_POSITIVE_SHIFT, -_POSITIVE_SHIFT):
         signal = _plant(subject, shift, seed)[..., None]
         found, _ = likelihood.lira(signal, signal, subject.member, targets=subject.targets)
-        signs.append(judge.figures(judge.rates(np.asarray(found.prediction))).auc)
+        signs.append(judge.figures(judge.rates(found.prediction)).auc)
     worst = min(signs, key=lambda auc: auc.low)
     return [
         _row(

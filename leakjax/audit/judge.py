@@ -57,7 +57,9 @@ class Judge:
             **about,
             "targets": len(self.member),
             "nonmembers": self.nonmembers,
-            "false_positives_allowed": {str(fpr): int(roc.allowed(fpr, self.nonmembers)) for fpr in leakage.FPRS},
+            "false_positives_allowed": {
+                str(fpr): int(roc.allowed(fpr, self.nonmembers)) for fpr in leakage.FPRS
+            },
             "headline_fpr": self.headline,
             **_as_json(self.figures(rates)),
             "margin": margin,

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from leakjax.attack import THRESHOLDS, combine
+from leakjax.audit.explainers import family
 from leakjax.audit.judge import Judge
 from leakjax.audit.stream import MEASURES, Explanations, Predictions
 from leakjax.audit.subject import Subject
 from leakjax.evaluate import bootstrap
-from leakjax.explain import EXPLAINERS
 
 _EXPOSED = 20
 
@@ -67,11 +67,12 @@ def leakage(
     """
     results = []
 
-    def add(scores: np.ndarray, explainer: str, defense: str, view: str, attack: str, over: Any = None) -> None:
-        family = EXPLAINERS[explainer].family if explainer in EXPLAINERS else "none"
+    def add(
+        scores: np.ndarray, explainer: str, defense: str, view: str, attack: str, over: Any = None
+    ) -> None:
         about = {
             "explainer": explainer,
-            "family": family if explainer == "none" or explainer in EXPLAINERS else "custom",
+            "family": "none" if explainer == "none" else family(explainer),
             "defense": defense,
             "view": view,
             "attack": attack,

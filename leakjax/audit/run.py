@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,27 +15,19 @@ import numpy as np
 from leakjax import _validate
 from leakjax.attack import ATTACKS
 from leakjax.audit import controls, rows, stream
+from leakjax.audit.explainers import made
 from leakjax.audit.judge import Judge
 from leakjax.audit.rows import Found
+from leakjax.audit.store import Store
 from leakjax.audit.subject import Subject
 from leakjax.data import Points
 from leakjax.defend import Defense, identity
 from leakjax.defend.registry import parse
-from leakjax.explain import EXPLAINERS, Explainer, LogitsFn
-from leakjax.report.schema import Report
+from leakjax.explain import Explainer, LogitsFn
+from leakjax.report import Report
 from leakjax.shadow import Ensemble, exclude_diverged
 
 EXAMPLES = 3
-
-
-class Store(Protocol):
-    """Where finished stages are kept, so that an interrupted audit goes on from them."""
-
-    def get(self, name: str) -> Mapping[str, np.ndarray] | None:
-        """The arrays of a stage, or None where it is not there."""
-
-    def put(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Keeps the arrays of a finished stage."""
 
 
 def audit(
@@ -63,8 +55,8 @@ def audit(
       ensemble: at least 16 trained models: variables with leaves [models, ...], and member, bool [models, points],
         who trained on what, drawn independently with probability 1/2. Diverged models are excluded and counted.
       points: the audited points.
-      explainers: names in `EXPLAINERS`, or a mapping from names to explainers of one example. The first listed
-        serves in the controls.
+      explainers: names in `leakjax.explain.EXPLAINERS`, with options as in "smoothgrad(samples=8)", or a mapping
+        from names to explainers of one example. The first listed serves in the controls.
       defenses: texts that `leakjax.defend.parse` reads, or `Defense`s. The attack is refitted for each.
       attacks: names in `leakjax.attack.ATTACKS`.
       targets: indices of the attacked models; all in turn when None. The others are the shadows of each.
@@ -89,7 +81,7 @@ def audit(
         _validate.one_of("group", group, points.groups)
     for attack in attacks:
         _validate.one_of("attacks", attack, ATTACKS)
-    explain = _explainers(logits_fn, explainers)
+    explain = made(explainers, logits_fn)
     given = [parse(defense) if isinstance(defense, str) else defense for defense in defenses]
     defend = {defense.name: defense for defense in given}
     ensemble, diverged = exclude_diverged(ensemble)
@@ -119,12 +111,10 @@ def audit(
     with clock("evaluate"):
         leakage, curves = rows.leakage(judge, predictions, found, attacks, label_known)
         worst = rows.worst(leakage)
-        parts = {
-            "task": rows.task(subject, predictions, found, judge, diverged),
-            "utility": rows.utility(judge, found),
-            "exposed": rows.exposed(judge, found, worst, points.ids),
-            "groups": [] if group is None else rows.groups(judge, found, group, points.groups[group]),
-        }
+        task = rows.task(subject, predictions, found, judge, diverged)
+        utility = rows.utility(judge, found)
+        exposed = rows.exposed(judge, found, worst, points.ids)
+        groups = [] if group is None else rows.groups(judge, found, group, points.groups[group])
     with clock("controls"):
         first = next(iter(explain.values()))
         programs = controls.Programs(
@@ -140,13 +130,16 @@ def audit(
         config=dict(config or {}),
         environment=environment(),
         timings=clock.seconds,
+        task=task,
         leakage=leakage,
+        utility=utility,
+        exposed=exposed,
+        groups=groups,
         controls=checked,
         smallest_margin=smallest,
         curves=curves,
         examples=rows.examples(subject, found, examples),
         feature_names=None,
-        **parts,
     )
 
 
@@ -185,18 +178,6 @@ class _Clock:
         self.seconds[stage] = round(time.perf_counter() - start, 3)
 
 
-def _explainers(logits_fn: LogitsFn, given: Sequence[str] | Mapping[str, Explainer]) -> dict[str, Explainer]:
-    if isinstance(given, Mapping):
-        explainers = dict(given)
-    else:
-        for name in given:
-            _validate.one_of("explainers", name, EXPLAINERS)
-        explainers = {name: EXPLAINERS[name].factory(logits_fn) for name in given}
-    if not explainers:
-        raise _validate.fail("explainers", given, "must name at least one")
-    return explainers
-
-
 def _explain(
     subject: Subject,
     predictions: stream.Predictions,
@@ -214,7 +195,9 @@ def _explain(
             program, list(releases.values()), subject, predictions, examples
         )
         results = [Found.of(controls.scores_of(subject, predictions, one), one) for one in streamed]
-        kept = {f"{i}.{field}": value for i, one in enumerate(results) for field, value in one._asdict().items()}
+        kept = {
+            f"{i}.{field}": value for i, one in enumerate(results) for field, value in one._asdict().items()
+        }
         if store:
             store.put(name, kept)
     return {
@@ -232,11 +215,11 @@ def _examples(subject: Subject, predictions: stream.Predictions) -> np.ndarray:
 
 def _shuffled(variables: Any, key: jax.Array) -> Any:
     """Networks of the same scale that know nothing: every model's weights shuffled within each array."""
-    leaves, structure = jax.tree.flatten(variables)
-    keys = jax.random.split(jax.random.fold_in(key, 2), len(leaves))
+    leaves = jax.tree.leaves(variables)
+    keys = iter(jax.random.split(jax.random.fold_in(key, 2), len(leaves)))
 
-    def shuffle(leaf: jax.Array, key: jax.Array) -> jax.Array:
+    def shuffle(leaf: jax.Array) -> jax.Array:
         flat = jnp.reshape(leaf, (len(leaf), -1))
-        return jax.random.permutation(key, flat, axis=1, independent=True).reshape(leaf.shape)
+        return jax.random.permutation(next(keys), flat, axis=1, independent=True).reshape(leaf.shape)
 
-    return structure.unflatten(map(shuffle, map(jnp.asarray, leaves), keys))
+    return jax.tree.map(shuffle, variables)

@@ -5,8 +5,7 @@ attack needs of them is reduced to a few numbers for each model and point before
 array of models x points x features ever exists; what returns to the host is of size targets x points.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -38,7 +37,8 @@ class Predictions(NamedTuple):
     """What the predictions of all models on all points say.
 
     Attributes:
-      signal: [models, points], the log-odds of the class that the attacker looks at; explanations are conditioned on it.
+      signal: [models, points], the log-odds of the class that the attacker looks at; explanations are
+        conditioned on it.
       explained: int32 [models, points], the class that is explained.
       correct: bool [models, points].
       loss: [targets, points].
@@ -54,6 +54,10 @@ class Predictions(NamedTuple):
     confidence: np.ndarray
     at_target: np.ndarray
     at_calibrators: np.ndarray
+
+
+# The axis of points of each field of `Predictions`.
+_POINTS_AXES = (1, 1, 1, 1, 1, 0, 0)
 
 
 class Explanations(NamedTuple):
@@ -82,41 +86,54 @@ def chunk_size(models: int, features: int) -> int:
     return min(_LARGEST_CHUNK, 2 ** (most.bit_length() - 1))
 
 
-def spread_models(variables: Any) -> Any:
-    """Splits the models over the local devices, as many of them as divide the models evenly."""
-    models = len(jax.tree.leaves(variables)[0])
+def _devices(size: int) -> list[jax.Device]:
+    """The local devices that share a chunk of a size evenly."""
     devices = jax.local_devices()
-    count = max(n for n in range(1, len(devices) + 1) if models % n == 0)
-    mesh = jax.sharding.Mesh(np.array(devices[:count]), ("models",))
-    return jax.device_put(variables, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("models")))
+    return devices[: max(n for n in range(1, len(devices) + 1) if size % n == 0)]
 
 
-def _chunks(subject: Subject) -> Iterator[tuple[np.ndarray, int]]:
-    """Rows of each chunk, padded by the first ones to one size, and how many of them count."""
-    points = len(subject.points.x)
-    size = min(chunk_size(subject.models, int(np.prod(subject.points.x.shape[1:]))), points)
-    for start in range(0, points, size):
-        yield np.arange(start, start + size) % points, min(size, points - start)
+class _Chunks:
+    """Walks over the points, each chunk of them spread over the local devices.
 
+    Points are independent of each other, so no device waits for another; every device holds all models. While a
+    chunk is computed the one before it is fetched.
+    """
 
-def _run_chunks(run: Callable[[tuple[np.ndarray, int]], Any], subject: Subject) -> list[Any]:
-    """Runs the first chunk, which compiles, then two at a time: while one is computed another is sent or fetched."""
-    chunks = _chunks(subject)
-    first = run(next(chunks))
-    with ThreadPoolExecutor(2) as pool:
-        return [first, *pool.map(run, chunks)]
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        points, features = len(subject.points.x), int(np.prod(subject.points.x.shape[1:]))
+        self.size = min(chunk_size(subject.models, features), points)
+        devices = _devices(self.size)
+        mesh = jax.sharding.Mesh(np.array(devices), ("points",))
+        self._shardings = [
+            jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes))
+            for axes in ((), ("points",), (None, "points"))
+        ]
+        self.variables = jax.device_put(subject.variables, self._shardings[0])
+        self._wanted = np.zeros(points, bool)
+        self._wanted[subject.design.calibration_points] = True
 
+    def put(self, array: np.ndarray, points_axis: int = 0) -> jax.Array:
+        """An array of a chunk on its devices, split along the axis of points."""
+        return jax.device_put(array, self._shardings[1 + points_axis])
 
-def _calibration_mask(subject: Subject) -> np.ndarray:
-    mask = np.zeros(len(subject.points.x), bool)
-    mask[subject.design.calibration_points] = True
-    return mask
+    def run(
+        self, dispatch: Callable[[np.ndarray], Any], fetch: Callable[[Any, np.ndarray, int], Any]
+    ) -> list[Any]:
+        """The chunks' results: dispatch(rows) starts one, fetch(started, rows, count) brings it to the host."""
+        points, results, waiting = len(self.subject.points.x), [], None
+        for start in range(0, points, self.size):
+            rows, count = np.arange(start, start + self.size) % points, min(self.size, points - start)
+            started = dispatch(rows)
+            if waiting is not None:
+                results.append(fetch(*waiting))
+            waiting = (started, rows[:count], count)
+        return [*results, fetch(*waiting)] if waiting else results
 
-
-def _split(evidence: jax.Array, rows: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A chunk's evidence about the targets, and about their calibrators at the calibration points alone."""
-    values = np.asarray(evidence)[: len(rows)]
-    return values[..., 0].copy(), values[wanted[rows]][..., 1:]
+    def split(self, evidence: jax.Array, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A chunk's evidence about the targets, and about their calibrators at the calibration points alone."""
+        values = np.asarray(evidence)[: len(rows)]
+        return values[..., 0].copy(), values[self._wanted[rows]][..., 1:]
 
 
 Program = Callable[..., Any]
@@ -149,7 +166,9 @@ def predict_program(subject: Subject) -> Program:
             )
 
         over_points = jax.vmap(one, in_axes=(None, 0, 0))
-        signal, explained, correct, loss, confidence, logs = jax.vmap(over_points, (0, None, None))(variables, x, y)
+        signal, explained, correct, loss, confidence, logs = jax.vmap(over_points, (0, None, None))(
+            variables, x, y
+        )
 
         def at_point(signal: jax.Array, logs: jax.Array, member: jax.Array) -> jax.Array:
             return jnp.stack([ev.evidence(o, member, signal, scored) for o in (signal[:, None], logs)])
@@ -170,22 +189,20 @@ def stream_predictions(program: Program, subject: Subject) -> Predictions:
     Returns:
       `Predictions`.
     """
-    variables = spread_models(subject.variables)
-    wanted = _calibration_mask(subject)
+    chunks = _Chunks(subject)
 
-    def run(chunk: tuple[np.ndarray, int]) -> Predictions:
-        rows, count = chunk
-        *arrays, evidence = program(
-            variables, subject.points.x[rows], subject.points.y[rows], subject.member[:, rows]
-        )
-        return Predictions(
-            *(np.asarray(array)[:, :count] for array in arrays), *_split(evidence, rows[:count], wanted)
-        )
+    def dispatch(rows: np.ndarray) -> tuple[jax.Array, ...]:
+        x, y = chunks.put(subject.points.x[rows]), chunks.put(subject.points.y[rows])
+        return program(chunks.variables, x, y, chunks.put(subject.member[:, rows], 1))
 
-    parts = _run_chunks(run, subject)
+    def fetch(started: tuple[jax.Array, ...], rows: np.ndarray, count: int) -> Predictions:
+        *arrays, evidence = started
+        return Predictions(*(np.asarray(a)[:, :count] for a in arrays), *chunks.split(evidence, rows))
+
+    parts = chunks.run(dispatch, fetch)
+    columns = zip(*parts, strict=True)
     return Predictions(
-        *(np.concatenate([part[i] for part in parts], axis=1) for i in range(5)),
-        *(np.concatenate([part[i] for part in parts]) for i in range(5, 7)),
+        *(np.concatenate(column, axis=axis) for column, axis in zip(columns, _POINTS_AXES, strict=True))
     )
 
 
@@ -263,7 +280,11 @@ def _permute_over_models(maps: jax.Array, key: jax.Array, ids: jax.Array) -> jax
 
 
 def stream_explanations(
-    explain: Program, releases: Sequence[Program], subject: Subject, predictions: Predictions, examples: np.ndarray
+    explain: Program,
+    releases: Sequence[Program],
+    subject: Subject,
+    predictions: Predictions,
+    examples: np.ndarray,
 ) -> list[Explanations]:
     """Explains all points once and releases them through every defense.
 
@@ -277,30 +298,29 @@ def stream_explanations(
     Returns:
       `Explanations` of each defense.
     """
-    variables = spread_models(subject.variables)
-    wanted = _calibration_mask(subject)
+    chunks = _Chunks(subject)
 
-    def run(chunk: tuple[np.ndarray, int]) -> list[Explanations]:
-        rows, count = chunk
-        x, ids = subject.points.x[rows], subject.points.ids[rows]
-        maps = explain(variables, x, ids, predictions.explained[:, rows])
-        parts = []
-        for release_chunk in releases:
-            log_l1, bad, change, evidence, shown = release_chunk(
-                maps, ids, predictions.signal[:, rows], subject.member[:, rows]
-            )
-            parts.append(
-                Explanations(
-                    np.asarray(log_l1)[:, :count],
-                    np.asarray(change)[:count],
-                    int(np.asarray(bad)[:, :count].sum()),
-                    *_split(evidence, rows[:count], wanted),
-                    np.asarray(shown)[:count][np.isin(rows[:count], examples)],
-                )
-            )
-        return parts
+    def dispatch(rows: np.ndarray) -> list[tuple[jax.Array, ...]]:
+        x, ids = chunks.put(subject.points.x[rows]), chunks.put(subject.points.ids[rows])
+        explained, signal, member = (
+            chunks.put(a[:, rows], 1) for a in (predictions.explained, predictions.signal, subject.member)
+        )
+        maps = explain(chunks.variables, x, ids, explained)
+        return [release_chunk(maps, ids, signal, member) for release_chunk in releases]
 
-    streamed = _run_chunks(run, subject)
+    def fetch(started: list[tuple[jax.Array, ...]], rows: np.ndarray, count: int) -> list[Explanations]:
+        return [
+            Explanations(
+                np.asarray(log_l1)[:, :count],
+                np.asarray(change)[:count],
+                int(np.asarray(bad)[:, :count].sum()),
+                *chunks.split(evidence, rows),
+                np.asarray(shown)[:count][np.isin(rows, examples)],
+            )
+            for log_l1, bad, change, evidence, shown in started
+        ]
+
+    streamed = chunks.run(dispatch, fetch)
     return [_joined([parts[i] for parts in streamed]) for i in range(len(releases))]
 
 

@@ -42,14 +42,18 @@ class Subject:
     explain_label: bool = False
 
     def __post_init__(self) -> None:
-        models, points = self.member.shape
+        models = len(self.member)
         _validate.at_least("models", models, LEAST_MODELS)
-        _validate.same_shape("member", self.member.shape, (len(self.model_ids), len(self.points.x)), "the models and points")
+        _validate.same_shape(
+            "member", self.member.shape, (len(self.model_ids), len(self.points.x)), "the models and points"
+        )
         for leaf in jax.tree.leaves(self.variables):
             if leaf.ndim == 0 or len(leaf) != models:
                 raise _validate.fail("variables", leaf.shape, f"must have leading axes of {models} models")
         if len(self.targets) == 0 or not all(0 <= target < models for target in self.targets):
-            raise _validate.fail("targets", list(self.targets), f"must be indices of models, 0 to {models - 1}")
+            raise _validate.fail(
+                "targets", list(self.targets), f"must be indices of models, 0 to {models - 1}"
+            )
 
     @property
     def models(self) -> int:

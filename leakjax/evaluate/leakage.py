@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import numpy as np
 from scipy import integrate, stats
 
 from leakjax.evaluate.bootstrap import Interval, Resamples, interval, mean_over_targets

@@ -20,16 +20,19 @@ class Rates(NamedTuple):
     tpr: np.ndarray
 
 
-def allowed(rate: float, nonmembers: np.ndarray | float) -> np.ndarray:
+def allowed(rate: float | np.ndarray, nonmembers: np.ndarray | float) -> np.ndarray:
     """How many false positives a rate allows; a hair is added so that 0.001 of 1,000 is 1."""
-    return np.floor(rate * np.asarray(nonmembers, np.float64) + 1e-6)
+    return np.floor(np.asarray(rate) * np.asarray(nonmembers, np.float64) + 1e-6)
 
 
 def _target_rates(
-    scores: np.ndarray, member: np.ndarray, weights: np.ndarray, rates: tuple[float, ...], of: np.ndarray
+    scores: np.ndarray,
+    positives: np.ndarray,
+    negatives: np.ndarray,
+    weights: np.ndarray,
+    rates: tuple[float, ...],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`rates_of` for one target: (auc [resamples], tpr [rates, resamples])."""
-    positives, negatives = (np.flatnonzero(part) for part in (member & of, ~member))
+    """`rates_of` for one target, whose members and non-members are rows: (auc, tpr [rates]) of each resample."""
     if not (len(positives) and len(negatives)):
         nothing = np.full(weights.shape[1], np.nan)
         return nothing, np.tile(nothing, (len(rates), 1))
@@ -86,10 +89,12 @@ def rates_of(
       `Rates`; NaN where a target has no member or no non-member in a resample.
     """
 
+    part = np.ones(scores.shape[1], bool) if of is None else of
+
     def one(target: int) -> tuple[np.ndarray, np.ndarray]:
-        keep = valid[target]
-        part = np.ones(keep.sum(), bool) if of is None else of[keep]
-        return _target_rates(scores[target][keep], member[target][keep], resamples.points[keep], rates, part)
+        members = np.flatnonzero(valid[target] & member[target] & part)
+        others = np.flatnonzero(valid[target] & ~member[target])
+        return _target_rates(scores[target], members, others, resamples.points, rates)
 
     with ThreadPoolExecutor() as pool:
         results = list(pool.map(one, range(len(scores))))
@@ -108,5 +113,12 @@ def mean_curve(scores: np.ndarray, member: np.ndarray, valid: np.ndarray, rates:
     Returns:
       [rates].
     """
-    once = Resamples(np.ones((scores.shape[1], 1), np.float32), np.ones((len(scores), 1)))
-    return np.nanmean(rates_of(scores, member, valid, once, tuple(rates)).tpr[:, :, 0], axis=1)
+    curves = []
+    for target, keep in enumerate(valid):
+        own, known = scores[target][keep], member[target][keep]
+        members, others = np.sort(own[known]), np.sort(own[~known])[::-1]
+        if len(members) and len(others):
+            limit = allowed(rates, len(others)).astype(int)
+            beaten = np.searchsorted(members, others[np.minimum(limit, len(others) - 1)], side="right")
+            curves.append(np.where(limit < len(others), 1 - beaten / len(members), 1.0))
+    return np.mean(curves, axis=0)

@@ -108,8 +108,9 @@ def _unit(x: jax.Array) -> jax.Array:
 
 def _top(x: jax.Array, count: int) -> jax.Array:
     magnitudes = jnp.abs(jnp.ravel(x))
-    rank = jnp.argsort(jnp.argsort(-magnitudes, stable=True))
-    return (rank < count) & (magnitudes > 0)
+    # Of equal values top_k takes the first.
+    _, largest = jax.lax.top_k(magnitudes, count)
+    return jnp.zeros(x.size, bool).at[largest].set(True) & (magnitudes > 0)
 
 
 def _centred_ranks(x: jax.Array) -> jax.Array:

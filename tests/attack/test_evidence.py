@@ -15,7 +15,11 @@ def point():
     rng = np.random.default_rng(0)
     member = rng.random(MODELS) < 0.5
     prediction = rng.normal(size=MODELS) + member
-    maps = rng.normal(size=(MODELS, FEATURES)) + 0.5 * prediction[:, None] + member[:, None] * rng.normal(size=FEATURES)
+    maps = (
+        rng.normal(size=(MODELS, FEATURES))
+        + 0.5 * prediction[:, None]
+        + member[:, None] * rng.normal(size=FEATURES)
+    )
     maps[:, 2] = 3.0  # a feature that no model changes
     return maps, member, prediction
 
@@ -84,9 +88,13 @@ def test_standardise_scales_a_map_and_a_multiple_of_it_alike(point):
 
 
 def test_evidence_of_many_points_is_that_of_each(point):
-    maps, member, prediction = (jnp.asarray(a, jnp.float32) if a.dtype == float else jnp.asarray(a) for a in point)
+    maps, member, prediction = (
+        jnp.asarray(a, jnp.float32) if a.dtype == float else jnp.asarray(a) for a in point
+    )
     scored = ev.pairs(MODELS, jnp.arange(4), CALIBRATORS)
     alone = ev.evidence(maps, member, prediction, scored)
-    batch = jax.vmap(ev.evidence, (0, None, None, None))(jnp.stack([maps, 2 * maps + 1]), member, prediction, scored)
+    batch = jax.vmap(ev.evidence, (0, None, None, None))(
+        jnp.stack([maps, 2 * maps + 1]), member, prediction, scored
+    )
     np.testing.assert_allclose(batch[0], alone, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(batch[1], alone, rtol=1e-3, atol=1e-3)
