@@ -19,6 +19,7 @@ per feature of this point), so that what the prediction already says does not co
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 # Of the variance that a feature is divided by, the share taken from the mean over the map's features: a feature's
 # own variance over some 60 models is known to 20 % only, and may be zero.
@@ -27,7 +28,7 @@ _TINY = 1e-12
 MARGINAL, CONDITIONAL = 0, 1
 
 
-def pairs(models: int, targets: jax.Array, calibrators: int) -> jax.Array:
+def pairs(models: int, targets: np.ndarray, calibrators: int) -> np.ndarray:
     """Which models are scored for each target: the target itself, then its calibrators.
 
     Args:
@@ -38,25 +39,7 @@ def pairs(models: int, targets: jax.Array, calibrators: int) -> jax.Array:
     Returns:
       int [targets, 1 + calibrators]; the first column is `targets`, the others the models that follow it, cyclically.
     """
-    return (targets[:, None] + jnp.arange(1 + calibrators)[None]) % models
-
-
-def group_sizes(member: jax.Array, scored: jax.Array) -> jax.Array:
-    """How many in- and out-models each evidence rests on.
-
-    Args:
-      member: bool [models], who trained on the point.
-      scored: int [targets, 1 + calibrators], from `pairs`.
-
-    Returns:
-      int [2, targets, 1 + calibrators]: in-models, out-models; the target and the calibrator are not counted.
-    """
-    member = member.astype(jnp.int32)
-    target = scored[:, :1]
-    second = scored != target
-    inside = member.sum() - member[target] - second * member[scored]
-    outside = (1 - member).sum() - (1 - member[target]) - second * (1 - member[scored])
-    return jnp.stack([inside, outside])
+    return (np.asarray(targets)[:, None] + np.arange(1 + calibrators)[None]) % models
 
 
 def standardise(observations: jax.Array) -> jax.Array:
@@ -77,7 +60,7 @@ def standardise(observations: jax.Array) -> jax.Array:
 
 
 def evidence(
-    observations: jax.Array, member: jax.Array, prediction: jax.Array, scored: jax.Array
+    observations: jax.Array, member: jax.Array, prediction: jax.Array, scored: np.ndarray | jax.Array
 ) -> jax.Array:
     """The log-likelihood ratio "member over non-member" of each scored model at one point, up to a common scale.
 
@@ -89,8 +72,9 @@ def evidence(
 
     Returns:
       [2, targets, 1 + calibrators]: marginal, and conditional on the prediction. Where a group is empty the
-      value means nothing (see `group_sizes`).
+      value means nothing (see `likelihood.enough_shadows`).
     """
+    scored = jnp.asarray(scored)
     maps = standardise(observations)
     inside = member.astype(maps.dtype)
     prediction = prediction - prediction.mean()

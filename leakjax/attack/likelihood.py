@@ -29,7 +29,7 @@ class Design(NamedTuple):
       calibration_points: int [calibration points], positions among the audited points, evenly spread.
     """
 
-    scored: jax.Array
+    scored: np.ndarray
     calibration_points: np.ndarray
 
 
@@ -44,13 +44,13 @@ def design(models: int, points: int, targets: np.ndarray) -> Design:
     Returns:
       A `Design`.
     """
-    scored = ev.pairs(models, jnp.asarray(targets), min(CALIBRATORS, models - 1))
+    scored = ev.pairs(models, targets, min(CALIBRATORS, models - 1))
     count = min(points, CALIBRATION_POINTS)
     return Design(scored, np.arange(count) * points // count)
 
 
 def signal_evidence(
-    signals: jax.Array, member: jax.Array, prediction: jax.Array, scored: jax.Array
+    signals: jax.Array, member: jax.Array, prediction: jax.Array, scored: np.ndarray
 ) -> jax.Array:
     """Evidence of each scalar signal at one point. Args: signals [models, signals], the rest as `evidence`.
 
@@ -61,24 +61,32 @@ def signal_evidence(
     return jax.vmap(one, in_axes=1)(signals)
 
 
-def enough_shadows(member: jax.Array, scored: jax.Array) -> jax.Array:
-    """Whether evidence rests on enough in- and out-models: bool [points, targets, 1 + calibrators].
+def enough_shadows(member: np.ndarray, scored: np.ndarray) -> np.ndarray:
+    """Whether evidence rests on enough in- and out-models; the target and the calibrator are not among them.
 
     Args:
       member: bool [models, points].
       scored: int [targets, 1 + calibrators].
+
+    Returns:
+      bool [targets, 1 + calibrators, points].
     """
-    sizes = jax.vmap(ev.group_sizes, in_axes=(1, None))(member, scored)
-    return jnp.all(sizes >= LEAST_GROUP, axis=1)
+    second = (scored != scored[:, :1])[..., None]
+
+    def left(group: np.ndarray) -> np.ndarray:
+        return group.sum(axis=0)[None, None] - group[scored[:, :1]] - second * group[scored]
+
+    inside = member.astype(np.int32)
+    return np.minimum(left(inside), left(1 - inside)) >= LEAST_GROUP
 
 
 def labels(member: np.ndarray, plan: Design) -> combine.Labels:
     """The calibrators' membership, in the order of `split`'s calibration samples."""
-    rows = jnp.asarray(member)[:, plan.calibration_points]
-    valid = enough_shadows(rows, plan.scored)[..., 1:]
-    truth = jnp.moveaxis(rows[plan.scored[:, 1:]], 1, 2)
-    targets = len(plan.scored)
-    return combine.Labels(truth.reshape(targets, -1), jnp.moveaxis(valid, 1, 0).reshape(targets, -1))
+    rows = member[:, plan.calibration_points]
+    valid = enough_shadows(rows, plan.scored)[:, 1:]
+    truth = rows[plan.scored[:, 1:]]
+    by_target = [jnp.asarray(part.swapaxes(1, 2).reshape(len(part), -1)) for part in (truth, valid)]
+    return combine.Labels._make(by_target)
 
 
 def split(target: np.ndarray, calibration: np.ndarray) -> tuple[combine.Evidence, combine.Evidence]:
@@ -136,4 +144,4 @@ def lira(
     of_prediction, _ = ordered(prediction)
     marginal, conditional = ordered(explanation)
     result = combine.scores(of_prediction, marginal, conditional, labels(member, plan))
-    return result, np.asarray(enough_shadows(jnp.asarray(member), plan.scored)[..., 0]).T
+    return result, enough_shadows(member, plan.scored)[:, 0]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from leakjax.attack import likelihood
@@ -19,8 +18,7 @@ class Judge:
     def __init__(self, subject: Subject, *, seed: int) -> None:
         """Args: subject: whose membership is the truth. seed: of the bootstrap."""
         self.member = subject.member[subject.targets]
-        enough = likelihood.enough_shadows(jnp.asarray(subject.member), subject.design.scored[:, :1])
-        self.valid = np.asarray(enough)[..., 0].T
+        self.valid = likelihood.enough_shadows(subject.member, subject.design.scored[:, :1])[:, 0]
         self.resamples = bootstrap.resample(len(subject.points.x), len(subject.targets), seed=seed)
         self.nonmembers = int((self.valid & ~self.member).sum(axis=1).mean())
         self.headline = leakage.headline_fpr(self.nonmembers)

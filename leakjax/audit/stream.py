@@ -197,12 +197,12 @@ def stream_predictions(program: Program, subject: Subject) -> Predictions:
 
     def fetch(started: tuple[jax.Array, ...], rows: np.ndarray, count: int) -> Predictions:
         *arrays, evidence = started
-        return Predictions(*(np.asarray(a)[:, :count] for a in arrays), *chunks.split(evidence, rows))
+        signal, explained, correct, loss, confidence = (np.asarray(a)[:, :count] for a in arrays)
+        return Predictions(signal, explained, correct, loss, confidence, *chunks.split(evidence, rows))
 
-    parts = chunks.run(dispatch, fetch)
-    columns = zip(*parts, strict=True)
-    return Predictions(
-        *(np.concatenate(column, axis=axis) for column, axis in zip(columns, _POINTS_AXES, strict=True))
+    columns = zip(*chunks.run(dispatch, fetch), strict=True)
+    return Predictions._make(
+        np.concatenate(c, axis=axis) for c, axis in zip(columns, _POINTS_AXES, strict=True)
     )
 
 

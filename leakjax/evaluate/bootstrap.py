@@ -26,7 +26,7 @@ class Resamples(NamedTuple):
     Two figures computed with the same `Resamples` are paired: their difference has an interval of its own.
 
     Attributes:
-      points: float32 [points, 1 + resamples].
+      points: float64 [points, 1 + resamples].
       targets: float64 [targets, 1 + resamples].
     """
 
@@ -50,11 +50,11 @@ def resample(points: int, targets: int, *, seed: int, resamples: int = RESAMPLES
 
     def counts(size: int) -> np.ndarray:
         drawn = generator.multinomial(size, np.full(size, 1 / size), size=resamples).T
-        return np.concatenate([np.ones((size, 1)), drawn], axis=1)
+        # In C order: rows are gathered, and products with it are several times as fast.
+        return np.ascontiguousarray(np.concatenate([np.ones((size, 1)), drawn], axis=1))
 
-    of_points = counts(points).astype(np.float32)
     of_targets = counts(targets) if targets > 1 else np.ones((1, 1 + resamples))
-    return Resamples(of_points, of_targets)
+    return Resamples(counts(points), of_targets)
 
 
 def interval(replicates: np.ndarray) -> Interval:

@@ -1,18 +1,23 @@
-"""True-positive rates at low false-positive rates, exact with ties, for many resamples at once."""
+"""AUC and true-positive rates at low false-positive rates, with ties, for many resamples at once."""
 
-from concurrent.futures import ThreadPoolExecutor
+import functools
 from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from leakjax.evaluate.bootstrap import Resamples
 
+# The products here are small: threads cost more than they save, fifty times as much on a busy machine.
+_blas = functools.cache(ThreadpoolController)
+
 
 class Rates(NamedTuple):
-    """Figures of each target under each resample.
+    """Figures of each target under each resample; NaN where a target has no member or no non-member.
 
     Attributes:
-      auc: [targets, 1 + resamples].
+      auc: [targets, 1 + resamples]. Exact in the first column; the others are resampled through placements (DeLong
+        et al., Biometrics 44, 1988), which is right to first order in one over the number of points.
       tpr: [rates, targets, 1 + resamples], at the largest attainable false-positive rate not above each rate.
     """
 
@@ -25,45 +30,62 @@ def allowed(rate: float | np.ndarray, nonmembers: np.ndarray | float) -> np.ndar
     return np.floor(np.asarray(rate) * np.asarray(nonmembers, np.float64) + 1e-6)
 
 
-def _target_rates(
-    scores: np.ndarray,
-    positives: np.ndarray,
-    negatives: np.ndarray,
+class _Ranked(NamedTuple):
+    """One target's points.
+
+    Attributes:
+      members: rows of its members, highest score first.
+      others: rows of its non-members, highest score first.
+      above: how many members score strictly higher than each non-member.
+      level: how many members score at least as high as each non-member.
+    """
+
+    members: np.ndarray
+    others: np.ndarray
+    above: np.ndarray
+    level: np.ndarray
+
+
+def _ranked(scores: np.ndarray, member: np.ndarray, other: np.ndarray) -> _Ranked:
+    members, others = np.flatnonzero(member), np.flatnonzero(other)
+    members = members[np.argsort(-scores[members], kind="stable")]
+    others = others[np.argsort(-scores[others], kind="stable")]
+    above = np.searchsorted(-scores[members], -scores[others], side="left")
+    level = np.searchsorted(-scores[members], -scores[others], side="right")
+    return _Ranked(members, others, above, level)
+
+
+def _placements(ranked: _Ranked) -> tuple[np.ndarray, np.ndarray]:
+    """For each member the share of non-members below it, for each non-member the share of members above it."""
+    members, others, above, level = ranked
+    # The non-members that a member is not above: those whose own rank begins at or before it, ties by half.
+    begun = np.bincount(above, minlength=len(members) + 1) + np.bincount(level, minlength=len(members) + 1)
+    return 1 - np.cumsum(begun)[:-1] / (2 * len(others)), (above + level) / (2 * len(members))
+
+
+def _tpr(
+    ranked: _Ranked,
     weights: np.ndarray,
     rates: tuple[float, ...],
-) -> tuple[np.ndarray, np.ndarray]:
-    """`rates_of` for one target, whose members and non-members are rows: (auc, tpr [rates]) of each resample."""
-    if not (len(positives) and len(negatives)):
-        nothing = np.full(weights.shape[1], np.nan)
-        return nothing, np.tile(nothing, (len(rates), 1))
-    positives = positives[np.argsort(-scores[positives], kind="stable")]
-    negatives = negatives[np.argsort(-scores[negatives], kind="stable")]
-    # Sums of counts, and so exact in float32 up to 2^24. Row i: what the i highest members weigh.
-    caught = np.zeros((len(positives) + 1, weights.shape[1]), np.float32)
-    np.cumsum(weights[positives], axis=0, out=caught[1:])
-    alarms = weights[negatives]
-    # How many members stand strictly above each non-member; and above or level with it.
-    above = np.searchsorted(-scores[positives], -scores[negatives], side="left")
-    level = np.searchsorted(-scores[positives], -scores[negatives], side="right")
-
-    with np.errstate(invalid="ignore", divide="ignore"):
-        total = caught[-1].astype(np.float64)
-        false_positives = np.cumsum(alarms, axis=0)
-        count = false_positives[-1].astype(np.float64)
-        pairs = np.einsum("nr,nr->r", alarms, caught[above], dtype=np.float64)
-        if not np.array_equal(above, level):
-            pairs = (pairs + np.einsum("nr,nr->r", alarms, caught[level], dtype=np.float64)) / 2
-        tpr = np.empty((len(rates), weights.shape[1]))
-        # The thresholds of low rates lie among the highest non-members: no need to look further down.
-        top = false_positives[: int(4 * max(rates) * len(negatives)) + 64]
-        if np.any(top[-1] <= max(rates) * count):
-            top = false_positives
-        for i, rate in enumerate(rates):
-            # The first non-member too many: a score must beat it. Non-members level with it are not alarms either.
-            limit = np.sum(top <= allowed(rate, count)[None], axis=0)
-            beaten = above[np.minimum(limit, len(negatives) - 1)]
-            tpr[i] = np.take_along_axis(caught, beaten[None], axis=0)[0] / total
-        return pairs / (total * count), np.where(count > 0, tpr, np.nan)
+    positives: np.ndarray,
+    negatives: np.ndarray,
+) -> np.ndarray:
+    """The true-positive rate at each rate, the threshold set anew in each resample: [rates, resamples]."""
+    members, others, above, _ = ranked
+    # The thresholds of low rates lie among the highest non-members: no need to look further down.
+    top = min(len(others), int(4 * max(rates) * len(others)) + 64)
+    false_positives = np.cumsum(weights[others[:top]], axis=0)
+    if np.any(false_positives[-1] <= max(rates) * negatives):
+        false_positives = np.cumsum(weights[others], axis=0)
+    caught = np.zeros((above[len(false_positives) - 1] + 1, weights.shape[1]))
+    np.cumsum(weights[members[: len(caught) - 1]], axis=0, out=caught[1:])
+    result = []
+    for rate in rates:
+        # The first non-member too many: a score must beat it, and those level with it raise no alarm either.
+        limit = np.sum(false_positives <= allowed(rate, negatives)[None], axis=0)
+        beaten = above[np.minimum(limit, len(false_positives) - 1)]
+        result.append(np.take_along_axis(caught, beaten[None], axis=0)[0] / positives)
+    return np.stack(result)
 
 
 def rates_of(
@@ -83,22 +105,29 @@ def rates_of(
       valid: bool [targets, points]; the others do not count.
       resamples: see `bootstrap.resample`.
       rates: false-positive rates.
-      of: bool [points]: only members among these points count (the non-members, and so the threshold, are everyone's).
+      of: bool [points]: only members among these points count (the non-members, and so the threshold, are
+        everyone's).
 
     Returns:
-      `Rates`; NaN where a target has no member or no non-member in a resample.
+      `Rates`.
     """
-
     part = np.ones(scores.shape[1], bool) if of is None else of
-
-    def one(target: int) -> tuple[np.ndarray, np.ndarray]:
-        members = np.flatnonzero(valid[target] & member[target] & part)
-        others = np.flatnonzero(valid[target] & ~member[target])
-        return _target_rates(scores[target], members, others, resamples.points, rates)
-
-    with ThreadPoolExecutor() as pool:
-        results = list(pool.map(one, range(len(scores))))
-    return Rates(np.stack([auc for auc, _ in results]), np.stack([tpr for _, tpr in results], axis=1))
+    weights = resamples.points
+    is_member, is_other = valid & member & part[None], valid & ~member
+    member_places, other_places = np.zeros(scores.shape), np.zeros(scores.shape)
+    tpr = np.full((len(rates), len(scores), weights.shape[1]), np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"), _blas().limit(limits=1, user_api="blas"):
+        positives, negatives = is_member.astype(float) @ weights, is_other.astype(float) @ weights
+        for target, row in enumerate(scores):
+            ranked = _ranked(row, is_member[target], is_other[target])
+            if len(ranked.members) and len(ranked.others):
+                member_places[target, ranked.members], other_places[target, ranked.others] = _placements(
+                    ranked
+                )
+                tpr[:, target] = _tpr(ranked, weights, rates, positives[target], negatives[target])
+        of_members = (member_places @ weights) / positives
+        of_others = (other_places @ weights) / negatives
+    return Rates(of_members + of_others - of_members[:, :1], tpr)
 
 
 def mean_curve(scores: np.ndarray, member: np.ndarray, valid: np.ndarray, rates: np.ndarray) -> np.ndarray:
@@ -114,11 +143,10 @@ def mean_curve(scores: np.ndarray, member: np.ndarray, valid: np.ndarray, rates:
       [rates].
     """
     curves = []
-    for target, keep in enumerate(valid):
-        own, known = scores[target][keep], member[target][keep]
-        members, others = np.sort(own[known]), np.sort(own[~known])[::-1]
-        if len(members) and len(others):
-            limit = allowed(rates, len(others)).astype(int)
-            beaten = np.searchsorted(members, others[np.minimum(limit, len(others) - 1)], side="right")
-            curves.append(np.where(limit < len(others), 1 - beaten / len(members), 1.0))
+    for row, known, keep in zip(scores, member, valid, strict=True):
+        ranked = _ranked(row, keep & known, keep & ~known)
+        if len(ranked.members) and len(ranked.others):
+            # What the first non-member too many leaves above itself; everything where none is too many.
+            beaten = np.append(ranked.above, len(ranked.members))
+            curves.append(beaten[allowed(rates, len(ranked.others)).astype(int)] / len(ranked.members))
     return np.mean(curves, axis=0)

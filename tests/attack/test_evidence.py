@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from leakjax.attack import evidence as ev
+from leakjax.attack import likelihood
 
 MODELS, FEATURES, CALIBRATORS = 14, 5, 3
 
@@ -46,7 +47,7 @@ def refit(maps, member, prediction, target, answer):
 def test_evidence_equals_a_literal_refit_without_target_and_calibrator(point):
     maps, member, prediction = point
     targets = np.array([0, 5, 13])
-    scored = ev.pairs(MODELS, jnp.asarray(targets), CALIBRATORS)
+    scored = ev.pairs(MODELS, targets, CALIBRATORS)
     found = ev.evidence(jnp.asarray(maps), jnp.asarray(member), jnp.asarray(prediction), scored)
     for i, target in enumerate(targets):
         for j in range(1 + CALIBRATORS):
@@ -56,7 +57,7 @@ def test_evidence_equals_a_literal_refit_without_target_and_calibrator(point):
 
 def test_the_targets_own_membership_changes_none_of_its_evidence(point):
     maps, member, prediction = (jnp.asarray(a) for a in point)
-    scored = ev.pairs(MODELS, jnp.arange(MODELS), CALIBRATORS)
+    scored = ev.pairs(MODELS, np.arange(MODELS), CALIBRATORS)
     before = ev.evidence(maps, member, prediction, scored)
     for target in (0, 7):
         after = ev.evidence(maps, member.at[target].set(~member[target]), prediction, scored)
@@ -65,19 +66,21 @@ def test_the_targets_own_membership_changes_none_of_its_evidence(point):
         assert np.abs(after[:, others] - before[:, others]).max() > 0.01
 
 
-def test_group_sizes_leave_out_target_and_calibrator(point):
-    _, member, _ = point
-    scored = ev.pairs(MODELS, jnp.arange(MODELS), CALIBRATORS)
-    sizes = ev.group_sizes(jnp.asarray(member), scored)
-    for target in range(MODELS):
+def test_enough_shadows_leaves_out_target_and_calibrator():
+    member = np.random.default_rng(1).random((8, 40)) < 0.3
+    scored = ev.pairs(8, np.arange(8), CALIBRATORS)
+    enough = likelihood.enough_shadows(member, scored)
+    assert 0 < enough.mean() < 1
+    for target in range(8):
         for j in range(1 + CALIBRATORS):
-            left = [m for m in range(MODELS) if m not in (target, (target + j) % MODELS)]
-            assert tuple(sizes[:, target, j]) == (member[left].sum(), (~member[left]).sum())
+            left = member[[m for m in range(8) if m not in (target, (target + j) % 8)]]
+            expected = (left.sum(0) >= 2) & ((~left).sum(0) >= 2)
+            np.testing.assert_array_equal(enough[target, j], expected)
 
 
 def test_maps_that_all_models_agree_on_are_no_evidence(point):
     _, member, prediction = (jnp.asarray(a) for a in point)
-    scored = ev.pairs(MODELS, jnp.arange(MODELS), CALIBRATORS)
+    scored = ev.pairs(MODELS, np.arange(MODELS), CALIBRATORS)
     same = ev.evidence(jnp.ones((MODELS, FEATURES)), member, prediction, scored)
     np.testing.assert_array_equal(same, 0)
 
@@ -91,7 +94,7 @@ def test_evidence_of_many_points_is_that_of_each(point):
     maps, member, prediction = (
         jnp.asarray(a, jnp.float32) if a.dtype == float else jnp.asarray(a) for a in point
     )
-    scored = ev.pairs(MODELS, jnp.arange(4), CALIBRATORS)
+    scored = ev.pairs(MODELS, np.arange(4), CALIBRATORS)
     alone = ev.evidence(maps, member, prediction, scored)
     batch = jax.vmap(ev.evidence, (0, None, None, None))(
         jnp.stack([maps, 2 * maps + 1]), member, prediction, scored
