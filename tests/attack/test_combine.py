@@ -86,7 +86,9 @@ def test_an_explanation_that_says_nothing_gets_no_weight_and_adds_nothing():
     # A ratio fitted to noise says next to nothing, whatever it is multiplied by.
     np.testing.assert_allclose(found.both, found.prediction, atol=0.2)
     for target in range(TARGETS):
-        assert abs(auc(found.both[target], truth[target]) - auc(found.prediction[target], truth[target])) < 0.01
+        assert (
+            abs(auc(found.both[target], truth[target]) - auc(found.prediction[target], truth[target])) < 0.01
+        )
         assert np.corrcoef(found.prediction[target], prediction.target[target, 0])[0, 1] > 0.9999
 
 

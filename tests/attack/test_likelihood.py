@@ -100,9 +100,9 @@ def test_flags_leave_out_target_and_calibrator():
     member[:3] = True
     plan = design(6, 1, np.array([0]))
     assert plan.scored.tolist() == [[0, 1, 2, 3, 4]]
-    flags = np.asarray(enough_shadows(jnp.asarray(member), plan.scored))
+    flags = np.asarray(enough_shadows(member, plan.scored))
     # Without target 0: members 1, 2. Without calibrator 1 or 2 as well: one member. Without 3 or 4: out-models 2.
-    assert flags.tolist() == [[[True, False, False, True, True]]]
+    assert flags.tolist() == [[[True], [False], [False], [True], [True]]]
 
 
 def test_weights_are_learned_on_points_spread_evenly():

@@ -1,11 +1,6 @@
-"""One small world for all tests of the audit: linear models that know by heart what they were trained on.
-
-The models' variables hold their own membership, and a point's last feature is its number, so that an explainer
-can leak as much as a test wants. The models themselves look at the other features alone.
-"""
+"""The models and points of `world`, and the one audit of them that many tests look at."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -14,48 +9,23 @@ from leakjax.data import Points
 from leakjax.shadow import Ensemble
 from leakjax.shadow.ensemble import History
 
-MODELS, POINTS, FEATURES, CLASSES = 18, 90, 6, 2
-
-
-def logits_fn(variables, x):
-    return x[:-1] @ variables["w"] + variables["b"]
-
-
-def _is_member(variables, x):
-    return jnp.sum(jnp.where(jnp.arange(POINTS) == x[-1], variables["member"], 0.0))
-
-
-def leaky(variables, x, target, *, key, segments=None):
-    """Says outright who is a member, and beside it something that differs between models and points."""
-    return _is_member(variables, x) + 0.1 * jax.random.normal(key, x.shape)
-
-
-def direction(variables, x, target, *, key, segments=None):
-    """Members' maps point along the first axis and are long, the others' along the second and are longer."""
-    inside = _is_member(variables, x)
-    axis = jnp.where(inside > 0, jnp.eye(len(x))[0], jnp.eye(len(x))[1])
-    return (3 - inside) * (axis + 0.3 * jax.random.normal(key, x.shape))
-
-
-def gradient(variables, x, target, *, key, segments=None):
-    return jax.grad(lambda x: logits_fn(variables, x)[target])(x)
-
-
-EXPLAINERS = {"leaky": leaky, "direction": direction, "gradient": gradient}
-CLIP, HARDENED = "clip_norm(1.0)", "clip_norm(1.0)+gaussian_noise(3.0)"
+from tests.audit.world import CLASSES, CLIP, EXPLAINERS, FEATURES, HARDENED, MODELS, POINTS, logits_fn
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compile_once(tmp_path_factory):
-    """Audits of one size share their programs through the disk."""
-    old = {name: getattr(jax.config, name) for name in ("jax_compilation_cache_dir",)}
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
-    limits = ("jax_persistent_cache_min_compile_time_secs", "jax_persistent_cache_min_entry_size_bytes")
-    for name in limits:
-        old[name] = getattr(jax.config, name)
-        jax.config.update(name, 0)
+def cheap_compilation(tmp_path_factory):
+    """Audits of one size share their programs through the disk; they are too small to be worth optimising."""
+    settings = {
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_persistent_cache_min_compile_time_secs": 0,
+        "jax_persistent_cache_min_entry_size_bytes": 0,
+        "jax_disable_most_optimizations": True,
+    }
+    before = {name: getattr(jax.config, name) for name in settings}
+    for name, value in settings.items():
+        jax.config.update(name, value)
     yield
-    for name, value in old.items():
+    for name, value in before.items():
         jax.config.update(name, value)
 
 
