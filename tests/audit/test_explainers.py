@@ -48,6 +48,20 @@ def test_anything_else_is_refused_and_never_evaluated(text, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("gradient(steps=3)", "gradient.*steps"),
+        ("integrated_gradients(steps=0)", "steps=0: must be at least 1"),
+        ("gradient(output='logits')", "output='logits': must be one of"),
+        ("feature_permutation", "background"),
+    ],
+)
+def test_options_that_a_method_refuses_are_refused_when_they_are_read(text, words):
+    with pytest.raises(UsageError, match=words):
+        explainers.parse(text)
+
+
 def test_commas_inside_parentheses_do_not_split():
     assert explainers.split("a(x=1, y=2), b,,c") == ["a(x=1, y=2)", "b", "c"]
     with pytest.raises(UsageError, match="at least one"):

@@ -11,7 +11,6 @@ from leakjax.audit import controls, stream
 from leakjax.audit.subject import Subject
 from leakjax.data import take
 from leakjax.defend import chain, gaussian_noise, identity, lift
-
 from tests.audit.world import FEATURES, MODELS, POINTS, logits_fn
 
 TARGETS = np.array([5, 0, 11])
