@@ -29,7 +29,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 from rich.console import Console
 from rich.table import Table
 
@@ -326,6 +326,8 @@ def main(argv: Sequence[str]) -> None:
         workdir = Path(values.workdir or f"runs/audit-{config.dataset.replace('/', '_').replace(':', '_')}")
         places = Places(workdir, values.data_dir, values.source_dir)
         use_machine()
+        if values["verbosity"].using_default_value:
+            logging.set_verbosity(logging.WARNING)
         if values.plan:
             print_plan(config, places, Console())
             return

@@ -60,43 +60,50 @@ def standardise(observations: jax.Array) -> jax.Array:
 
 
 def evidence(
-    observations: jax.Array, member: jax.Array, prediction: jax.Array, scored: np.ndarray | jax.Array
+    observations: jax.Array, member: jax.Array, prediction: jax.Array, calibrators: int
 ) -> jax.Array:
-    """The log-likelihood ratio "member over non-member" of each scored model at one point, up to a common scale.
+    """The log-likelihood ratio "member over non-member" of every model and its calibrators at one point.
 
     Args:
       observations: [models, features] of one point, e.g. flattened attribution maps, or one scalar signal each.
-      member: bool [models], who trained on the point; row t plays no part in what is said of target t.
+      member: bool [models], who trained on the point; row t plays no part in what is said with t as the target.
       prediction: [models], the prediction signal to condition on.
-      scored: int [targets, 1 + calibrators], from `pairs`.
+      calibrators: how many shadows stand in the role of each target; static.
 
     Returns:
-      [2, targets, 1 + calibrators]: marginal, and conditional on the prediction. Where a group is empty the
-      value means nothing (see `likelihood.enough_shadows`).
+      [2, models, 1 + calibrators], up to a common scale: marginal, and conditional on the prediction. Row t is for
+      t as the target, its columns are the models of `pairs`. Where a group is empty the value means nothing (see
+      `likelihood.enough_shadows`).
     """
-    scored = jnp.asarray(scored)
     maps = standardise(observations)
     inside = member.astype(maps.dtype)
+    outside = 1 - inside
     prediction = prediction - prediction.mean()
-    target = jnp.broadcast_to(scored[:, :1], scored.shape)
-    second = (scored != target).astype(maps.dtype)
+    steps = range(1 + calibrators)
+
+    def scored(of_models: jax.Array) -> jax.Array:
+        # The models of `pairs` follow each other: rolling is far cheaper than a gather.
+        return jnp.stack([jnp.roll(of_models, -step) for step in steps], axis=1)
+
+    # 1 where the scored model is another than the target, and so is left out beside it.
+    second = jnp.asarray([[float(step > 0) for step in steps]], maps.dtype)
+    one = jnp.ones((len(maps), 1 + calibrators), maps.dtype)
+    zero = 0 * one
 
     def excluded(weights: jax.Array) -> tuple[jax.Array, jax.Array]:
         # The weights that the target and the calibrator would have had.
-        return weights[target], second * weights[scored]
+        return weights[:, None] * one, second * scored(weights)
 
     def total(weights: jax.Array) -> jax.Array:
         at_target, at_second = excluded(weights)
         return weights.sum() - at_target - at_second
 
-    outside = 1 - inside
     n_in, n_out = jnp.maximum(total(inside), 1), jnp.maximum(total(outside), 1)
     phi_in, phi_out = total(inside * prediction) / n_in, total(outside * prediction) / n_out
 
     # Linear combinations of observations, as four coefficients: on the sum over members, the sum weighted by the
     # prediction, the target's observation, the calibrator's. Observations are centred, so that their sum over
     # non-members is minus that over members.
-    zero, one = jnp.zeros_like(second), jnp.ones_like(second)
     mean_in = _divided([one, zero, *(-w for w in excluded(inside))], n_in)
     mean_out = _divided([-one, zero, *(-w for w in excluded(outside))], n_out)
     residual = [zero, one, *(-w for w in excluded(prediction))]
@@ -111,8 +118,20 @@ def evidence(
     answer = [zero, zero, zero, one]
     difference = [i - o for i, o in zip(mean_in, mean_out, strict=True)]
     deviation = [a - (i + o) / 2 for a, i, o in zip(answer, mean_in, mean_out, strict=True)]
-    phi_answer = prediction[scored] - (phi_in + phi_out) / 2
-    gram = _gram(maps @ maps.T, inside, prediction, scored)
+    phi_answer = scored(prediction) - (phi_in + phi_out) / 2
+
+    # Inner products of the four vectors that those coefficients belong to.
+    of_members, of_weighted = inside @ maps, prediction @ maps
+    members, weighted = maps @ of_members, maps @ of_weighted
+    own = jnp.sum(maps**2, axis=1)
+    cross = jnp.stack([jnp.sum(maps * jnp.roll(maps, -step, axis=0), axis=1) for step in steps], axis=1)
+    both = of_members @ of_weighted * one
+    gram = [
+        [of_members @ of_members * one, both, members[:, None] * one, scored(members)],
+        [both, of_weighted @ of_weighted * one, weighted[:, None] * one, scored(weighted)],
+        [members[:, None] * one, weighted[:, None] * one, own[:, None] * one, cross],
+        [scored(members), scored(weighted), cross, scored(own)],
+    ]
     marginal = _bilinear(difference, gram, deviation)
     conditional = _bilinear(
         [d - (phi_in - phi_out) * s for d, s in zip(difference, slope, strict=True)],
@@ -129,20 +148,3 @@ def _divided(coefficients: list[jax.Array], by: jax.Array) -> list[jax.Array]:
 def _bilinear(left: list[jax.Array], gram: list[list[jax.Array]], right: list[jax.Array]) -> jax.Array:
     # Written out, entry by entry: XLA makes one loop of it, where 4 x 4 products would be slow.
     return sum((left[i] * gram[i][j] * right[j] for i in range(4) for j in range(4)), jnp.zeros_like(left[0]))
-
-
-def _gram(
-    products: jax.Array, inside: jax.Array, prediction: jax.Array, scored: jax.Array
-) -> list[list[jax.Array]]:
-    """Inner products of the four basis vectors, for every scored model: 4 x 4 of [targets, 1 + calibrators]."""
-    target = jnp.broadcast_to(scored[:, :1], scored.shape)
-    own, cross = jnp.diagonal(products), products[target, scored]
-    members, weighted = products @ inside, products @ prediction
-    like = jnp.ones_like(cross)
-    both = inside @ weighted * like
-    return [
-        [inside @ members * like, both, members[target], members[scored]],
-        [both, prediction @ weighted * like, weighted[target], weighted[scored]],
-        [members[target], weighted[target], own[target], cross],
-        [members[scored], weighted[scored], cross, own[scored]],
-    ]

@@ -25,12 +25,18 @@ class Design(NamedTuple):
     """Who is attacked, and what the attacker's weights are learned on.
 
     Attributes:
-      scored: int [targets, 1 + calibrators], see `evidence.pairs`.
+      targets: int [targets], indices of the attacked models.
+      calibrators: how many shadows stand in the role of each target.
       calibration_points: int [calibration points], positions among the audited points, evenly spread.
     """
 
-    scored: np.ndarray
+    targets: np.ndarray
+    calibrators: int
     calibration_points: np.ndarray
+
+    def scored(self, models: int) -> np.ndarray:
+        """Each target and its calibrators: int [targets, 1 + calibrators]."""
+        return ev.pairs(models, self.targets, self.calibrators)
 
 
 def design(models: int, points: int, targets: np.ndarray) -> Design:
@@ -44,20 +50,25 @@ def design(models: int, points: int, targets: np.ndarray) -> Design:
     Returns:
       A `Design`.
     """
-    scored = ev.pairs(models, targets, min(CALIBRATORS, models - 1))
     count = min(points, CALIBRATION_POINTS)
-    return Design(scored, np.arange(count) * points // count)
+    return Design(np.asarray(targets), min(CALIBRATORS, models - 1), np.arange(count) * points // count)
 
 
 def signal_evidence(
-    signals: jax.Array, member: jax.Array, prediction: jax.Array, scored: np.ndarray
+    signals: jax.Array, member: jax.Array, prediction: jax.Array, calibrators: int
 ) -> jax.Array:
-    """Evidence of each scalar signal at one point. Args: signals [models, signals], the rest as `evidence`.
+    """Evidence of each scalar signal at one point.
+
+    Args:
+      signals: [models, signals].
+      member: bool [models].
+      prediction: [models], the signal to condition on.
+      calibrators: see `evidence`.
 
     Returns:
-      [signals, 2, targets, 1 + calibrators].
+      [signals, 2, models, 1 + calibrators].
     """
-    one = lambda signal: ev.evidence(signal[:, None], member, prediction, scored)
+    one = lambda signal: ev.evidence(signal[:, None], member, prediction, calibrators)
     return jax.vmap(one, in_axes=1)(signals)
 
 
@@ -83,8 +94,9 @@ def enough_shadows(member: np.ndarray, scored: np.ndarray) -> np.ndarray:
 def labels(member: np.ndarray, plan: Design) -> combine.Labels:
     """The calibrators' membership, in the order of `split`'s calibration samples."""
     rows = member[:, plan.calibration_points]
-    valid = enough_shadows(rows, plan.scored)[:, 1:]
-    truth = rows[plan.scored[:, 1:]]
+    scored = plan.scored(len(member))
+    valid = enough_shadows(rows, scored)[:, 1:]
+    truth = rows[scored[:, 1:]]
     by_target = [jnp.asarray(part.swapaxes(1, 2).reshape(len(part), -1)) for part in (truth, valid)]
     return combine.Labels._make(by_target)
 
@@ -108,7 +120,7 @@ def split(target: np.ndarray, calibration: np.ndarray) -> tuple[combine.Evidence
     )
 
 
-_all_evidence = jax.jit(jax.vmap(signal_evidence, in_axes=(1, 1, 1, None)))
+_all_evidence = jax.jit(jax.vmap(signal_evidence, in_axes=(1, 1, 1, None)), static_argnums=3)
 
 
 def lira(
@@ -138,10 +150,11 @@ def lira(
     condition = jnp.asarray(prediction[..., 0])
 
     def ordered(signals: np.ndarray) -> tuple[combine.Evidence, combine.Evidence]:
-        result = np.asarray(_all_evidence(jnp.asarray(signals), jnp.asarray(member), condition, plan.scored))
+        result = _all_evidence(jnp.asarray(signals), jnp.asarray(member), condition, plan.calibrators)
+        result = np.asarray(result)[..., plan.targets, :]
         return split(result[..., 0], result[plan.calibration_points][..., 1:])
 
     of_prediction, _ = ordered(prediction)
     marginal, conditional = ordered(explanation)
     result = combine.scores(of_prediction, marginal, conditional, labels(member, plan))
-    return result, enough_shadows(member, plan.scored)[:, 0]
+    return result, enough_shadows(member, plan.scored(models)[:, :1])[:, 0]

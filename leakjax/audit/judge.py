@@ -18,7 +18,7 @@ class Judge:
     def __init__(self, subject: Subject, *, seed: int) -> None:
         """Args: subject: whose membership is the truth. seed: of the bootstrap."""
         self.member = subject.member[subject.targets]
-        self.valid = likelihood.enough_shadows(subject.member, subject.design.scored[:, :1])[:, 0]
+        self.valid = likelihood.enough_shadows(subject.member, subject.targets[:, None])[:, 0]
         self.resamples = bootstrap.resample(len(subject.points.x), len(subject.targets), seed=seed)
         self.nonmembers = int((self.valid & ~self.member).sum(axis=1).mean())
         self.headline = leakage.headline_fpr(self.nonmembers)

@@ -20,7 +20,7 @@ from leakjax.evaluate import utility
 from leakjax.explain import Explainer
 
 # Attribution values that a chunk holds at once, for all models and points of it.
-_CHUNK_VALUES = 2**20
+_CHUNK_VALUES = 2**23
 _LARGEST_CHUNK = 256
 # What hardening changes is measured on so many targets: their mean hardly varies with more.
 _UTILITY_TARGETS = 8
@@ -148,7 +148,7 @@ def predict_program(subject: Subject) -> Program:
     Returns:
       program(variables, x, y, member), for `stream_predictions`.
     """
-    scored, targets = subject.design.scored, jnp.asarray(subject.targets)
+    targets, calibrators = jnp.asarray(subject.targets), subject.design.calibrators
 
     @jax.jit
     def program(variables: Any, x: jax.Array, y: jax.Array, member: jax.Array) -> tuple[Any, ...]:
@@ -171,7 +171,9 @@ def predict_program(subject: Subject) -> Program:
         )
 
         def at_point(signal: jax.Array, logs: jax.Array, member: jax.Array) -> jax.Array:
-            return jnp.stack([ev.evidence(o, member, signal, scored) for o in (signal[:, None], logs)])
+            return jnp.stack([ev.evidence(o, member, signal, calibrators) for o in (signal[:, None], logs)])[
+                ..., targets, :
+            ]
 
         evidence = jax.vmap(at_point, in_axes=1)(signal, logs, member)
         return signal, explained, correct, loss[targets], confidence[targets], evidence
@@ -237,16 +239,16 @@ def release_program(subject: Subject, defense: Defense, *, placebo: bool = False
     Returns:
       program(maps, ids, signal, member) -> log_l1, non-finite, change, evidence, maps of the first target.
     """
-    scored, targets = subject.design.scored, jnp.asarray(subject.targets)
+    targets, calibrators = jnp.asarray(subject.targets), subject.design.calibrators
     model_ids = jnp.asarray(subject.model_ids)
 
     def harden(model_id: jax.Array, point_id: jax.Array, plain: jax.Array) -> jax.Array:
         return release(defense, plain, key=_key_of(subject, model_id, point_id, _DEFEND))
 
     def at_point(maps: jax.Array, scalars: jax.Array, signal: jax.Array, member: jax.Array) -> jax.Array:
-        of_map = ev.evidence(maps.reshape(len(maps), -1), member, signal, scored)
-        of_scalars = likelihood.signal_evidence(scalars, member, signal, scored)
-        return jnp.concatenate([of_scalars, of_map[None]])
+        of_map = ev.evidence(maps.reshape(len(maps), -1), member, signal, calibrators)
+        of_scalars = likelihood.signal_evidence(scalars, member, signal, calibrators)
+        return jnp.concatenate([of_scalars, of_map[None]])[..., targets, :]
 
     @jax.jit
     def program(

@@ -169,7 +169,7 @@ REPORT = {
             "fpr": Field(Choice(RATES), "the false-positive rate that it holds at"),
             "value": Field(float, "the margin", DIFFERENCE),
         },
-        "the smallest margin that this audit could have seen",
+        "the smallest margin, among leaks planted evenly over all records, whose interval lay above 0",
     ),
     "curves": Field(ListOf(CURVE), "mean ROC curves on a common logarithmic grid"),
 }

@@ -83,7 +83,7 @@ def bars(report: Report) -> "Figure | None":
     least = report.smallest_margin
     if headline.known(least["value"]) and least["fpr"] == headline.rate(report):
         seen = 100.0 * least["value"]
-        axes.axvspan(-seen, seen, color="0.88", zorder=0, label="too small for this audit to see")
+        axes.axvspan(-seen, seen, color="0.88", zorder=0, label="below the weakest planted leak that showed")
     axes.axvline(0.0, color="0.3", linewidth=1.0)
     rate = words.false_alarms(headline.rate(report))
     axes.set_xlabel(f"percentage points of training records caught at {rate}, with 95 % intervals")

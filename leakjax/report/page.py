@@ -14,8 +14,8 @@ from leakjax.report.tables import escaped
 SHOWN = 20  # records in a table of the page; report.json has all
 LEAKAGE = (
     "Each bar is what an explanation adds to the prediction, plain or hardened; the whisker is its 95 % "
-    "interval. A whisker that reaches 0 is no measurable extra leakage. What lies in the grey band is too "
-    "small for this audit to see."
+    "interval. A whisker that reaches 0 is no measurable extra leakage. Leaks planted evenly over all "
+    "records did not show inside the grey band."
 )
 ROC = (
     "Each line is an attack on the explainer that adds most, from cautious (left) to bold (right): the "

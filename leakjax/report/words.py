@@ -159,12 +159,12 @@ def cost(report: Report) -> list[str]:
 
 
 def floor(report: Report) -> str:
-    """The smallest margin that the audit could have seen, as a clause."""
+    """What the audit is known to be able to see, as a clause."""
     value, rate = report.smallest_margin["value"], report.smallest_margin["fpr"]
     if not known(value):
-        return "the smallest margin that this audit could have seen is not known"
+        return "none of the leaks that were planted to test this audit showed"
     least = f"{_hundredths(value)} percentage points"
-    return f"this audit could not have seen a margin below {least} at {false_alarms(rate)}"
+    return f"the weakest planted leak that this audit saw adds {least} at {false_alarms(rate)}"
 
 
 def attacker(leading: Row) -> str:

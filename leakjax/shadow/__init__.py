@@ -5,6 +5,7 @@ from leakjax.shadow.ensemble import (
     History,
     diverged,
     exclude_diverged,
+    from_arrays,
     init_ensemble,
     train_ensemble,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "TrainConfig",
     "diverged",
     "exclude_diverged",
+    "from_arrays",
     "init_ensemble",
     "metrics_writer",
     "progress_bar",

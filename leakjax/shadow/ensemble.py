@@ -88,6 +88,21 @@ def train_ensemble(
     return Ensemble(join(state.variables, len(ids)), member, ids, history)
 
 
+def from_arrays(variables: Variables, member: np.ndarray) -> Ensemble:
+    """An ensemble that was trained elsewhere, with ids 0, 1, 2, ... and no history.
+
+    Args:
+        variables: of all models, leaves [models, ...].
+        member: whether a model was trained on a point, bool [models, points].
+
+    Returns:
+        The ensemble; `leakjax.audit` checks its shapes.
+    """
+    member = np.asarray(member, bool)
+    none = np.zeros((len(member), 0), np.float32)
+    return Ensemble(variables, member, np.arange(len(member), dtype=np.int32), History(none, none))
+
+
 def init_ensemble(
     model: Model, x: np.ndarray, *, key: jax.Array, member: np.ndarray, ids: np.ndarray
 ) -> Ensemble:

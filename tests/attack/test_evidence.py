@@ -47,20 +47,18 @@ def refit(maps, member, prediction, target, answer):
 def test_evidence_equals_a_literal_refit_without_target_and_calibrator(point):
     maps, member, prediction = point
     targets = np.array([0, 5, 13])
-    scored = ev.pairs(MODELS, targets, CALIBRATORS)
-    found = ev.evidence(jnp.asarray(maps), jnp.asarray(member), jnp.asarray(prediction), scored)
-    for i, target in enumerate(targets):
-        for j in range(1 + CALIBRATORS):
-            expected = refit(maps, member, prediction, target, (target + j) % MODELS)
-            np.testing.assert_allclose(found[:, i, j], expected, rtol=1e-8, atol=1e-9)
+    found = ev.evidence(jnp.asarray(maps), jnp.asarray(member), jnp.asarray(prediction), CALIBRATORS)
+    for target, scored in zip(targets, ev.pairs(MODELS, targets, CALIBRATORS), strict=True):
+        for j, answer in enumerate(scored):
+            expected = refit(maps, member, prediction, target, answer)
+            np.testing.assert_allclose(found[:, target, j], expected, rtol=1e-8, atol=1e-9)
 
 
 def test_the_targets_own_membership_changes_none_of_its_evidence(point):
     maps, member, prediction = (jnp.asarray(a) for a in point)
-    scored = ev.pairs(MODELS, np.arange(MODELS), CALIBRATORS)
-    before = ev.evidence(maps, member, prediction, scored)
+    before = ev.evidence(maps, member, prediction, CALIBRATORS)
     for target in (0, 7):
-        after = ev.evidence(maps, member.at[target].set(~member[target]), prediction, scored)
+        after = ev.evidence(maps, member.at[target].set(~member[target]), prediction, CALIBRATORS)
         np.testing.assert_allclose(after[:, target], before[:, target], atol=1e-4)
         others = np.delete(np.arange(MODELS), target)
         assert np.abs(after[:, others] - before[:, others]).max() > 0.01
@@ -80,8 +78,7 @@ def test_enough_shadows_leaves_out_target_and_calibrator():
 
 def test_maps_that_all_models_agree_on_are_no_evidence(point):
     _, member, prediction = (jnp.asarray(a) for a in point)
-    scored = ev.pairs(MODELS, np.arange(MODELS), CALIBRATORS)
-    same = ev.evidence(jnp.ones((MODELS, FEATURES)), member, prediction, scored)
+    same = ev.evidence(jnp.ones((MODELS, FEATURES)), member, prediction, CALIBRATORS)
     np.testing.assert_array_equal(same, 0)
 
 
@@ -94,10 +91,9 @@ def test_evidence_of_many_points_is_that_of_each(point):
     maps, member, prediction = (
         jnp.asarray(a, jnp.float32) if a.dtype == float else jnp.asarray(a) for a in point
     )
-    scored = ev.pairs(MODELS, np.arange(4), CALIBRATORS)
-    alone = ev.evidence(maps, member, prediction, scored)
+    alone = ev.evidence(maps, member, prediction, CALIBRATORS)
     batch = jax.vmap(ev.evidence, (0, None, None, None))(
-        jnp.stack([maps, 2 * maps + 1]), member, prediction, scored
+        jnp.stack([maps, 2 * maps + 1]), member, prediction, CALIBRATORS
     )
     np.testing.assert_allclose(batch[0], alone, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(batch[1], alone, rtol=1e-3, atol=1e-3)

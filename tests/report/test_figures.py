@@ -49,10 +49,12 @@ def test_an_interval_is_drawn_where_it_is_although_the_estimate_lies_outside():
 
 def test_the_band_is_the_smallest_margin():
     (axes,) = figures.bars(fake_report()).axes
-    (band,) = [patch for patch in axes.patches if patch.get_label() == "too small for this audit to see"]
+    (band,) = [
+        patch for patch in axes.patches if patch.get_label() == "below the weakest planted leak that showed"
+    ]
     assert [band.get_x(), band.get_x() + band.get_width()] == pytest.approx([-0.52, 0.52])
     other = fake_report(smallest_margin={"fpr": "0.001", "value": 0.02})  # of another rate than the bars
-    assert all("too small" not in patch.get_label() for patch in figures.bars(other).axes[0].patches)
+    assert all("planted" not in patch.get_label() for patch in figures.bars(other).axes[0].patches)
 
 
 def test_the_roc_draws_the_curves_of_the_worst_explainer():

@@ -71,4 +71,4 @@ def test_the_rate_is_that_of_the_rows():
 def test_a_margin_leaks_only_if_its_whole_interval_is_above_0(value, spread, verdict):
     margin = figure(value, spread)
     assert words.verdict(margin) == verdict
-    assert ("could not have seen" in words.added(fake_report(), margin)) == (verdict.startswith("no "))
+    assert ("weakest planted" in words.added(fake_report(), margin)) == (verdict.startswith("no "))

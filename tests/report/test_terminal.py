@@ -51,7 +51,8 @@ def test_no_measurable_leakage_is_never_called_safe():
     assert (
         "integrated_gradients hardened with clip_norm+gaussian_noise: no measurable extra leakage, "
         "0.20 percentage points (-0.25 to 0.65); "
-        "this audit could not have seen a margin below 0.52 percentage points at 1 % false alarms." in text
+        "the weakest planted leak that this audit saw adds 0.52 percentage points at 1 % false alarms."
+        in text
     )
     assert "integrated_gradients hardened with clip_norm: the explanation adds 2.9 percentage points" in text
     assert "safe" not in text.lower()
