@@ -326,7 +326,7 @@ def main(argv: Sequence[str]) -> None:
         workdir = Path(values.workdir or f"runs/audit-{config.dataset.replace('/', '_').replace(':', '_')}")
         places = Places(workdir, values.data_dir, values.source_dir)
         use_machine()
-        if values["verbosity"].using_default_value:
+        if not values["verbosity"].present:  # absl has raised the default to INFO by now
             logging.set_verbosity(logging.WARNING)
         if values.plan:
             print_plan(config, places, Console())
