@@ -99,8 +99,8 @@ def test_flags_leave_out_target_and_calibrator():
     member = np.zeros((6, 1), bool)
     member[:3] = True
     plan = design(6, 1, np.array([0]))
-    assert plan.scored.tolist() == [[0, 1, 2, 3, 4]]
-    flags = np.asarray(enough_shadows(member, plan.scored))
+    assert plan.scored(6).tolist() == [[0, 1, 2, 3, 4]]
+    flags = enough_shadows(member, plan.scored(6))
     # Without target 0: members 1, 2. Without calibrator 1 or 2 as well: one member. Without 3 or 4: out-models 2.
     assert flags.tolist() == [[[True], [False], [False], [True], [True]]]
 
