@@ -18,6 +18,7 @@ The same command on the same --workdir goes on where it stopped. Exit codes: 0 d
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 import math
@@ -179,7 +180,7 @@ def read_config(values: flags.FlagValues) -> Config:
 
 
 def open_workdir(workdir: Path, config: Config) -> None:
-    """Makes the workdir this config's own.
+    """Makes the workdir and looks whether it is this config's own, or nobody's yet.
 
     Raises:
         UsageError: it cannot be written, or holds another config.
@@ -189,11 +190,17 @@ def open_workdir(workdir: Path, config: Config) -> None:
         workdir.mkdir(parents=True, exist_ok=True)
         if path.exists():
             _same_config(workdir, json.loads(path.read_text()), config.as_json())
-        write_file(path, (json.dumps(config.as_json(), indent=1) + "\n").encode())
+        if not os.access(workdir, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise _validate.fail("workdir", str(workdir), f"cannot be written ({error.strerror})") from None
     except json.JSONDecodeError:
         raise _validate.fail("workdir", str(workdir), "its config.json is damaged; remove it") from None
+
+
+def keep_workdir(workdir: Path, config: Config) -> None:
+    """Makes the workdir this config's own."""
+    write_file(workdir / "config.json", (json.dumps(config.as_json(), indent=1) + "\n").encode())
 
 
 def load_points(config: Config, places: Places) -> data.Points:
@@ -220,7 +227,9 @@ def make_model(config: Config, points: data.Points) -> Model:
     return MODELS[config.model](points.classes, **options)
 
 
-def train(config: Config, points: data.Points, model: Model, workdir: Path) -> tuple[shadow.Ensemble, Any]:
+def train(
+    config: Config, points: data.Points, model: Model, workdir: Path, console: Console
+) -> tuple[shadow.Ensemble, Any]:
     """The trained ensemble, from its checkpoint if there is one, and its variables before training."""
     key = jax.random.key(config.seed)
     membership_key, training_key = jax.random.split(key)
@@ -231,8 +240,10 @@ def train(config: Config, points: data.Points, model: Model, workdir: Path) -> t
     fingerprint = {**config.as_json(), "data": digest}
     start = shadow.init_ensemble(model, points.x, key=training_key, member=member, ids=ids)
     if checkpoint.exists(path):
+        console.print(f"{config.models} trained models are at {path}")
         like = checkpoint.abstract_ensemble(model, points.x, config.models, config.epochs)
         return checkpoint.load(path, like, fingerprint), start.variables
+    console.print(f"training {config.models} models")
     metrics = workdir / "metrics.jsonl"
     metrics.unlink(missing_ok=True)
     write = shadow.metrics_writer(metrics, ids)
@@ -260,10 +271,10 @@ def run(config: Config, places: Places, console: Console) -> leakjax.report.Repo
     """The audit that a config describes."""
     open_workdir(places.workdir, config)
     points = load_points(config, places)
+    keep_workdir(places.workdir, config)  # now that nothing in the command is wrong
     console.print(f"{config.dataset}: {len(points.x)} points, {points.duplicates} exact duplicates removed")
     model = make_model(config, points)
-    console.print(f"training {config.models} models")
-    ensemble, untrained = train(config, points, model, places.workdir)
+    ensemble, untrained = train(config, points, model, places.workdir, console)
     if config.audit_points is not None:
         rows = np.arange(config.audit_points) * len(points.x) // config.audit_points
         points = data.take(points, rows)
@@ -326,7 +337,7 @@ def main(argv: Sequence[str]) -> None:
         workdir = Path(values.workdir or f"runs/audit-{config.dataset.replace('/', '_').replace(':', '_')}")
         places = Places(workdir, values.data_dir, values.source_dir)
         use_machine()
-        if not values["verbosity"].present:
+        if not values["verbosity"].present:  # absl has raised the default to INFO by now
             logging.set_verbosity(logging.WARNING)
         if values.plan:
             print_plan(config, places, Console())

@@ -37,21 +37,26 @@ def parse(text: str) -> Named:
     """Reads "name" or "name(option=value, ...)"; values are numbers or texts in quotes, nothing is evaluated.
 
     Raises:
-      UsageError: on any other text, an unknown name (with the list and the nearest).
+      UsageError: on any other text, an unknown name (with the list and the nearest), options that the method
+        does not take.
     """
-    name, _, rest = text.strip().partition("(")
+    name, parenthesis, _ = text.strip().partition("(")
     _validate.one_of("explainers", name, EXPLAINERS)
     options: dict[str, Any] = {}
-    if rest:
+    if parenthesis:
         try:
             call = ast.parse(text.strip(), mode="eval").body
-            if not isinstance(call, ast.Call) or call.args:
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+                raise ValueError
+            if any(word.arg is None for word in call.keywords):
                 raise ValueError
             options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
         except (SyntaxError, ValueError):
             raise _validate.fail("explainers", text, "options are written name(option=value, ...)") from None
     shown = ", ".join(f"{option}={value!r}" for option, value in options.items())
-    return Named(f"{name}({shown})" if shown else name, EXPLAINERS[name], options)
+    named = Named(f"{name}({shown})" if shown else name, EXPLAINERS[name], options)
+    named.make(lambda variables, x: x)  # the factory's checks, before anything is trained
+    return named
 
 
 def split(text: str) -> list[str]:

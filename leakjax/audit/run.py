@@ -1,9 +1,10 @@
 """The audit: from trained models and points to a report."""
 
 import contextlib
+import hashlib
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -19,13 +20,13 @@ from leakjax.audit.explainers import made
 from leakjax.audit.judge import Judge
 from leakjax.audit.rows import Found
 from leakjax.audit.store import Store
-from leakjax.audit.subject import Subject
+from leakjax.audit.subject import Subject, check_models
 from leakjax.data import Points
 from leakjax.defend import Defense, identity
 from leakjax.defend.registry import parse
 from leakjax.explain import Explainer, LogitsFn
 from leakjax.report import Report
-from leakjax.shadow import Ensemble, exclude_diverged
+from leakjax.shadow import Ensemble, diverged, exclude_diverged
 
 EXAMPLES = 3
 
@@ -84,14 +85,18 @@ def audit(
     explain = made(explainers, logits_fn)
     given = [parse(defense) if isinstance(defense, str) else defense for defense in defenses]
     defend = {defense.name: defense for defense in given}
-    ensemble, diverged = exclude_diverged(ensemble)
+    models = len(ensemble.member)
+    check_models("variables", ensemble.variables, models)
+    untrained = _shuffled(ensemble.variables, key) if untrained is None else untrained
+    check_models("untrained", untrained, models)
+    ensemble, untrained, attacked, left_out = _without_diverged(ensemble, untrained, targets)
     subject = Subject(
         logits_fn,
         ensemble.variables,
         np.asarray(ensemble.ids),
         points,
         np.asarray(ensemble.member, bool),
-        np.arange(len(ensemble.ids)) if targets is None else np.asarray(targets),
+        attacked,
         key,
         label_known,
         explain_label,
@@ -111,7 +116,7 @@ def audit(
     with clock("evaluate"):
         leakage, curves = rows.leakage(judge, predictions, found, attacks, label_known)
         worst = rows.worst(leakage)
-        task = rows.task(subject, predictions, found, judge, diverged)
+        task = rows.task(subject, predictions, found, judge, left_out)
         utility = rows.utility(judge, found)
         exposed = rows.exposed(judge, found, worst, points.ids)
         groups = [] if group is None else rows.groups(judge, found, group, points.groups[group])
@@ -123,8 +128,7 @@ def audit(
             releases.get("none") or stream.release_program(subject, identity()),
             stream.release_program(subject, identity(), placebo=True),
         )
-        blank = _shuffled(ensemble.variables, key) if untrained is None else untrained
-        checked = controls.run(subject, judge, programs, blank, seed=seed)
+        checked = controls.run(subject, judge, programs, untrained, seed=seed)
         smallest = controls.smallest_margin(subject, judge, predictions, seed=seed)
     return Report(
         config=dict(config or {}),
@@ -189,7 +193,8 @@ def _explain(
 ) -> dict[tuple[str, str], Found]:
     """What one explainer leaks under every defense, from the store where it is there already."""
     kept = store.get(name) if store else None
-    if kept is None:
+    fingerprint = _fingerprint(subject, releases) if store else ""
+    if kept is None or kept.get("fingerprint") != fingerprint:
         program = stream.explain_program(subject, explainer)
         streamed = stream.stream_explanations(
             program, list(releases.values()), subject, predictions, examples
@@ -199,11 +204,47 @@ def _explain(
             f"{i}.{field}": value for i, one in enumerate(results) for field, value in one._asdict().items()
         }
         if store:
-            store.put(name, kept)
+            store.put(name, {**kept, "fingerprint": np.asarray(fingerprint)})
     return {
         (name, defense): Found(*(kept[f"{i}.{field}"] for field in Found._fields))
         for i, defense in enumerate(releases)
     }
+
+
+def _fingerprint(subject: Subject, releases: Iterable[str]) -> str:
+    """A digest of all that decides what an explainer of one name leaks, but the explainer itself."""
+    arrays: list[Any] = [
+        subject.points.x,
+        subject.points.ids,
+        subject.member,
+        subject.targets,
+        subject.model_ids,
+    ]
+    arrays += [jax.random.key_data(subject.key), *jax.tree.leaves(subject.variables)]
+    digest = hashlib.sha256(repr((subject.label_known, subject.explain_label, *releases)).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _without_diverged(
+    ensemble: Ensemble, untrained: Any, targets: Sequence[int] | None
+) -> tuple[Ensemble, Any, np.ndarray, np.ndarray]:
+    """Leaves out diverged models everywhere: (ensemble, untrained, targets among what is left, ids left out)."""
+    models = len(ensemble.member)
+    bad = diverged(ensemble)
+    for target in () if targets is None else targets:
+        if not 0 <= target < models:
+            raise _validate.fail(
+                "targets", list(targets or ()), f"must be indices of models, 0 to {models - 1}"
+            )
+        if bad[target]:
+            raise _validate.fail("targets", target, "this model diverged and cannot be attacked")
+    left = np.cumsum(~bad) - 1
+    attacked = np.arange(models)[~bad] if targets is None else np.asarray(targets, int)
+    untrained = jax.tree.map(lambda leaf: np.asarray(leaf)[~bad], untrained)
+    kept, left_out = exclude_diverged(ensemble)
+    return kept, untrained, left[attacked], left_out
 
 
 def _examples(subject: Subject, predictions: stream.Predictions) -> np.ndarray:

@@ -15,6 +15,13 @@ Variables = Any
 LEAST_MODELS = 16
 
 
+def check_models(name: str, variables: Variables, models: int) -> None:
+    """Raises UsageError unless all leaves of `variables` are [models, ...]."""
+    for leaf in jax.tree.leaves(variables):
+        if np.ndim(leaf) == 0 or len(leaf) != models:
+            raise _validate.fail(name, np.shape(leaf), f"must have leading axes of {models} models")
+
+
 @dataclasses.dataclass(frozen=True)
 class Subject:
     """Models and points under audit.
@@ -47,9 +54,6 @@ class Subject:
         _validate.same_shape(
             "member", self.member.shape, (len(self.model_ids), len(self.points.x)), "the models and points"
         )
-        for leaf in jax.tree.leaves(self.variables):
-            if leaf.ndim == 0 or len(leaf) != models:
-                raise _validate.fail("variables", leaf.shape, f"must have leading axes of {models} models")
         if len(self.targets) == 0 or not all(0 <= target < models for target in self.targets):
             raise _validate.fail(
                 "targets", list(self.targets), f"must be indices of models, 0 to {models - 1}"

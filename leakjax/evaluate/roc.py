@@ -77,15 +77,13 @@ def _tpr(
     false_positives = np.cumsum(weights[others[:top]], axis=0)
     if np.any(false_positives[-1] <= max(rates) * negatives):
         false_positives = np.cumsum(weights[others], axis=0)
-    caught = np.zeros((above[len(false_positives) - 1] + 1, weights.shape[1]))
+    # The first non-member too many: a score must beat it, and those level with it raise no alarm either. Where none
+    # is too many, all members are caught.
+    limits = np.stack([np.sum(false_positives <= allowed(rate, negatives)[None], axis=0) for rate in rates])
+    beaten = np.append(above, len(members))[limits]
+    caught = np.zeros((beaten.max() + 1, weights.shape[1]))
     np.cumsum(weights[members[: len(caught) - 1]], axis=0, out=caught[1:])
-    result = []
-    for rate in rates:
-        # The first non-member too many: a score must beat it, and those level with it raise no alarm either.
-        limit = np.sum(false_positives <= allowed(rate, negatives)[None], axis=0)
-        beaten = above[np.minimum(limit, len(false_positives) - 1)]
-        result.append(np.take_along_axis(caught, beaten[None], axis=0)[0] / positives)
-    return np.stack(result)
+    return np.take_along_axis(caught, beaten, axis=0) / positives
 
 
 def rates_of(

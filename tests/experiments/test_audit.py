@@ -1,0 +1,257 @@
+"""The binary: what it writes, what a second run reuses, its exit codes and its one-line errors."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from absl import flags
+
+from experiments import audit
+from leakjax._validate import UsageError
+from leakjax.report import from_json
+
+ROOT = Path(__file__).parents[2]
+MODELS, EPOCHS = 16, 3
+SMALL = [
+    "--dataset=synthetic",
+    "--points=200",
+    "--features=5",
+    f"--models={MODELS}",
+    f"--epochs={EPOCHS}",
+    "--widths=8",
+    "--explainers=gradient",
+]
+
+
+@pytest.fixture(scope="module")
+def values():
+    """The binary's flags, defined apart from those of other tests."""
+    own, absl_flags = flags.FlagValues(), flags.FLAGS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flags, "FLAGS", own)
+        for kind in ("string", "integer", "float", "bool", "list"):
+            define = getattr(flags, f"DEFINE_{kind}")
+            patch.setattr(
+                flags, f"DEFINE_{kind}", lambda *a, _define=define, **k: _define(*a, flag_values=own, **k)
+            )
+        audit.define_flags()
+        own["verbosity"] = absl_flags["verbosity"]
+        yield own
+
+
+@pytest.fixture
+def call(values, monkeypatch, capsys):
+    """Runs `main` as a shell would: (exit code, lines on standard error)."""
+    monkeypatch.setattr(audit, "use_machine", lambda: None)
+
+    def call(*arguments):
+        values.unparse_flags()
+        for name in values:
+            values[name].unparse()
+        try:
+            audit.main(audit.parse_flags(["audit", *arguments]))
+        except SystemExit as exit:
+            code = exit.code
+        else:
+            code = 0
+        return code, capsys.readouterr().err.splitlines()
+
+    return call
+
+
+def test_every_field_of_the_config_is_a_flag(values):
+    values(["audit"])
+    config = audit.read_config(values)
+    assert config.dataset == "digits"
+    assert config.widths == (128,)
+    assert config.targets is None
+    assert len(config.explainers) == 4
+    assert config.defenses[0] == "none"
+    assert json.loads(json.dumps(config.as_json())) == config.as_json()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--dataset=digitz"], ["dataset='digitz'", "adult", "'digits'"]),
+        (["--explainers=gradient,gradiant"], ["explainers='gradiant'", "smoothgrad", "'gradient'"]),
+        (["--explainers=gradient(steps=2)"], ["explainers='gradient(steps=2)'", "steps"]),
+        (["--defenses=clip_nom(1)"], ["defense='clip_nom'", "keep_top_k", "'clip_norm'"]),
+        (["--defenses=clip_norm(-1)"], ["clip_norm(-1)", "radius=-1", "must be"]),
+        (["--attacks=lyra"], ["attacks='lyra'", "loss", "'lira'"]),
+        (["--model=mpl"], ["model='mpl'", "logistic", "'mlp'"]),
+        (["--optimizer=adamm"], ["optimizer='adamm'", "sgd", "'adam'"]),
+        (["--models=8"], ["models=8", "at least 16"]),
+        (["--epochs=0"], ["epochs=0", "at least 1"]),
+        (["--points=0"], ["points=0", "at least 1"]),
+        (["--audit_points=0"], ["audit_points=0", "at least 1"]),
+        (["--widths=0"], ["widths=0", "at least 1"]),
+        (["--widths=a"], ["widths='a'", "whole numbers"]),
+        (["--batch_size=0"], ["batch_size=0", "at least 1"]),
+        (["--learning_rate=0"], ["learning_rate=0", "above 0"]),
+        (["--targets=16"], ["targets=16", "0 to 15"]),
+        (["--targets=x"], ["targets='x'", "whole numbers"]),
+        (["--group=race"], ["group='race'"]),
+        (["--audit_points=201"], ["audit_points=201", "200 points"]),
+        (["--models=many"], ["--models=many"]),
+        (["--modles=16"], ["modles", "models"]),
+        (["extra"], ["extra", "--help"]),
+        (["--dataset=npz:/nowhere.npz"], ["/nowhere.npz", "no such file"]),
+    ],
+    ids=lambda part: part[-1] if part[0].startswith("-") or part == ["extra"] else "",
+)
+def test_bad_usage_is_one_line_that_says_what_is_allowed(call, tmp_path, arguments, words):
+    plain = SMALL[:1] if "--dataset" not in arguments[0] else []
+    others = [] if "npz:" in arguments[0] else SMALL[1:]
+    code, lines = call(f"--workdir={tmp_path / 'work'}", *plain, *others, *arguments)
+    assert code == 2
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
+    for word in words:
+        assert word in lines[0]
+    assert not (tmp_path / "work" / "checkpoints").exists()
+
+
+def test_a_workdir_is_not_taken_by_a_command_that_was_bad_usage(call, tmp_path):
+    work = tmp_path / "work"
+    assert call(f"--workdir={work}", *SMALL, "--dataset=synthetc")[0] == 2
+    assert not (work / "config.json").exists()
+
+
+def npz(path, **arrays):
+    np.savez(path, **arrays)
+    return f"--dataset=npz:{path}"
+
+
+def test_a_users_file_that_cannot_be_audited_is_named(call, tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 3)), np.arange(40) % 2
+    broken = np.where(np.arange(40)[:, None] == 7, np.nan, x)
+    for arguments, words in (
+        (npz(tmp_path / "keys.npz", features=x, y=y), ["keys.npz", "features", "must have x, y"]),
+        (npz(tmp_path / "nan.npz", x=broken, y=y), ["nan.npz", "NaN or infinite", "row 7"]),
+        (npz(tmp_path / "labels.npz", x=x, y=y + 1), ["labels.npz", "0..classes-1"]),
+        (npz(tmp_path / "objects.npz", x=x, y=y.astype(object)), ["objects.npz", "objects"]),
+    ):
+        code, lines = call(f"--workdir={tmp_path / Path(arguments).stem}", arguments)
+        assert code == 2
+        assert len(lines) == 1
+        for word in words:
+            assert word in lines[0]
+
+
+def test_a_workdir_that_cannot_be_written_or_is_damaged_is_named(call, tmp_path):
+    (tmp_path / "file").write_text("")
+    for work in (tmp_path / "file" / "below", tmp_path / "file"):
+        code, lines = call(f"--workdir={work}", *SMALL)
+        assert (code, len(lines)) == (2, 1)
+        assert f"workdir='{work}'" in lines[0]
+        assert "cannot be written" in lines[0]
+    (tmp_path / "config.json").write_text("{")
+    code, lines = call(f"--workdir={tmp_path}", *SMALL)
+    assert (code, len(lines)) == (2, 1)
+    assert "config.json is damaged" in lines[0]
+
+
+def test_a_workdir_of_another_config_names_the_flag_that_differs(values, tmp_path):
+    values(["audit", *SMALL])
+    config = audit.read_config(values)
+    audit.open_workdir(tmp_path, config)
+    audit.keep_workdir(tmp_path, config)
+    audit.open_workdir(tmp_path, config)
+    values(["audit", *SMALL, "--epochs=4"])
+    with pytest.raises(UsageError, match=r"^epochs=4: .* epochs=3; use another --workdir"):
+        audit.open_workdir(tmp_path, audit.read_config(values))
+    assert json.loads((tmp_path / "config.json").read_text()) == config.as_json()
+
+
+def test_a_plan_prints_the_stages_and_writes_nothing(call, capsys, values, tmp_path, monkeypatch):
+    monkeypatch.setattr(audit, "use_machine", lambda: None)
+    values(["audit"])
+    argv = audit.parse_flags(["audit", *SMALL, "--plan", f"--workdir={tmp_path / 'work'}"])
+    audit.main(argv)
+    values["plan"].unparse()
+    shown = capsys.readouterr().out
+    for stage in ("train", "predict", "explain gradient", "controls", "evaluate", "total", "memory: about"):
+        assert stage in shown
+    assert f"{MODELS * EPOCHS * 100:,}" in shown  # half of 200 points, every model and epoch
+    assert f"{MODELS * 200:,}" in shown
+    assert not (tmp_path / "work").exists()
+
+
+def shell(*arguments, cwd, cache):
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.audit", *arguments],
+        cwd=cwd,
+        env={
+            "PYTHONPATH": str(ROOT),
+            "XDG_CACHE_HOME": str(cache),
+            "PATH": "",
+            "JAX_PLATFORMS": "cpu",
+            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The same command twice, the second with a limit that no margin can keep."""
+    place = tmp_path_factory.mktemp("binary")
+    cache = place / "cache"
+    first = shell(*SMALL, cwd=place, cache=cache)
+    work = place / "runs" / "audit-synthetic"
+    kept = {name: (work / name).read_bytes() for name in ("report.json", "metrics.jsonl")}
+    second = shell(*SMALL, "--fail_above=-1", cwd=place, cache=cache)
+    return work, kept, first, second
+
+
+def test_a_run_leaves_its_files_in_the_default_workdir(runs):
+    work, kept, first, _ = runs
+    assert first.returncode == 0, first.stderr
+    assert "Traceback" not in first.stderr
+    report = from_json(json.loads(kept["report.json"]))
+    assert report.config == json.loads((work / "config.json").read_text())
+    assert report.config["models"] == report.task["models"] == MODELS
+    lines = [json.loads(line) for line in kept["metrics.jsonl"].splitlines()]
+    assert [(line["epoch"], line["model"]) for line in lines] == [
+        (epoch, model) for epoch in range(EPOCHS) for model in range(MODELS)
+    ]
+    assert (work / "report.html").read_text().lower().startswith("<!doctype html>")
+    images = list((work / "figures").glob("*.png"))
+    assert len(images) >= 3
+    assert all(image.read_bytes().startswith(b"\x89PNG") for image in images)
+    assert (work / "checkpoints" / "ensemble" / "manifest.json").is_file()
+    assert (work / "checkpoints" / "gradient.npz").is_file()
+    assert "report.html" in first.stdout
+
+
+def test_the_same_command_reuses_what_is_there_and_gives_the_same_numbers(runs):
+    work, kept, _, second = runs
+    assert (work / "metrics.jsonl").read_bytes() == kept["metrics.jsonl"]
+    before, after = (json.loads(text) for text in (kept["report.json"], (work / "report.json").read_bytes()))
+    for document in (before, after):
+        del document["environment"], document["timings"]
+    assert after == before
+    assert "orbax" not in second.stderr
+    assert second.stderr.count("\n") < 10
+
+
+def test_a_margin_above_the_limit_ends_with_3(runs):
+    *_, second = runs
+    assert second.returncode == 3
+    assert "is above -1.0" in second.stderr.splitlines()[-1]
+
+
+def test_bad_usage_ends_a_real_process_with_2(tmp_path):
+    done = shell("--models=8", cwd=tmp_path, cache=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["error: models=8: must be at least 16"]
+    assert done.stdout == ""
+    assert not (tmp_path / "runs").exists()
