@@ -26,7 +26,7 @@ class Method(NamedTuple):
     """One row of `EXPLAINERS`.
 
     Attributes:
-      family: "backpropagation", "class activation", "perturbation" or "surrogate".
+      family: "backpropagation", "class activation", "perturbation", "surrogate" or "example".
       factory: `factory(logits_fn, **options) -> Explainer`.
       stochastic: Whether the attribution depends on the key.
       evaluations: `evaluations(shape, segments=None, **options) -> int`, the runs of the model to explain one
@@ -36,7 +36,7 @@ class Method(NamedTuple):
     """
 
     family: str
-    factory: Callable[..., Explainer]
+    factory: Callable[..., Any]
     stochastic: bool
     evaluations: Callable[..., int]
     masks: bool = False
