@@ -34,6 +34,7 @@ SIDE = 28
 CELLS = grid((SIDE, SIDE, 1), 4)
 SAMPLES = 128  # of LIME and KernelSHAP, on 16 segments
 ORDERS = 10
+HELD = 256  # runs of the model that one compiled call of leakjax holds at a time
 STEPS = 20
 
 
@@ -150,13 +151,14 @@ def speed(networks: list[str], batches: list[int], methods: list[str]) -> Iterat
         for name in methods or OPTIONS:
             if name == "gradcam" and pair.last is None:
                 continue
-            explain = batched(EXPLAINERS[name].factory(pair.logits_fn, **OPTIONS[name]))
             runs = EXPLAINERS[name].evaluations((SIDE, SIDE, 1), CELLS.count, **OPTIONS[name])
+            explainer = EXPLAINERS[name].factory(pair.logits_fn, **OPTIONS[name])
+            explain = batched(explainer, size=max(1, HELD // min(runs, 64)))
             for batch in batches:
-                yield _line(network, name, pair, explain, batch, runs)
+                yield _line(network, name, pair, explain, batch)
 
 
-def _line(network: str, name: str, pair: Pair, explain: Any, batch: int, runs: int) -> str:
+def _line(network: str, name: str, pair: Pair, explain: Any, batch: int) -> str:
     rng = np.random.default_rng(0)
     xs = rng.normal(size=(batch, SIDE, SIDE, 1)).astype(np.float32)
     targets, ids = rng.integers(0, CLASSES, size=batch), np.arange(batch)

@@ -39,11 +39,10 @@ def examples() -> np.ndarray:
     return np.random.default_rng(5).normal(size=(POINTS, SIDE, SIDE, CHANNELS)).astype(np.float32)
 
 
-def ours(pair: Pair, explainer: Any, segmented: bool = False) -> np.ndarray:
-    """Attributions of the examples by leakjax."""
-    cells = (
-        Segments(np.broadcast_to(CELLS.map, (POINTS, *CELLS.map.shape)), CELLS.count) if segmented else None
-    )
+def ours(pair: Pair, explainer: Any, cells: Segments | None = None) -> np.ndarray:
+    """Attributions of the examples by leakjax, all on the same segments."""
+    if cells is not None:
+        cells = Segments(np.broadcast_to(cells.map, (POINTS, *cells.map.shape)), cells.count)
     ids = np.arange(POINTS)
     return np.asarray(
         batched(explainer)(pair.variables, examples(), TARGETS, key=KEY, ids=ids, segments=cells)
