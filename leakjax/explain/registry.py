@@ -6,12 +6,18 @@ from types import MappingProxyType
 from typing import Any
 
 from leakjax.explain.ablation import feature_ablation, feature_permutation, occlusion, window_covers
+from leakjax.explain.anchors import anchors
+from leakjax.explain.cam import gradcam, gradcam_pp, guided_gradcam
+from leakjax.explain.deeplift import deeplift
 from leakjax.explain.gradient_shap import gradient_shap
 from leakjax.explain.gradients import gradient, input_x_gradient
 from leakjax.explain.integrated import integrated_gradients
 from leakjax.explain.kernel_shap import kernel_shap, plan_of
 from leakjax.explain.lime import lime
+from leakjax.explain.lrp import lrp
 from leakjax.explain.noisy import smoothgrad, smoothgrad_squared, vargrad
+from leakjax.explain.protodash import protodash
+from leakjax.explain.rectifiers import deconvnet, guided_backprop
 from leakjax.explain.shapley import exact_shapley, shapley_sampling
 from leakjax.explain.types import Explainer, Method
 
@@ -92,6 +98,23 @@ def _all(shape: Shape, segments: int | None = None, *, background: Any = None, *
     return 2 ** _players(shape, segments) * _rows(background)
 
 
+def _candidates(shape: Shape, segments: int | None = None, *, background: Any, **options: Any) -> int:
+    return 1 + len(background)
+
+
+def _rules(
+    shape: Shape,
+    segments: int | None = None,
+    *,
+    most: int = 4,
+    beam: int = 2,
+    samples: int = 100,
+    **options: Any,
+) -> int:
+    players = _players(shape, segments)
+    return samples * (1 + min(most, players) * beam * players)
+
+
 EXPLAINERS: Mapping[str, Method] = MappingProxyType(
     {
         "gradient": _backpropagation(gradient, _fixed(1)),
@@ -101,6 +124,13 @@ EXPLAINERS: Mapping[str, Method] = MappingProxyType(
         "smoothgrad_squared": _backpropagation(smoothgrad_squared, _samples, noisy=True),
         "vargrad": _backpropagation(vargrad, _samples, noisy=True),
         "gradient_shap": _backpropagation(gradient_shap, _samples, noisy=True),
+        "deeplift": _backpropagation(deeplift, _fixed(2)),
+        "lrp": _backpropagation(lrp, _fixed(1)),
+        "guided_backprop": _backpropagation(guided_backprop, _fixed(1)),
+        "deconvnet": _backpropagation(deconvnet, _fixed(1)),
+        "gradcam": Method("class activation", gradcam, False, _fixed(1)),
+        "gradcam_pp": Method("class activation", gradcam_pp, False, _fixed(1)),
+        "guided_gradcam": Method("class activation", guided_gradcam, False, _fixed(2)),
         "occlusion": Method("perturbation", occlusion, False, _windows),
         "feature_ablation": Method("perturbation", feature_ablation, False, _ablation, masks=True),
         "feature_permutation": Method(
@@ -110,5 +140,12 @@ EXPLAINERS: Mapping[str, Method] = MappingProxyType(
         "kernel_shap": Method("surrogate", kernel_shap, True, _kernel_shap, masks=True),
         "shapley_sampling": Method("surrogate", shapley_sampling, True, _orders, masks=True),
         "exact_shapley": Method("surrogate", exact_shapley, False, _all, masks=True),
+    }
+)
+
+EXAMPLE_EXPLAINERS: Mapping[str, Method] = MappingProxyType(
+    {
+        "protodash": Method("example", protodash, False, _candidates, needs_background=True),
+        "anchors": Method("example", anchors, True, _rules, masks=True, needs_background=True),
     }
 )

@@ -26,7 +26,7 @@ class Method(NamedTuple):
     """One row of `EXPLAINERS`.
 
     Attributes:
-      family: "backpropagation", "class activation", "perturbation" or "surrogate".
+      family: "backpropagation", "class activation", "perturbation", "surrogate" or "example".
       factory: `factory(logits_fn, **options) -> Explainer`.
       stochastic: Whether the attribution depends on the key.
       evaluations: `evaluations(shape, segments=None, **options) -> int`, the runs of the model to explain one
@@ -36,7 +36,7 @@ class Method(NamedTuple):
     """
 
     family: str
-    factory: Callable[..., Explainer]
+    factory: Callable[..., Any]
     stochastic: bool
     evaluations: Callable[..., int]
     masks: bool = False
@@ -111,12 +111,21 @@ def filled(name: str, value: Any, x: jax.Array) -> jax.Array:
     return jnp.broadcast_to(jnp.asarray(value, x.dtype), x.shape)
 
 
-def batched(explainer: Explainer) -> Callable[..., jax.Array]:
+def batched(explainer: Explainer, *, size: int = 128) -> Callable[..., jax.Array]:
     """An explainer of many examples, compiled: `(variables, xs, targets, *, key, ids, segments=None)`.
 
     An example's key is `key` folded with its id, so that its noise depends neither on its place nor on its
     neighbours.
+
+    Args:
+      explainer: Of one example.
+      size: Examples that one run of the compiled program takes; memory is size x what one example needs. On a
+        CPU larger runs are slower an example, on a GPU faster.
+
+    Returns:
+      The function; attributions [batch, ...].
     """
+    at_least("size", size, 1)
 
     @jax.jit
     def run(
@@ -133,7 +142,14 @@ def batched(explainer: Explainer) -> Callable[..., jax.Array]:
         variables: Variables, xs: Any, targets: Any, *, key: jax.Array, ids: Any, segments: Any = None
     ) -> jax.Array:
         check_features("xs", xs)
-        return run(variables, xs, jnp.asarray(targets), key, jnp.asarray(ids), segments)
+        whole = (xs, jnp.asarray(targets), jnp.asarray(ids), segments)
+
+        def part(start: int) -> jax.Array:
+            xs, targets, ids, segments = jax.tree.map(lambda leaf: leaf[start : start + size], whole)
+            return run(variables, xs, targets, key, ids, segments)
+
+        parts = [part(start) for start in range(0, len(xs), size)]
+        return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
 
     return explain_batch
 

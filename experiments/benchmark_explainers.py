@@ -1,0 +1,209 @@
+r"""leakjax's explainers beside captum's: the same attributions (--check), and how many a second (--speed).
+
+Needs the extra `bench` (torch, captum). Both libraries run on the same cores in one process, one after the
+other; compilation is apart. The commands and what to expect:
+
+  python -m experiments.benchmark_explainers --check
+    About 2 minutes. Every line without a note below 1e-4, exit code 0; otherwise 1.
+
+  python -m experiments.benchmark_explainers --speed
+    About 15 minutes on 2 cores: attributions per second of both at B = 1, 64, 512 and their ratio, captum at
+    its defaults and tuned (the better of a few internal batch sizes).
+"""
+
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import captum.attr as theirs
+import jax
+import numpy as np
+import torch
+from absl import app, flags
+from captum._utils.models.linear_model import SkLearnRidge
+
+from experiments.captum_bridge import CLASSES, Pair, cnn, mlp, to_torch
+from experiments.captum_check import rows
+from leakjax.explain import EXPLAINERS, Segments, batched, grid
+
+CLOSE = 1e-4
+SIDE = 28
+CELLS = grid((SIDE, SIDE, 1), 4)
+SAMPLES = 128  # of LIME and KernelSHAP, on 16 segments
+ORDERS = 10
+HELD = 256  # runs of the model that one compiled call of leakjax holds at a time
+STEPS = 20
+
+
+_CHECK = flags.DEFINE_bool("check", False, "Compare attributions.")
+_SPEED = flags.DEFINE_bool("speed", False, "Measure attributions per second.")
+_BATCHES = flags.DEFINE_list("batches", ["1", "64", "512"], "Batch sizes of --speed.")
+_METHODS = flags.DEFINE_list("methods", [], "Methods of --speed; all by default.")
+_NETWORKS = flags.DEFINE_list("networks", ["mlp", "cnn"], "Networks of --speed.")
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "gradient": {},
+    "input_x_gradient": {},
+    "guided_backprop": {},
+    "deconvnet": {},
+    "deeplift": {},
+    "lrp": {},
+    "gradcam": {},
+    "integrated_gradients": {"steps": STEPS},
+    "smoothgrad": {"samples": STEPS, "sigma": 0.2},
+    "gradient_shap": {"samples": STEPS},
+    "occlusion": {"window": 7},
+    "feature_ablation": {},
+    "lime": {"samples": SAMPLES},
+    "kernel_shap": {"samples": SAMPLES},
+    "shapley_sampling": {"samples": ORDERS},
+}
+
+
+def captum_calls(name: str, pair: Pair, count: int) -> tuple[Callable[..., Any], list[dict[str, int]]]:
+    """A call of captum's method on (inputs, targets), and the settings by which it can be tuned."""
+    module = pair.module
+    mask = torch.tensor(CELLS.map[..., 0])[None, None]
+    inner = [{"internal_batch_size": size} for size in (64, 256, 1024) if size < count * STEPS]
+    each = [{"perturbations_per_eval": size} for size in (4, 16, 64)]
+    ridge = SkLearnRidge(alpha=1.0)
+    found: dict[str, tuple[Callable[..., Any], list[dict[str, int]]]] = {
+        "gradient": (lambda x, t: theirs.Saliency(module).attribute(x, t, abs=False), []),
+        "input_x_gradient": (lambda x, t: theirs.InputXGradient(module).attribute(x, t), []),
+        "guided_backprop": (lambda x, t: theirs.GuidedBackprop(module).attribute(x, t), []),
+        "deconvnet": (lambda x, t: theirs.Deconvolution(module).attribute(x, t), []),
+        "lrp": (lambda x, t: theirs.LRP(module).attribute(x, t), []),
+        "deeplift": (lambda x, t: theirs.DeepLift(module).attribute(x, target=t), []),
+        "integrated_gradients": (
+            lambda x, t, **k: theirs.IntegratedGradients(module).attribute(x, target=t, n_steps=STEPS, **k),
+            inner,
+        ),
+        "smoothgrad": (
+            lambda x, t, **k: theirs.NoiseTunnel(theirs.Saliency(module)).attribute(
+                x, nt_samples=STEPS, stdevs=0.2, target=t, abs=False, **k
+            ),
+            [{"nt_samples_batch_size": size} for size in (1, 4)],
+        ),
+        "gradient_shap": (
+            lambda x, t: theirs.GradientShap(module).attribute(
+                x, torch.zeros_like(x[:1]), n_samples=STEPS, target=t
+            ),
+            [],
+        ),
+        "occlusion": (
+            lambda x, t, **k: theirs.Occlusion(module).attribute(
+                x, (1, 7, 7), strides=(1, 7, 7), target=t, **k
+            ),
+            each,
+        ),
+        "feature_ablation": (
+            lambda x, t, **k: theirs.FeatureAblation(module).attribute(x, target=t, feature_mask=mask, **k),
+            each,
+        ),
+        "lime": (
+            lambda x, t, **k: theirs.Lime(module, interpretable_model=ridge).attribute(
+                x, target=t, feature_mask=mask, n_samples=SAMPLES, **k
+            ),
+            each,
+        ),
+        "kernel_shap": (
+            lambda x, t, **k: theirs.KernelShap(module).attribute(
+                x, target=t, feature_mask=mask, n_samples=SAMPLES, **k
+            ),
+            each,
+        ),
+        "shapley_sampling": (
+            lambda x, t, **k: theirs.ShapleyValueSampling(module).attribute(
+                x, target=t, feature_mask=mask, n_samples=ORDERS, **k
+            ),
+            each,
+        ),
+    }
+    if pair.last is not None:
+        found["gradcam"] = (
+            lambda x, t: theirs.LayerGradCam(module, pair.last).attribute(x, t, relu_attributions=True),
+            [],
+        )
+    return found[name]
+
+
+def best_time(call: Callable[[], Any], warm: bool) -> float:
+    """The shortest of up to five runs or two seconds, after one apart where that compiles."""
+    if warm:
+        call()
+    times: list[float] = []
+    while len(times) < 5 and sum(times) < 2:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def speed(networks: list[str], batches: list[int], methods: list[str]) -> Iterator[str]:
+    """The lines of the table."""
+    titles = ("network", "method", "B", "leakjax/s", "captum/s", "tuned/s", "times", "tuned")
+    yield "{:8}{:20}{:>5}{:>12}{:>12}{:>12}{:>9}{:>9}".format(*titles)
+    for network in networks:
+        pair = (cnn if network == "cnn" else mlp)(SIDE, 1)
+        for name in methods or OPTIONS:
+            if name == "gradcam" and pair.last is None:
+                continue
+            runs = EXPLAINERS[name].evaluations((SIDE, SIDE, 1), CELLS.count, **OPTIONS[name])
+            explainer = EXPLAINERS[name].factory(pair.logits_fn, **OPTIONS[name])
+            explain = batched(explainer, size=max(1, HELD // min(runs, 64)))
+            for batch in batches:
+                yield _line(network, name, pair, explain, batch)
+
+
+def _line(network: str, name: str, pair: Pair, explain: Any, batch: int) -> str:
+    rng = np.random.default_rng(0)
+    xs = rng.normal(size=(batch, SIDE, SIDE, 1)).astype(np.float32)
+    targets, ids = rng.integers(0, CLASSES, size=batch), np.arange(batch)
+    segments = None
+    if EXPLAINERS[name].masks:
+        segments = Segments(np.broadcast_to(CELLS.map, (batch, *CELLS.map.shape)), CELLS.count)
+    variables = jax.device_put(pair.variables)
+
+    def mine() -> None:
+        found = explain(variables, xs, targets, key=jax.random.key(0), ids=ids, segments=segments)
+        jax.block_until_ready(found)
+
+    # captum's LIME and KernelSHAP go through the examples one by one: a few of them tell the rate.
+    few = min(batch, 8) if name in ("lime", "kernel_shap") else batch
+    inputs, classes = to_torch(xs[:few]), torch.tensor(targets[:few])
+    call, settings = captum_calls(name, pair, few)
+
+    def captum_rate(chosen: dict[str, int]) -> float:
+        return few / best_time(lambda: call(inputs, classes, **chosen), warm=not chosen)
+
+    rate = batch / best_time(mine, warm=True)
+    rates = [captum_rate(chosen) for chosen in ({}, *settings)]
+    plain, tuned = rates[0], max(rates)
+    return (
+        f"{network:8}{name:20}{batch:5}{rate:12.1f}{plain:12.1f}{tuned:12.1f}"
+        f"{rate / plain:9.2f}{rate / tuned:9.2f}"
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Runs what the flags ask for."""
+    del argv
+    warnings.filterwarnings("ignore", module="captum|torch")
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    if _CHECK.value:
+        wrong = 0
+        for row in rows():
+            wrong += not row.note and not row.method.startswith("  ") and not row.difference < CLOSE
+            print(f"{row.network:16}{row.method:52}{row.difference:10.1e}  {row.note}", flush=True)
+        if wrong:
+            sys.exit(f"{wrong} methods differ by {CLOSE} or more")
+    if _SPEED.value:
+        for line in speed(_NETWORKS.value, [int(batch) for batch in _BATCHES.value], _METHODS.value):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    app.run(main)
