@@ -43,8 +43,12 @@ class Subspace:
         return self.origin + u @ self.rows
 
     def along(self, u: np.ndarray, axes: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """The images [len(axes), images] of u [axes] moved by one step along one axis each."""
-        images = self.rows[axes] * steps[:, None]
+        """The images [len(axes), images] of u [axes] moved by one step along one axis each.
+
+        The axes must be in ascending order.
+        """
+        whole = len(axes) == axes[-1] - axes[0] + 1  # neighbours need no copy
+        images = (self.rows[axes[0] : axes[-1] + 1] if whole else self.rows[axes]) * steps[:, None]
         images += self.origin + u @ self.rows
         return images
 
@@ -72,8 +76,14 @@ class Frame:
         return self._answer(self._space.at(u))
 
     def probe(self, u: np.ndarray, axes: np.ndarray, steps: np.ndarray) -> Answer:
-        """The answers at u [axes] moved by one step along one axis each: [len(axes)] queries."""
-        return self._answer(self._space.along(u, axes, steps))
+        """The answers at u [axes] moved by one step along one (ascending) axis each: [len(axes)] queries."""
+        # Blocks that fit the cache: several passes over the images of all records, one over memory.
+        parts = [
+            self._answer(self._space.along(u, axes[low : low + 64], steps[low : low + 64]))
+            for low in range(0, len(axes), 64)
+        ]
+        values = None if parts[0].values is None else np.concatenate([part.values for part in parts])
+        return Answer(*(np.concatenate([part[i] for part in parts]) for i in range(2)), values)
 
     def restrict(self, reflector: np.ndarray, first: float) -> None:
         """Narrows the subspace; see Subspace.restrict."""
@@ -91,35 +101,13 @@ class Oracle:
 
     def __init__(
         self,
-        service: Service,
-        release: Release,
-        *,
-        key: jax.Array,
-        refuse: Callable[[np.ndarray], np.ndarray] | None = None,
-        hold: bool = False,
+        answers: Callable[[np.ndarray], Answer],
+        features: int,
+        held: tuple[Subspace, Callable[[np.ndarray], Answer]] | None = None,
     ):
-        """Offers a service to an attacker.
-
-        Args:
-            service: From serve.
-            release: What its explanations release.
-            key: Of the service, for noisy selection.
-            refuse: bool [queries] of x [queries, features]: the queries that are not answered; None answers all.
-            hold: Whether frame() keeps images under every leave-one-out model; for releases of one record without
-                noise or exclusion, and no refusals.
-
-        Raises:
-            UsageError: A release that the service cannot give, or `hold` with one that it does not cover.
-        """
-        check_release(release, len(service.model.y))
-        if hold and (release.k != 1 or release.noise or release.exclude_self or refuse is not None):
-            raise UsageError("hold=True: covers only k=1 without noise, self-exclusion or refusals; set hold=False")
-        if not service.without.converged.all() and hold:
-            raise UsageError("hold=True: a leave-one-out model did not converge; set hold=False")
-        self.features = service.model.x.shape[1] - 1
-        self.queries = self.refused = 0
-        self._answers = _answers(service, release, key, refuse)
-        self._held = _held(service, release) if hold else None
+        """Offers `answers` of queries [queries, features]; `held` answers the images of queries instead."""
+        self.features, self.queries, self.refused = features, 0, 0
+        self._answers, self._held = answers, held
 
     def ask(self, x: np.ndarray) -> Answer:
         """The answers to queries x [queries, features]."""
@@ -130,12 +118,45 @@ class Oracle:
         if self._held is None:
             return Frame(Subspace(np.zeros(self.features), np.eye(self.features)), self.ask)
         space, answer = self._held
-        return Frame(Subspace(space.origin, space.rows), lambda logits: self._count(answer(logits)))
+        return Frame(Subspace(space.origin, space.rows), lambda images: self._count(answer(images)))
 
     def _count(self, answer: Answer) -> Answer:
         self.queries += len(answer.prediction)
         self.refused += int(np.isnan(answer.prediction).sum())
         return answer
+
+
+def oracle(
+    service: Service,
+    release: Release,
+    *,
+    key: jax.Array,
+    refuse: Callable[[np.ndarray], np.ndarray] | None = None,
+    hold: bool = False,
+) -> Oracle:
+    """Offers a service to an attacker.
+
+    Args:
+        service: From serve.
+        release: What its explanations release.
+        key: Of the service, for noisy selection.
+        refuse: bool [queries] of x [queries, features]: the queries that are not answered; None answers all.
+        hold: Whether frame() keeps images under every leave-one-out model; for releases of one record without noise
+            or exclusion, and no refusals.
+
+    Returns:
+        The oracle.
+
+    Raises:
+        UsageError: A release that the service cannot give, or `hold` with one that it does not cover.
+    """
+    check_release(release, len(service.model.y))
+    if hold and (release.k != 1 or release.noise or release.exclude_self or refuse is not None):
+        raise UsageError("hold=True: covers only k=1 without noise, self-exclusion or refusals; set hold=False")
+    if hold and not service.without.converged.all():
+        raise UsageError("hold=True: a leave-one-out model did not converge; set hold=False")
+    held = _held(service, release) if hold else None
+    return Oracle(_answers(service, release, key, refuse), service.model.x.shape[1] - 1, held)
 
 
 def _answers(
