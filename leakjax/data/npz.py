@@ -1,0 +1,76 @@
+"""The user's own points, from an .npz file."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from leakjax._validate import UsageError
+from leakjax.data.points import Points, in_order
+
+
+def load(path: str | os.PathLike[str]) -> Points:
+    """Reads `x`, `y` and, if there, `group` from an .npz file; never unpickles.
+
+    Features are used as they are, cast to float32: scale images to [0, 1] before saving them.
+
+    Args:
+        path: a file by `np.savez`: x real [points, ...], y integers [points] in which each of 0..classes-1
+            occurs, group numbers or text [points].
+
+    Returns:
+        The points; `group` becomes the only group column, under that name.
+
+    Raises:
+        UsageError: no such file, not an .npz or a damaged one, other keys, arrays of objects, labels with
+            gaps.
+    """
+    path = Path(path).expanduser()
+    arrays = _read(path)
+    if not {"x", "y"} <= arrays.keys() <= {"x", "y", "group"}:
+        raise UsageError(
+            f"{path}: has the keys {', '.join(sorted(arrays))}; must have x, y and optionally group"
+        )
+    _check_dtype(path, "x", arrays["x"], "biuf", "real numbers")
+    _check_dtype(path, "y", arrays["y"], "iu", "integers 0..classes-1")
+    present = np.unique(arrays["y"])
+    if not np.array_equal(present, np.arange(len(present))):
+        listed = ", ".join(str(label) for label in present[:5]) + (", ..." if len(present) > 5 else "")
+        raise UsageError(f"{path}: y has the labels {listed}; must be 0..classes-1, each of them present")
+    groups = {}
+    if "group" in arrays:
+        _check_dtype(path, "group", arrays["group"], "biufU", "numbers or text")
+        groups["group"] = arrays["group"].astype(str)
+    with np.errstate(over="ignore"):  # an overflow becomes an infinity, which validation names
+        x = arrays["x"].astype(np.float32)
+    return in_order(x, arrays["y"], classes=len(present), name=f"npz:{path}", groups=groups)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    key = ""
+    try:
+        # Only a zip archive is handed on: np.load would take other formats, pickles among them, for what they
+        # are.
+        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
+            arrays = {}
+            for key in file.files:
+                arrays[key] = file[key]
+                if not isinstance(
+                    arrays[key], np.ndarray
+                ):  # np.load hands out the bytes of what it does not know
+                    raise ValueError("not in NumPy's format")
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file; save one with np.savez(path, x=..., y=...)") from None
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path}: not a readable .npz file, damaged or truncated ({error})") from None
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise UsageError(f"{path}: array {key!r} is damaged ({error})") from None
+        raise UsageError(f"{path}: array {key!r} holds objects, which are never loaded") from None
+    return arrays
+
+
+def _check_dtype(path: Path, key: str, array: np.ndarray, kinds: str, allowed: str) -> None:
+    if array.dtype.kind not in kinds:
+        raise UsageError(f"{path}: array {key!r} has dtype {array.dtype}, must be {allowed}")
