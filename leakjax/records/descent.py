@@ -59,35 +59,30 @@ def network_oracle(
 
 
 def descend(
-    oracle: Oracle,
-    starts: np.ndarray,
-    *,
-    budget: int,
-    key: jax.Array,
-    directions: int = 16,
-    smoothing: float = 0.05,
-    rate: float = 0.3,
-    patience: int = 20,
+    oracle: Oracle, *, budget: int, key: jax.Array, scale: float = 30.0, reach: float = 0.3, patience: int = 3
 ) -> Descent:
     """Searches for new records by descending the influence of known ones, with queries alone.
 
     Args:
         oracle: Answers queries with records and their influence.
-        starts: [starts, features], where to begin, one after the other, round and round.
         budget: The most queries.
-        key: For the directions.
-        directions: Queries per estimate of a slope.
-        smoothing: How far they lie from the query.
-        rate: The length of a step.
+        key: For starts and directions.
+        scale: Standard deviation of each feature of a start. Far from the data few records lead everywhere; with more
+            queries than a static batch can use, the steps lead past them.
+        reach: Length of a step, and of the offsets that estimate the slope, over the norm of the start.
         patience: Steps from one start without a new record before the next start.
 
     Returns:
         The records and the pace of their discovery.
 
+    Raises:
+        UsageError: An oracle that releases no influence values; an argument out of range.
+
     Source: Shokri, Strobel and Zick, section 7 (minimising the influence of discovered points by gradient descent).
     """
     positive("budget", budget)
-    positive("smoothing", smoothing)
+    positive("scale", scale)
+    positive("reach", reach)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     known: dict[int, None] = {}
     discovered: list[int] = []
@@ -102,17 +97,15 @@ def descend(
             discovered.append(len(known))
         return np.abs(answer.values[:, 0])
 
-    turn = 0
     while len(discovered) < budget:
-        query, idle = starts[turn % len(starts)].astype(np.float64), 0
-        turn += 1
+        query, idle = scale * rng.standard_normal(oracle.features), 0
+        length = reach * np.linalg.norm(query)
         while idle < patience and len(discovered) < budget:
             before = len(known)
-            around = rng.standard_normal((directions, oracle.features))
-            around *= smoothing / np.linalg.norm(around, axis=1, keepdims=True)
-            # One batch shape for all: the network behind the oracle is compiled once.
-            values = ask(query + np.concatenate([around, -around]))
-            slope = (values[:directions] - values[directions:]) @ around
-            query = query - rate * slope / max(np.linalg.norm(slope), 1e-300)
+            # One random direction a step: two queries, and each of them may already show something new.
+            direction = rng.standard_normal(oracle.features)
+            direction *= length / np.linalg.norm(direction)
+            ahead, behind = ask(query + np.stack([direction, -direction]))
+            query = query + np.sign(behind - ahead) * direction
             idle = 0 if len(known) > before else idle + 1
     return Descent(np.array(list(known), int), np.array(discovered[:budget], int))

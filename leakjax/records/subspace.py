@@ -41,7 +41,7 @@ def reconstruct(
     bound: float = 1.0,
     odds: float = 0.02,
     signed: bool = True,
-    threshold: float = 1e-14,
+    threshold: float = 1e-12,
     patience: int = 8,
     halvings: int = 24,
 ) -> Reconstruction:
