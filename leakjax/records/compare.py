@@ -107,13 +107,21 @@ def compare_network(
         start = network_start(x.shape[1], hidden, key=jax.random.fold_in(key, 0))
         models = retrain(loss, start, x, y, l2=l2, steps=steps, rate=0.3)
         losses = jax.vmap(wanted, in_axes=(None, 0, 0))
-        exact = (jax.vmap(losses, in_axes=(0, None, None))(models.without, *query) - losses(models.full, *query)).T
+        exact = (
+            jax.vmap(losses, in_axes=(0, None, None))(models.without, *query) - losses(models.full, *query)
+        ).T
         last_logits, last = layer(network_logits, models.full, "last")
         whole = influence_functions(
             loss, models.full, (x, y), query, l2=l2, damping=damping, query_loss=wanted, steps=400
         )
         of_last = influence_functions(
-            cross_entropy(last_logits), last, (x, y), query, l2=l2, query_loss=probability_loss(last_logits), solver="dense"
+            cross_entropy(last_logits),
+            last,
+            (x, y),
+            query,
+            l2=l2,
+            query_loss=probability_loss(last_logits),
+            solver="dense",
         )
         traced = tracin(loss, models.checkpoints, models.rates, (x, y), query, query_loss=wanted)
         result: dict[str, Any] = {
@@ -126,14 +134,27 @@ def compare_network(
             "records": len(rows),
         }
         asked = network_oracle(
-            network_logits, models.full, models.without, task.x[rows], Release(k=1), key=jax.random.fold_in(key, 1)
+            network_logits,
+            models.full,
+            models.without,
+            task.x[rows],
+            Release(k=1),
+            key=jax.random.fold_in(key, 1),
         )
-        curves = {"descent": descend(asked, budget=budget, key=jax.random.fold_in(key, 2)).discovered.tolist()}
+        curves = {
+            "descent": descend(asked, budget=budget, key=jax.random.fold_in(key, 2)).discovered.tolist()
+        }
         for number, distribution in enumerate(DISTRIBUTIONS):
             batch = draw_queries(
-                distribution, task.x[others], budget, key=jax.random.fold_in(key, 3 + number), blocks=task.blocks
+                distribution,
+                task.x[others],
+                budget,
+                key=jax.random.fold_in(key, 3 + number),
+                blocks=task.blocks,
             )
-            records = np.concatenate([asked.ask(batch[low : low + 1000]).records for low in range(0, budget, 1000)])
+            records = np.concatenate(
+                [asked.ask(batch[low : low + 1000]).records for low in range(0, budget, 1000)]
+            )
             curves[distribution] = distinct_revealed(records).tolist()
     result["discovered"] = curves
     return result

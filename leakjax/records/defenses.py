@@ -72,7 +72,13 @@ def noise_floor(release: Release) -> float:
 
 
 def measure(
-    service: Service, release: Release, outside: np.ndarray, labels: np.ndarray, *, queries: int, key: jax.Array
+    service: Service,
+    release: Release,
+    outside: np.ndarray,
+    labels: np.ndarray,
+    *,
+    queries: int,
+    key: jax.Array,
 ) -> Row:
     """Attacks one release of private records in every way and measures its use.
 
@@ -146,7 +152,10 @@ def measure_prototypes(
     def hits(x: np.ndarray, y: np.ndarray, offset: float) -> float:
         return float((answer(x + offset, y) == nearest(x, prototypes)[:, None]).any(axis=1).mean())
 
-    members, own = records[:: max(1, len(records) // queries)], service.model.y[:: max(1, len(records) // queries)]
+    members, own = (
+        records[:: max(1, len(records) // queries)],
+        service.model.y[:: max(1, len(records) // queries)],
+    )
     others, theirs = outside[:queries], labels[:queries]
     advantage, nearby = (hits(members, own, step) - hits(others, theirs, step) for step in (0.0, 1e-4))
     best = top_k(np.abs(influence(service, others, theirs)), k)

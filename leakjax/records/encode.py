@@ -64,8 +64,14 @@ def adult(columns: Mapping[str, np.ndarray], *, scaling: str = "zscore") -> Task
         parts.append(part)
         blocks += [block] * part.shape[1]
     age = columns["age"]
-    groups = {"race": columns["race"], "age": np.where(age < 20, "10-20", "20 and older"), "sex": columns["sex"]}
-    return Task("adult", np.concatenate(parts, axis=1), columns["label"].astype(int), np.array(blocks), groups)
+    groups = {
+        "race": columns["race"],
+        "age": np.where(age < 20, "10-20", "20 and older"),
+        "sex": columns["sex"],
+    }
+    return Task(
+        "adult", np.concatenate(parts, axis=1), columns["label"].astype(int), np.array(blocks), groups
+    )
 
 
 def parkinsons(path: Path, *, scaling: str = "zscore") -> Task:
@@ -86,7 +92,9 @@ def parkinsons(path: Path, *, scaling: str = "zscore") -> Task:
     return Task("parkinsons", x, (label == np.unique(label)[-1]).astype(int), np.arange(x.shape[1]), {})
 
 
-def pair(x: np.ndarray, y: np.ndarray, classes: tuple[int, int], *, width: int, key: jax.Array, name: str) -> Task:
+def pair(
+    x: np.ndarray, y: np.ndarray, classes: tuple[int, int], *, width: int, key: jax.Array, name: str
+) -> Task:
     """Two classes of images, lifted to random ReLU features: a linear model with more features than points.
 
     Args:

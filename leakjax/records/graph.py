@@ -44,14 +44,23 @@ def summarise(neighbours: np.ndarray) -> Graph:
     sizes = np.bincount(label, minlength=count)
     in_degree = np.asarray(graph.sum(axis=0)).ravel()
     return Graph(
-        int(count), int((sizes == 1).sum()), int(sizes.max()), int(in_degree.max()), int((in_degree == 0).sum())
+        int(count),
+        int((sizes == 1).sum()),
+        int(sizes.max()),
+        int(in_degree.max()),
+        int((in_degree == 0).sum()),
     )
 
 
 def coverage(neighbours: np.ndarray) -> np.ndarray:
     """How many records are known after every reachable one was queried: int [records], by the start."""
     graph = adjacency(neighbours)
-    return np.array([len(breadth_first_order(graph, start, return_predecessors=False)) for start in range(len(neighbours))])
+    return np.array(
+        [
+            len(breadth_first_order(graph, start, return_predecessors=False))
+            for start in range(len(neighbours))
+        ]
+    )
 
 
 class Traversal(NamedTuple):

@@ -73,7 +73,9 @@ def influence(service: Service, x: np.ndarray, y: np.ndarray, *, loss: str = "pr
     one_of("loss", loss, LOSSES)
     x = with_bias(x)
     if x.shape[1] != service.model.x.shape[1]:
-        raise fail("x.shape[1]", x.shape[1] - 1, f"must be {service.model.x.shape[1] - 1}, the service's features")
+        raise fail(
+            "x.shape[1]", x.shape[1] - 1, f"must be {service.model.x.shape[1] - 1}, the service's features"
+        )
     sign = 2.0 * np.asarray(y, np.float64)[:, None] - 1
     with_record = sign * (x @ service.model.theta)[:, None]
     without = sign * (x @ service.without.theta.T)

@@ -12,7 +12,9 @@ from jax.flatten_util import ravel_pytree
 
 from leakjax._validate import UsageError, at_least, fail, is_concrete, one_of
 
-LossFn = Callable[[Any, jax.Array, jax.Array], jax.Array]  # loss_fn(parameters, x of ONE example, y) -> scalar
+LossFn = Callable[
+    [Any, jax.Array, jax.Array], jax.Array
+]  # loss_fn(parameters, x of ONE example, y) -> scalar
 
 
 class Approximation(NamedTuple):
@@ -134,7 +136,9 @@ def influence_functions(
         if is_concrete(solved) and not jnp.isfinite(solved).all():
             raise UsageError(f"damping={damping!r}: the Hessian is singular; raise damping or l2")
     else:
-        solved = jax.vmap(lambda g: jax.scipy.sparse.linalg.cg(curve, g, maxiter=steps, tol=1e-8)[0])(of_query)
+        solved = jax.vmap(lambda g: jax.scipy.sparse.linalg.cg(curve, g, maxiter=steps, tol=1e-8)[0])(
+            of_query
+        )
     misfit = jnp.linalg.norm(jax.vmap(curve)(solved) - of_query, axis=1)
     scale = jnp.maximum(jnp.linalg.norm(of_query, axis=1), jnp.finfo(flat.dtype).tiny)
     return Approximation(solved @ example_gradients(loss_fn, parameters, *train).T, misfit / scale)

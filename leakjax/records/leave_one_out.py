@@ -58,7 +58,9 @@ def leave_one_out(
     residual = probability - model.y
     start = model.theta + solved * (residual * leverage / weight.clip(1e-300))[:, None]
     # Equal points share one model: their influences tie exactly, as they do on paper, and not up to rounding.
-    _, first, same = np.unique(np.column_stack([model.x, model.y]), axis=0, return_index=True, return_inverse=True)
+    _, first, same = np.unique(
+        np.column_stack([model.x, model.y]), axis=0, return_index=True, return_inverse=True
+    )
     parts = [
         _train(shared, start[points], points, tolerance, shared_steps, own_steps)
         for points in np.split(first, range(chunk, len(first), chunk))
@@ -111,7 +113,12 @@ class _Shared(NamedTuple):
 
 
 def _train(
-    shared: _Shared, theta: np.ndarray, left_out: np.ndarray, tolerance: float, shared_steps: int, own_steps: int
+    shared: _Shared,
+    theta: np.ndarray,
+    left_out: np.ndarray,
+    tolerance: float,
+    shared_steps: int,
+    own_steps: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Trains one chunk of models from theta; returns their parameters and gradient norms."""
     theta, norms = theta.copy(), np.full(len(theta), np.inf)
@@ -134,7 +141,9 @@ def _train(
     return theta, norms
 
 
-def _own_newton(shared: _Shared, gradient: np.ndarray, probability: np.ndarray, left_out: np.ndarray) -> np.ndarray:
+def _own_newton(
+    shared: _Shared, gradient: np.ndarray, probability: np.ndarray, left_out: np.ndarray
+) -> np.ndarray:
     """Newton steps with each model's own Hessian, by conjugate gradients preconditioned with the shared one."""
     x, l2 = shared.model.x, shared.model.l2
     weight = probability * (1 - probability)

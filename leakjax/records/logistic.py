@@ -73,7 +73,9 @@ def newton_factor(x: np.ndarray, weight: np.ndarray, l2: float) -> tuple:
     return factor
 
 
-def fit(x: np.ndarray, y: np.ndarray, *, l2: float = 1.0, tolerance: float = 1e-9, steps: int = 100) -> Logistic:
+def fit(
+    x: np.ndarray, y: np.ndarray, *, l2: float = 1.0, tolerance: float = 1e-9, steps: int = 100
+) -> Logistic:
     """Fits a logistic regression to its optimum.
 
     Args:
@@ -97,9 +99,13 @@ def fit(x: np.ndarray, y: np.ndarray, *, l2: float = 1.0, tolerance: float = 1e-
     theta, norm = newton(np.zeros(x.shape[1]), x, y, l2=l2, tolerance=tolerance, steps=steps)
     # Checked first: on separable points the gradient vanishes too, on the way to infinity.
     if separates(theta, x, y, l2):
-        raise UsageError("l2=0: the points are linearly separable, so no finite optimum exists; set l2 above 0")
+        raise UsageError(
+            "l2=0: the points are linearly separable, so no finite optimum exists; set l2 above 0"
+        )
     if norm > tolerance:
-        raise UsageError(f"tolerance={tolerance!r}: not reached in {steps} Newton steps (gradient norm {norm:.1e})")
+        raise UsageError(
+            f"tolerance={tolerance!r}: not reached in {steps} Newton steps (gradient norm {norm:.1e})"
+        )
     return Logistic(theta, x, y, float(l2), norm)
 
 

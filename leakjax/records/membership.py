@@ -76,7 +76,9 @@ def self_explanations(
     Returns:
         The explanations of all records, in their order.
     """
-    return explanations(service, service.model.x[:, :-1] + offset, service.model.y, release, key=key, loss=loss)
+    return explanations(
+        service, service.model.x[:, :-1] + offset, service.model.y, release, key=key, loss=loss
+    )
 
 
 def self_revealing(explanation: Explanation, k: int) -> np.ndarray:

@@ -152,7 +152,9 @@ def oracle(
     """
     check_release(release, len(service.model.y))
     if hold and (release.k != 1 or release.noise or release.exclude_self or refuse is not None):
-        raise UsageError("hold=True: covers only k=1 without noise, self-exclusion or refusals; set hold=False")
+        raise UsageError(
+            "hold=True: covers only k=1 without noise, self-exclusion or refusals; set hold=False"
+        )
     if hold and not service.without.converged.all():
         raise UsageError("hold=True: a leave-one-out model did not converge; set hold=False")
     held = _held(service, release) if hold else None

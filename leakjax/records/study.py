@@ -79,7 +79,9 @@ def static(task: Task, drawn: Draw, *, queries: int) -> dict[str, Any]:
         population = task.x[drawn.outside] if len(drawn.outside) else task.x
         batch = draw_queries(distribution, population, queries, key=key, blocks=task.blocks)
         asked = oracle(drawn.service, Release(k=min(max(K), len(drawn.members))), key=drawn.key)
-        records = np.concatenate([asked.ask(batch[low : low + 256]).records for low in range(0, queries, 256)])
+        records = np.concatenate(
+            [asked.ask(batch[low : low + 256]).records for low in range(0, queries, 256)]
+        )
         result[distribution] = {str(k): distinct_revealed(records[:, :k]).tolist() for k in K}
     return result
 
@@ -91,7 +93,12 @@ def graph(drawn: Draw, *, k: int, walks: int) -> dict[str, Any]:
     starts = np.linspace(0, len(reach) - 1, walks).astype(int)
     queries = {
         strategy: float(
-            np.mean([traverse(neighbours, int(s), strategy, key=jax.random.fold_in(drawn.key, s)).queries for s in starts])
+            np.mean(
+                [
+                    traverse(neighbours, int(s), strategy, key=jax.random.fold_in(drawn.key, s)).queries
+                    for s in starts
+                ]
+            )
         )
         for strategy in (*STRATEGIES, "omniscient")
     }
@@ -130,9 +137,20 @@ def defenses(task: Task, drawn: Draw, *, k: int, queries: int, prototypes: int =
         name: measure(drawn.service, release, others, labels, queries=queries, key=drawn.key)
         for name, release in releases(drawn.service, k).items()
     }
-    for name, epsilon in (("public prototypes", None), ("private prototypes", 10.0), ("private prototypes, strict", 1.0)):
+    for name, epsilon in (
+        ("public prototypes", None),
+        ("private prototypes", 10.0),
+        ("private prototypes, strict", 1.0),
+    ):
         rows[name] = measure_prototypes(
-            drawn.service, public, others, labels, k=min(k, count), epsilon=epsilon, queries=queries, key=drawn.key
+            drawn.service,
+            public,
+            others,
+            labels,
+            k=min(k, count),
+            epsilon=epsilon,
+            queries=queries,
+            key=drawn.key,
         )
     return {name: row._asdict() for name, row in rows.items()}
 

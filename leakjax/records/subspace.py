@@ -81,7 +81,9 @@ def reconstruct(
 class _Attack:
     """The state of the attack: the subspace left, the full model on it, and what was found."""
 
-    def __init__(self, oracle: Oracle, rng: np.random.Generator, bound: float, logit_bound: float, signed: bool):
+    def __init__(
+        self, oracle: Oracle, rng: np.random.Generator, bound: float, logit_bound: float, signed: bool
+    ):
         self.frame: Frame = oracle.frame()
         self.rng, self.bound, self.logit_bound, self.signed = rng, bound, logit_bound, signed
         self.gradient, self.offset = np.zeros(self.frame.axes), 0.0  # the full model's logit on the subspace
@@ -149,7 +151,9 @@ class _Attack:
         excess = value - np.clip(value, -self.logit_bound, self.logit_bound)
         return u - excess * self.gradient / max(self.gradient @ self.gradient, 1e-300)
 
-    def probe(self, u: np.ndarray, target: int, halvings: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    def probe(
+        self, u: np.ndarray, target: int, halvings: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         """Queries along every axis, halving the steps on which the target is not released.
 
         Returns:
@@ -170,7 +174,13 @@ class _Attack:
         return None
 
     def differences(
-        self, u: np.ndarray, target: int, here: float, steps: np.ndarray, logits: np.ndarray, values: np.ndarray
+        self,
+        u: np.ndarray,
+        target: int,
+        here: float,
+        steps: np.ndarray,
+        logits: np.ndarray,
+        values: np.ndarray,
     ) -> np.ndarray | None:
         """The target's logit differences [1 + axes] at u and at the probes; None where its sign stays unknown.
 
@@ -194,7 +204,11 @@ class _Attack:
             expected = candidate[0] + turns[there] @ ((candidate[1:] - candidate[0]) / steps)
             misfits.append(np.abs(difference(at_turns, sign * magnitude) - expected).sum())
         best = int(np.argmin(np.nan_to_num(misfits, nan=np.inf)))
-        return candidates[best] if misfits[best] < 0.1 * misfits[1 - best] or np.isnan(misfits[1 - best]) else None
+        return (
+            candidates[best]
+            if misfits[best] < 0.1 * misfits[1 - best] or np.isnan(misfits[1 - best])
+            else None
+        )
 
     def restrict(self, normal: np.ndarray, level: float) -> None:
         """Narrows the subspace to normal . u = level."""
