@@ -2,15 +2,16 @@
 
     python -m experiments.records --dataset=adult
 
-trains a logistic regression on 2,000 people of UCI Adult ten times over, with every leave-one-out model, and attacks
-its explanations as section 5 of Shokri, Strobel and Zick (Privacy Risks of Explaining Machine Learning Models) does.
-Expect 10 / 21 / 27 % of the records to reveal themselves at k = 1 / 5 / 10 and some 92 to fall to subspace reduction.
+trains a logistic regression on 2,000 people of UCI Adult ten times over, with every leave-one-out model, and
+attacks its explanations as section 5 of Shokri, Strobel and Zick (Privacy Risks of Explaining Machine
+Learning Models) does. Expect 10 / 21 / 27 % of the records to reveal themselves at k = 1 / 5 / 10 and some 92
+to fall to subspace reduction.
 
-Other data sets: fashion_mnist (two classes, lifted to 2,048 random features, 1,800 points: all fall; minutes),
-parkinsons (--source_dir with pd_speech.csv or pd_speech.csv.gz) and npz:<path> with binary labels.
+Other data sets: fashion_mnist (two classes, lifted to 2,048 random features, 1,800 points: all fall;
+minutes), parkinsons (--source_dir with pd_speech.csv or pd_speech.csv.gz) and npz:<path> with binary labels.
 
-The workdir receives config.json, metrics.jsonl, report.json, report.html and figures/. The same command on the same
-workdir resumes it.
+The workdir receives config.json, metrics.jsonl, report.json, report.html and figures/. The same command on
+the same workdir resumes it.
 """
 
 import dataclasses
@@ -19,6 +20,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ import numpy as np
 from absl import app, flags
 
 from leakjax._validate import UsageError, at_least, fail, one_of
-from leakjax.data import adult, load
+from leakjax.data import adult, files, load
 from leakjax.records import compare, encode, figures, section, study, summary
 
 PARTS = ("draws", "defenses", "approximations", "network", "sweep", "sizes")
@@ -56,6 +58,9 @@ flags.DEFINE_integer("walks", 20, "Starts from which each strategy walks the inf
 flags.DEFINE_list(
     "oracles", None, f"For Algorithm 1: {', '.join(study.ORACLES)}; exact alone for fashion_mnist."
 )
+flags.DEFINE_float(
+    "threshold", None, "Influence that Algorithm 1 takes for noise; 1e-13, or 1e-14 for fashion_mnist."
+)
 flags.DEFINE_integer("network_points", 200, "Records of the network, which is retrained without each.")
 flags.DEFINE_list("pair", ["5", "7"], "The two classes of fashion_mnist.")
 flags.DEFINE_integer("width", 2048, "Random features of fashion_mnist.")
@@ -77,6 +82,7 @@ class Config:
     queries: int
     walks: int
     oracles: tuple[str, ...]
+    threshold: float
     network_points: int
     pair: tuple[int, int]
     width: int
@@ -103,11 +109,16 @@ def config_from(values: Any) -> Config:
         raise fail("k", values.k, f"must be at most points={points}, the size of the training set")
     if len(values.pair) != 2 or not all(each.isdigit() for each in values.pair):
         raise fail("pair", ",".join(values.pair), "must be two classes, as in 5,7")
+    same = ("dataset", "seed", "l2", "scaling", "loss", "k", "queries", "walks", "network_points", "width")
     return Config(
-        values.dataset, tuple(parts), draws, points, values.seed, values.l2, values.scaling, values.loss, values.k,
-        values.queries, values.walks, tuple(oracles), values.network_points, (int(values.pair[0]), int(values.pair[1])),
-        values.width,
-    )  # fmt: skip
+        **{name: getattr(values, name) for name in same},
+        parts=tuple(parts),
+        draws=draws,
+        points=points,
+        oracles=tuple(oracles),
+        threshold=values.threshold if values.threshold is not None else 1e-14 if large else 1e-13,
+        pair=(int(values.pair[0]), int(values.pair[1])),
+    )
 
 
 def load_task(config: Config, data_dir: str | None, source_dir: str | None, scaling: str) -> encode.Task:
@@ -115,7 +126,7 @@ def load_task(config: Config, data_dir: str | None, source_dir: str | None, scal
     source = Path(source_dir).expanduser() if source_dir else None
     if config.dataset == "adult":
         return encode.adult(
-            adult.raw(Path(data_dir).expanduser() if data_dir else None, source), scaling=scaling
+            adult.raw(Path(data_dir or files.default_data_dir()).expanduser(), source), scaling=scaling
         )
     if config.dataset == "parkinsons":
         if source is None:
@@ -157,7 +168,7 @@ def work(config: Config, load_scaled: Callable[[str], encode.Task]) -> Iterator[
             "membership": study.membership(task, drawn, loss=config.loss),
             "static": study.static(task, drawn, queries=config.queries),
             "graph": study.graph(drawn, k=config.k, walks=config.walks),
-            "subspace": study.subspace(drawn, oracles=config.oracles),
+            "subspace": study.subspace(drawn, oracles=config.oracles, threshold=config.threshold),
         }
 
     def defenses(index: int) -> dict[str, Any]:
@@ -190,12 +201,12 @@ def work(config: Config, load_scaled: Callable[[str], encode.Task]) -> Iterator[
         if 10 < count <= len(task.y)
     ]
     units: dict[str, list[Callable[[], Any]]] = {
-        "draws": [lambda i=i: one_draw(i) for i in range(config.draws)],
-        "defenses": [lambda i=i: defenses(i) for i in repeats],
-        "approximations": [lambda: approximations(0)],
-        "network": [lambda: network(0)],
-        "sweep": [lambda i=i, s=s: setting(i, *s) for s in settings for i in repeats],
-        "sizes": [lambda i=i, n=n: size(i, n) for n in sizes for i in repeats],
+        "draws": [partial(one_draw, i) for i in range(config.draws)],
+        "defenses": [partial(defenses, i) for i in repeats],
+        "approximations": [partial(approximations, 0)],
+        "network": [partial(network, 0)],
+        "sweep": [partial(setting, i, *each) for each in settings for i in repeats],
+        "sizes": [partial(size, i, count) for count in sizes for i in repeats],
     }
     for part in config.parts:
         for number, measure in enumerate(units[part]):
@@ -295,7 +306,7 @@ def publish(config: Config, workdir: Path, measured: dict[str, Any]) -> dict[str
 
 
 def claim(workdir: Path, config: Config) -> None:
-    """Takes a workdir for a config; UsageError if it holds another config's results, naming the flags that differ."""
+    """Takes a workdir for a config; UsageError names the flags that differ from those of its results."""
     path = workdir / "config.json"
     mine = json.loads(json.dumps(dataclasses.asdict(config)))
     if path.exists():
@@ -334,10 +345,8 @@ def main(argv: list[str]) -> int:
         report = publish(config, workdir.expanduser(), run(config, workdir.expanduser(), load_scaled))
         print(section.lead(report))
         for row in report["results"]["beside_paper"] if config.dataset == "adult" else ():
-            ours, paper = section.number(row["ours"]), section.number(row["paper"])
-            print(
-                f"{section.NAMES.get(row['what'], row['what']):38} {ours:>8} ± {section.number(row['spread']):<8} paper {paper}"
-            )
+            ours, spread, paper = (section.number(row[name]) for name in ("ours", "spread", "paper"))
+            print(f"{section.NAMES.get(row['what'], row['what']):38} {ours:>8} ± {spread:<8} paper {paper}")
         print(f"report: {workdir / 'report.html'}")
     except UsageError as error:
         print(f"records: {error}", file=sys.stderr)

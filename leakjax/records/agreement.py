@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from leakjax._validate import same_shape
@@ -25,14 +26,14 @@ class Agreement(NamedTuple):
     first: float
 
 
-def agreement(approximate: np.ndarray, exact: np.ndarray, *, k: int = 10) -> Agreement:
+def agreement(approximate: ArrayLike, exact: ArrayLike, *, k: int = 10) -> Agreement:
     """Compares two influence matrices [queries, records]; constant rows do not count in the correlations."""
-    approximate, exact = np.asarray(approximate, np.float64), np.asarray(exact, np.float64)
-    same_shape("approximate", approximate.shape, exact.shape, "exact")
-    ours, theirs = top_k(np.abs(approximate), k), top_k(np.abs(exact), k)
+    found, true = np.asarray(approximate, np.float64), np.asarray(exact, np.float64)
+    same_shape("approximate", found.shape, true.shape, "exact")
+    ours, theirs = top_k(np.abs(found), k), top_k(np.abs(true), k)
     return Agreement(
-        _correlation(approximate, exact),
-        _correlation(rankdata(approximate, axis=1), rankdata(exact, axis=1)),
+        _correlation(found, true),
+        _correlation(rankdata(found, axis=1), rankdata(true, axis=1)),
         float((ours[:, :, None] == theirs[:, None, :]).any(axis=2).mean()),
         float((ours[:, 0] == theirs[:, 0]).mean()),
     )

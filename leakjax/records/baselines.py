@@ -14,8 +14,8 @@ def draw_queries(
     """Queries of an attacker who knows the range, the marginals or the distribution of the features.
 
     Args:
-        distribution: "uniform" (each feature within its range, of two-valued features one of the two), "marginal"
-            (each block of features from another point) or "true" (whole points).
+        distribution: "uniform" (each feature within its range, of two-valued features one of the two),
+            "marginal" (each block of features from another point) or "true" (whole points).
         population: [points, features], points of the task that were not trained on.
         count: How many queries.
         key: For the draw.
@@ -44,7 +44,7 @@ def draw_queries(
 
 
 def distinct_revealed(records: np.ndarray) -> np.ndarray:
-    """How many distinct records the first 1, 2, ... queries revealed: int [queries] from records [queries, k]."""
+    """How many distinct records [queries] the first 1, 2, ... of the answers [queries, k] revealed."""
     queries, k = records.shape
     handles, first = np.unique(records.ravel(), return_index=True)
     arrivals = np.bincount(first[handles >= 0] // k, minlength=queries)

@@ -29,7 +29,8 @@ class Row(NamedTuple):
         seen: Records that any answer to Algorithm 1 contained.
         most: The most records that one attack revealed.
         captured: |influence| of the released records over that of the true top k, on new points.
-        likeness: 1 - the distance of the true top k to the nearest released record, over that of a random one.
+        likeness: 1 - the distance of the true top k to the nearest released record, over that of a random
+            one.
     """
 
     epsilon: float | None
@@ -64,11 +65,11 @@ def releases(service: Service, k: int) -> Mapping[str, Release]:
     }
 
 
-def noise_floor(release: Release) -> float:
-    """The influence below which an attacker takes a value for the release's own rounding."""
+def noise_floor(release: Release, least: float = 1e-13) -> float:
+    """The influence that an attacker takes for noise: the release's rounding, or `least` in float64."""
     if release.digits is not None:
         return 10.0 ** (-release.digits - 1)
-    return 1e-6 if release.float32 else 1e-12
+    return 1e-6 if release.float32 else least
 
 
 def measure(
@@ -139,8 +140,8 @@ def measure_prototypes(
 ) -> Row:
     """Measures answers by public prototypes: near the private records (epsilon None) or selected privately.
 
-    No training record is ever released, so reconstruction finds none; what is left to an attacker is membership: is the
-    prototype nearest to the query in the answer more often for members?
+    No training record is ever released, so reconstruction finds none; what is left to an attacker is
+    membership: is the prototype nearest to the query in the answer more often for members?
     """
     records = service.model.x[:, :-1]
 
@@ -166,7 +167,7 @@ def measure_prototypes(
 def likeness(
     records: np.ndarray, best: np.ndarray, pool: np.ndarray, shown: np.ndarray, key: jax.Array
 ) -> float:
-    """How close what is shown [queries, shown] of a pool is to the true top records [queries, k]; 1 for the same."""
+    """How close what is shown of a pool [queries, shown] is to the true top records [queries, k]."""
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     by_chance = pool[rng.integers(len(pool), size=shown.shape)]
 

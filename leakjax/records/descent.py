@@ -1,7 +1,8 @@
-"""Reconstruction of the records of any model: descend the influence of what is known until something new is shown.
+"""Reconstruction from any model: descend the influence of what is known until something new is shown.
 
-The paper proposes this for models that are not linear and leaves it open. The attacker asks around a query, estimates
-the slope of the leading influence from the answers alone, and moves where the known record loses its influence.
+The paper proposes this for models that are not linear and leaves it open. The attacker asks around a query,
+estimates the slope of the leading influence from the answers alone, and moves where the known record loses
+its influence.
 """
 
 from collections.abc import Callable
@@ -67,8 +68,8 @@ def descend(
         oracle: Answers queries with records and their influence.
         budget: The most queries.
         key: For starts and directions.
-        scale: Standard deviation of each feature of a start. Far from the data few records lead everywhere; with more
-            queries than a static batch can use, the steps lead past them.
+        scale: Standard deviation of each feature of a start. Far from the data few records lead everywhere;
+            with more queries than a static batch can use, the steps lead past them.
         reach: Length of a step, and of the offsets that estimate the slope, over the norm of the start.
         patience: Steps from one start without a new record before the next start.
 
@@ -78,7 +79,8 @@ def descend(
     Raises:
         UsageError: An oracle that releases no influence values; an argument out of range.
 
-    Source: Shokri, Strobel and Zick, section 7 (minimising the influence of discovered points by gradient descent).
+    Source: Shokri, Strobel and Zick, section 7 (minimising the influence of discovered points by gradient
+    descent).
     """
     positive("budget", budget)
     positive("scale", scale)

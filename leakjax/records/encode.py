@@ -1,4 +1,4 @@
-"""The tasks of the records experiments: binary labels, float64 features, and draws of training points from them."""
+"""The tasks of the records experiments: binary labels, float64 features, draws of training points."""
 
 import csv
 import gzip
@@ -35,7 +35,7 @@ class Task(NamedTuple):
 
 
 def scale(x: np.ndarray, scaling: str) -> np.ndarray:
-    """The columns with mean 0 and variance 1 ("zscore"), within 0 and 1 ("minmax"), or as they are ("none")."""
+    """The columns at mean 0 and variance 1 ("zscore"), within 0 and 1 ("minmax"), or as they are."""
     one_of("scaling", scaling, SCALINGS)
     if scaling == "none":
         return x
@@ -47,8 +47,9 @@ def scale(x: np.ndarray, scaling: str) -> np.ndarray:
 def adult(columns: Mapping[str, np.ndarray], *, scaling: str = "zscore") -> Task:
     """Adult as 6 numbers and 98 indicators.
 
-    The six numbers, fnlwgt among them, are scaled; each category has an indicator, sex a single one for both, unknown
-    values none. The paper states neither encoding nor scaling; among some fifty tried, this one gives its figures.
+    The six numbers, fnlwgt among them, are scaled; each category has an indicator, sex a single one for both,
+    unknown values none. The paper states neither encoding nor scaling; among some fifty tried, this one gives
+    its figures.
 
     Args:
         columns: Of leakjax.data.adult.raw.

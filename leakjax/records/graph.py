@@ -1,4 +1,4 @@
-"""The influence graph: each record points to the k records that explain it; and attackers who walk along it."""
+"""The influence graph, in which each record points to those that explain it, and walks along it."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -30,7 +30,7 @@ class Graph(NamedTuple):
 
 
 def adjacency(neighbours: np.ndarray) -> csr_matrix:
-    """The graph with an edge from each record to each record of its explanation, int [records, k]; -1 is no edge."""
+    """The graph of edges from each record to those of its explanation, int [records, k]; -1 is none."""
     records, k = neighbours.shape
     source, target = np.repeat(np.arange(records), k), neighbours.ravel()
     edge = target >= 0
@@ -117,8 +117,8 @@ def traverse(neighbours: np.ndarray, start: int, strategy: str, *, key: jax.Arra
     Args:
         neighbours: int [records, k], what the service releases for each record.
         start: The record that the attacker knows.
-        strategy: One of STRATEGIES, or "omniscient": knows the graph and queries the known record that shows the most
-            unknown ones (the paper's benchmark).
+        strategy: One of STRATEGIES, or "omniscient": knows the graph and queries the known record that shows
+            the most unknown ones (the paper's benchmark).
         key: For the random walk.
 
     Returns:

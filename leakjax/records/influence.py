@@ -1,7 +1,7 @@
 """The exact influence of every training record on any query, and which records are the most influential.
 
-The unit is the `Service`: what a provider of record-based explanations holds. It keeps its records in lexicographic
-order, so that the paper's tie-break is "the lower index first" everywhere after.
+The unit is the `Service`: what a provider of record-based explanations holds. It keeps its records in
+lexicographic order, so that the paper's tie-break is "the lower index first" everywhere after.
 """
 
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ def serve(x: np.ndarray, y: np.ndarray, *, l2: float = 1.0, tolerance: float = 1
 
 
 def influence(service: Service, x: np.ndarray, y: np.ndarray, *, loss: str = "probability") -> np.ndarray:
-    """The influence of every record on every query: the loss of the model without the record minus that with it.
+    """The influence of every record on every query: its loss without the record minus that with it.
 
     Args:
         service: From serve.
@@ -116,7 +116,8 @@ def top_k(magnitude: np.ndarray, k: int) -> np.ndarray:
         return magnitude.argmax(axis=1)[:, None]
     if k == records:
         return np.argsort(-magnitude, axis=1, kind="stable")
-    # argpartition breaks ties as it likes; rows in which the k-th value occurs outside the chosen are sorted in full.
+    # argpartition breaks ties as it likes; rows in which the k-th value occurs outside the chosen are sorted
+    # in full.
     chosen = np.sort(np.argpartition(-magnitude, k - 1, axis=1)[:, :k], axis=1)
     values = np.take_along_axis(magnitude, chosen, axis=1)
     result = np.take_along_axis(chosen, np.argsort(-values, axis=1, kind="stable"), axis=1)

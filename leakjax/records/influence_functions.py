@@ -22,7 +22,8 @@ class Approximation(NamedTuple):
 
     Attributes:
         influence: [queries, records], in the sign of leave-one-out: positive when the record helps the query.
-        residual: [queries], |H s - g| / |g| of the linear solve; not small where the Hessian is near-singular.
+        residual: [queries], |H s - g| / |g| of the linear solve; not small where the Hessian is
+            near-singular.
     """
 
     influence: jax.Array
@@ -96,7 +97,7 @@ def influence_functions(
     solver: str = "cg",
     steps: int = 200,
 ) -> Approximation:
-    """The influence of every training record on every query, to first order: g_query^T (H + damping)^-1 g_record.
+    """The influence of every record on every query to first order: g_query^T (H + damping)^-1 g_record.
 
     Args:
         loss_fn: Of one example; training minimised its sum over the records plus l2/2 |parameters|^2.

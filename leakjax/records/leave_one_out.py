@@ -1,8 +1,9 @@
-"""Every leave-one-out model of a logistic regression, each retrained to convergence by a batched Newton method.
+"""Every leave-one-out model of a logistic regression, retrained to convergence by a batched Newton.
 
-All models start one Sherman-Morrison Newton step from the full model and then share its inverse Hessian, corrected
-for the missing point; converged models leave the batch. The shared Hessian contracts slowly for the few points whose
-removal changes the curvature, so these end with Newton steps of their own, solved by preconditioned conjugate gradients.
+All models start one Sherman-Morrison Newton step from the full model and then share its inverse Hessian,
+corrected for the missing point; converged models leave the batch. The shared Hessian contracts slowly for the
+few points whose removal changes the curvature, so these end with Newton steps of their own, solved by
+preconditioned conjugate gradients.
 """
 
 from typing import NamedTuple
@@ -41,8 +42,8 @@ def leave_one_out(
         chunk: Models trained together; memory is about 4 points x chunk float64.
 
     Returns:
-        One model per point. A model that did not reach the tolerance (without regularisation, points may become
-        separable when one leaves) is marked, never silently used.
+        One model per point. A model that did not reach the tolerance (without regularisation, points may
+        become separable when one leaves) is marked, never silently used.
 
     Source: Shokri, Strobel and Zick, equation 3 (theta_x is trained on the set without x).
     """
@@ -73,7 +74,7 @@ def leave_one_out(
 
 
 def _alone(model: Logistic, point: int, tolerance: float) -> tuple[np.ndarray, float]:
-    """Retrains one model by damped Newton, for a start too far off for full steps; norm inf if it has no optimum."""
+    """Retrains one model by damped Newton, where full steps overshoot; norm inf if it has no optimum."""
     x, y = np.delete(model.x, point, axis=0), np.delete(model.y, point)
     try:
         theta, norm = newton(model.theta, x, y, l2=model.l2, tolerance=tolerance, steps=100)
@@ -83,7 +84,7 @@ def _alone(model: Logistic, point: int, tolerance: float) -> tuple[np.ndarray, f
 
 
 class _Shared(NamedTuple):
-    """What all leave-one-out models share: the full model's inverse Hessian and each point's rank-one correction."""
+    """What all models share: the full model's inverse Hessian and each point's rank-one correction."""
 
     model: Logistic
     inverse: np.ndarray  # float32: it only steers the step, the gradient is float64
@@ -91,7 +92,7 @@ class _Shared(NamedTuple):
     leverage: np.ndarray  # [points]: w / (1 - w x H^-1 x)
 
     def step(self, gradient: np.ndarray, left_out: np.ndarray) -> np.ndarray:
-        """The inverse of the full Hessian without each model's point, times its gradient [models, features + 1]."""
+        """The inverse Hessian without each model's point, times its gradient [models, features + 1]."""
         scale = np.abs(gradient).max(axis=1, keepdims=True).clip(1e-300)
         step = ((gradient / scale).astype(np.float32) @ self.inverse) * scale
         solved = self.solved[left_out]
@@ -101,7 +102,8 @@ class _Shared(NamedTuple):
     def gradient(self, theta: np.ndarray, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The gradients [models, features + 1] and the probabilities [models, points] at theta."""
         model = self.model
-        # The logistic function by tanh, which NumPy vectorises: several times faster, and exact to 1e-16 absolute.
+        # The logistic function by tanh, which NumPy vectorises: several times faster, and exact to 1e-16
+        # absolute.
         probability = theta @ model.x.T
         probability *= 0.5
         np.tanh(probability, out=probability)
@@ -144,7 +146,7 @@ def _train(
 def _own_newton(
     shared: _Shared, gradient: np.ndarray, probability: np.ndarray, left_out: np.ndarray
 ) -> np.ndarray:
-    """Newton steps with each model's own Hessian, by conjugate gradients preconditioned with the shared one."""
+    """Newton steps with each model's own Hessian, by conjugate gradients from the shared one."""
     x, l2 = shared.model.x, shared.model.l2
     weight = probability * (1 - probability)
     weight[np.arange(len(weight)), left_out] = 0

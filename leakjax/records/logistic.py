@@ -1,8 +1,9 @@
 """L2-regularised logistic regression by Newton's method, to a certified optimum, in float64.
 
-The objective is scikit-learn's: the sum of the cross-entropies plus l2/2 |theta|^2, l2 = 1/C, and the bias, the last
-entry of theta, is regularised like a weight. Runs on the host in LAPACK: the exact computations of this package are
-small and need float64 factorizations, where a CPU is at home whatever accelerator trains the networks.
+The objective is scikit-learn's: the sum of the cross-entropies plus l2/2 |theta|^2, l2 = 1/C, and the bias,
+the last entry of theta, is regularised like a weight. Runs on the host in LAPACK: the exact computations of
+this package are small and need float64 factorizations, where a CPU is at home whatever accelerator trains the
+networks.
 """
 
 from typing import NamedTuple
@@ -44,7 +45,7 @@ def predict(theta: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def check_binary(x: np.ndarray, y: np.ndarray) -> None:
-    """Raises UsageError unless x is [points, features] and finite, and y holds the labels 0 and 1, both of them."""
+    """Raises UsageError unless x is [points, features] and finite, and y holds the labels 0 and 1."""
     if np.ndim(x) != 2 or len(x) < 2:
         raise fail("x.shape", np.shape(x), "must be [points, features] with at least 2 points")
     if np.shape(y) != (len(x),):
@@ -67,7 +68,8 @@ def newton_factor(x: np.ndarray, weight: np.ndarray, l2: float) -> tuple:
         factor = cho_factor(hessian, lower=True, overwrite_a=True)
     except LinAlgError:
         raise UsageError(f"l2={l2!r}: the Hessian is singular; raise l2 or drop dependent features") from None
-    # A pivot far below its diagonal is rounding noise: the factor of a singular matrix that happened to succeed.
+    # A pivot far below its diagonal is rounding noise: the factor of a singular matrix that happened to
+    # succeed.
     if (np.diag(factor[0]) < 1e-7 * scale).any() and l2 == 0:
         raise UsageError(f"l2={l2!r}: the Hessian is singular; raise l2 or drop dependent features")
     return factor
@@ -89,8 +91,8 @@ def fit(
         The model at its unique optimum.
 
     Raises:
-        UsageError: Labels that are not binary, values that are not finite, a singular Hessian, separable points
-            without regularisation (no finite optimum), no convergence.
+        UsageError: Labels that are not binary, values that are not finite, a singular Hessian, separable
+            points without regularisation (no finite optimum), no convergence.
     """
     check_binary(x, y)
     at_least("l2", l2, 0)
@@ -148,7 +150,7 @@ def newton(
 
 
 def separates(theta: np.ndarray, x: np.ndarray, y: np.ndarray, l2: float) -> bool:
-    """Whether theta classifies every point correctly without regularisation: proof that no finite optimum exists."""
+    """Whether theta is right on every point without regularisation: proof of no finite optimum."""
     return l2 == 0 and bool(((x @ theta) * (2 * y - 1) > 0).all())
 
 

@@ -1,4 +1,4 @@
-"""Who is revealed as a member: records that explain themselves, by group, and what the influence values tell."""
+"""Who is revealed as a member: records that explain themselves, by group."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -19,13 +19,13 @@ class Share(NamedTuple):
         value: Hits over all, of the draws together.
         low: Lower end of its 95 % interval over draws.
         high: Upper end.
-        count: How many points it is a share of, over all draws.
+        points: How many points it is a share of, over all draws.
     """
 
     value: float
     low: float
     high: float
-    count: int
+    points: int
 
 
 def explanations(
@@ -71,7 +71,8 @@ def self_explanations(
         release: What an explanation releases.
         key: Of the service.
         loss: See influence.
-        offset: Added to every feature of the queries: an attacker's way around a service that recognises its records.
+        offset: Added to every feature of the queries: an attacker's way around a service that recognises its
+            records.
 
     Returns:
         The explanations of all records, in their order.

@@ -1,8 +1,9 @@
 """What an attacker may see of a service: answers to queries, as an object that offers nothing else.
 
-`Frame` asks the same questions in the coordinates of an affine subspace. A frame of the oracle's own keeps the images
-of the subspace's axes under every leave-one-out model, so that a query costs one addition per record instead of one
-product per feature: a simulation of the same answers, not more of them (a test compares the two).
+`Frame` asks the same questions in the coordinates of an affine subspace. A frame of the oracle's own keeps
+the images of the subspace's axes under every leave-one-out model, so that a query costs one addition per
+record instead of one product per feature: a simulation of the same answers, not more of them (a test compares
+the two).
 """
 
 from collections.abc import Callable
@@ -83,7 +84,8 @@ class Frame:
             for low in range(0, len(axes), 64)
         ]
         values = None if parts[0].values is None else np.concatenate([part.values for part in parts])
-        return Answer(*(np.concatenate([part[i] for part in parts]) for i in range(2)), values)
+        prediction = np.concatenate([part.prediction for part in parts])
+        return Answer(prediction, np.concatenate([part.records for part in parts]), values)
 
     def restrict(self, reflector: np.ndarray, first: float) -> None:
         """Narrows the subspace; see Subspace.restrict."""
@@ -141,8 +143,8 @@ def oracle(
         release: What its explanations release.
         key: Of the service, for noisy selection.
         refuse: bool [queries] of x [queries, features]: the queries that are not answered; None answers all.
-        hold: Whether frame() keeps images under every leave-one-out model; for releases of one record without noise
-            or exclusion, and no refusals.
+        hold: Whether frame() keeps images under every leave-one-out model; for releases of one record without
+            noise or exclusion, and no refusals.
 
     Returns:
         The oracle.
@@ -184,7 +186,7 @@ def _answers(
 
 
 def _held(service: Service, release: Release) -> tuple[Subspace, Callable[[np.ndarray], Answer]]:
-    """The logits of every model as a map of the query, and the answer from them for a release of one record."""
+    """The logits of every model as a map of the query, and the answer of one record from them."""
     theta = np.concatenate([service.without.theta, service.model.theta[None]])
 
     def answer(logits: np.ndarray) -> Answer:

@@ -1,4 +1,4 @@
-"""Explanations by public prototypes: no private record leaves the service, and one of the two ways has an epsilon."""
+"""Explanations by public prototypes: no private record leaves, and one of two ways has an epsilon."""
 
 import jax
 import numpy as np
@@ -26,8 +26,8 @@ def substitute(explanation: Explanation, records: np.ndarray, prototypes: np.nda
         prototypes: [prototypes, features], public.
 
     Returns:
-        The same values beside indices of prototypes. The choice still depends on private records and carries no
-        epsilon.
+        The same values beside indices of prototypes. The choice still depends on private records and carries
+        no epsilon.
     """
     stand_in = np.append(nearest(records, prototypes), -1)
     return Explanation(stand_in[explanation.records], explanation.values)
@@ -45,8 +45,8 @@ def private_prototypes(
 ) -> np.ndarray:
     """The k public prototypes that stand for most of the private records near each query, selected privately.
 
-    The score of a prototype is the sum, over the private records nearest to it, of a weight in [0, 1] that falls with
-    the record's distance to the query. Adding or removing a record changes one score by at most 1.
+    The score of a prototype is the sum, over the private records nearest to it, of a weight in [0, 1] that
+    falls with the record's distance to the query. Adding or removing a record changes one score by at most 1.
 
     Args:
         x: [queries, features].
@@ -63,9 +63,10 @@ def private_prototypes(
     Raises:
         UsageError: k larger than the number of prototypes, an epsilon or bandwidth not above 0.
 
-    Formal guarantee: each answer is epsilon-differentially private for adding or removing one record. It is k picks of
-        the exponential mechanism without replacement at epsilon / k each, all at once by Gumbel noise of scale
-        2 k / epsilon. The prototypes must be public; the model's prediction is not covered.
+    Formal guarantee: each answer is epsilon-differentially private for adding or removing one record. It is k
+    picks of
+        the exponential mechanism without replacement at epsilon / k each, all at once by Gumbel noise of
+        scale 2 k / epsilon. The prototypes must be public; the model's prediction is not covered.
     """
     positive("epsilon", epsilon)
     positive("bandwidth", bandwidth)
@@ -77,5 +78,4 @@ def private_prototypes(
     for row, query in enumerate(x):
         weight = np.exp(-((records - query) ** 2).sum(axis=1) / width)
         score[row] = np.bincount(owner, weights=weight, minlength=len(prototypes))
-        score[row] += 2 * k / epsilon * gumbel(key, query, len(prototypes))
-    return top_k(score, k)
+    return top_k(score + 2 * k / epsilon * gumbel(key, x, len(prototypes)), k)

@@ -1,11 +1,12 @@
 """The explanation that a service releases: its most influential records, through whatever defends them.
 
-A `Release` is a set of knobs and `release` a pure function of one batch of influences. None of them carries an
-epsilon: a record that is not in the training set cannot be released, so every release of a private record has a delta
-of at least its release probability. See prototypes.py for the one answer that does carry one.
+A `Release` is a set of knobs and `release` a pure function of one batch of influences. None of them carries
+an epsilon: a record that is not in the training set cannot be released, so every release of a private record
+has a delta of at least its release probability. See prototypes.py for the one answer that does carry one.
 """
 
 import hashlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
@@ -23,8 +24,8 @@ class Release(NamedTuple):
     Attributes:
         k: How many records.
         exclude_self: Leave out records that equal the query.
-        noise: Scale of Laplace noise on |influence| before the selection (0: none). The noise is a function of the key
-            and the query, so that asking again averages nothing away.
+        noise: Scale of Laplace noise on |influence| before the selection (0: none). The noise is a function
+            of the key and the query, so that asking again averages nothing away.
         clip: Bound on the released influence values, None for none.
         digits: Significant digits of the released influence values and predictions, None for all.
         float32: Release values and predictions in float32.
@@ -44,7 +45,8 @@ class Explanation(NamedTuple):
     """The released records of each query.
 
     Attributes:
-        records: int [queries, k], most influential first; -1 where a refusal or a self-exclusion left too few.
+        records: int [queries, k], most influential first; -1 where a refusal or a self-exclusion left too
+            few.
         values: [queries, k], their influence, or None when values are not released.
     """
 
@@ -87,7 +89,7 @@ def explain(
     check_release(release, influence.shape[1])
     score = np.abs(influence)
     if release.noise:
-        score = score + release.noise * np.stack([laplace(key, query, score.shape[1]) for query in x])
+        score = score + release.noise * laplace(key, x, score.shape[1])
     if release.exclude_self:
         score = np.where(equal_rows(x, records), -np.inf, score)
     chosen = top_k(score, release.k)
@@ -115,20 +117,21 @@ def round_digits(values: np.ndarray, release: Release) -> np.ndarray:
     return values.astype(np.float32) if release.float32 else values
 
 
-def laplace(key: jax.Array, query: np.ndarray, size: int) -> np.ndarray:
-    """Standard Laplace noise [size] that is a function of the key and the query's content alone."""
-    return _generator(key, query).laplace(size=size)
+def laplace(key: jax.Array, queries: np.ndarray, size: int) -> np.ndarray:
+    """Standard Laplace noise [queries, size], a function of the key and each query's content alone."""
+    return np.stack([generator.laplace(size=size) for generator in _generators(key, queries)])
 
 
-def gumbel(key: jax.Array, query: np.ndarray, size: int) -> np.ndarray:
-    """Standard Gumbel noise [size] that is a function of the key and the query's content alone."""
-    return _generator(key, query).gumbel(size=size)
+def gumbel(key: jax.Array, queries: np.ndarray, size: int) -> np.ndarray:
+    """Standard Gumbel noise [queries, size], a function of the key and each query's content alone."""
+    return np.stack([generator.gumbel(size=size) for generator in _generators(key, queries)])
 
 
-def _generator(key: jax.Array, query: np.ndarray) -> np.random.Generator:
-    content = np.ascontiguousarray(query, np.float64) + 0.0  # -0.0 and 0.0 are one query
-    digest = hashlib.sha256(np.asarray(jax.random.key_data(key)).tobytes() + content.tobytes()).digest()
-    return np.random.default_rng(np.frombuffer(digest, np.uint32))
+def _generators(key: jax.Array, queries: np.ndarray) -> Iterator[np.random.Generator]:
+    secret = np.asarray(jax.random.key_data(key)).tobytes()
+    for content in np.ascontiguousarray(queries, np.float64) + 0.0:  # -0.0 and 0.0 are one query
+        digest = hashlib.sha256(secret + content.tobytes()).digest()
+        yield np.random.default_rng(np.frombuffer(digest, np.uint32))
 
 
 def equal_rows(x: np.ndarray, records: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Leave-one-out training of any small network: every model by the same fixed regime, all at once.
 
-A network has no unique optimum, so "the model without a record" is what the paper's fixed training regime makes of the
-remaining records: the same start, steps and rate.
+A network has no unique optimum, so "the model without a record" is what the paper's fixed training regime
+makes of the remaining records: the same start, steps and rate.
 """
 
 from typing import Any, NamedTuple
@@ -41,7 +41,7 @@ def retrain(
     rate: float = 0.1,
     checkpoints: int = 10,
 ) -> Retrained:
-    """Trains a network on all records, and on all but each one, by full-batch gradient descent with momentum 0.9.
+    """Trains a network on all records, and on all but each, by full-batch descent with momentum 0.9.
 
     Args:
         loss_fn: Of one example; the sum over the records plus l2/2 |parameters|^2 is minimised.

@@ -1,4 +1,4 @@
-"""The records section of the HTML report: tables, figures and what they mean, in a page that needs nothing else."""
+"""The records section of the HTML report, and a page around it that needs nothing else."""
 
 import base64
 import html
@@ -13,21 +13,24 @@ NAMES = {
     "in_degree_zero": "in-degree 0",
 }
 CAPTIONS = {
-    "figure6_self_revealing": "Share of training records that appear in their own explanation, with its 95 % interval "
-    "over draws. Such a record is given away by one query, without doubt.",
-    "figure7_influence": "Influence of the leading record, for members and for non-members. Red: members that lead "
-    "their own explanation.",
-    "figure9_static": "Training records revealed by a fixed batch of queries: random values, features drawn one by one "
+    "figure6_self_revealing": "Share of training records that appear in their own explanation, with its 95 % "
+    "interval over draws. Such a record is given away by one query, without doubt.",
+    "figure7_influence": "Influence of the leading record, for members and for non-members. Red: members "
+    "that lead their own explanation.",
+    "figure9_static": "Training records revealed by a fixed batch of queries: random values, features drawn "
     "from their marginals, and real points that were not trained on. Bands span the draws.",
-    "figure10_coverage": "Training records revealed by asking for the explanation of every revealed record in turn, "
-    "from every possible start.",
-    "figure15_sizes": "Self-revealing records against the size of the training set: the share falls, the number grows.",
+    "figure10_coverage": "Training records revealed by asking for the explanation of every revealed record "
+    "in turn, from every possible start.",
+    "figure15_sizes": "Self-revealing records against the size of the training set: the share falls, the "
+    "number grows.",
 }
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;color:#22303c;max-width:60rem;margin:2rem auto;padding:0 1rem}
+STYLE = """body{font:16px/1.5 system-ui,sans-serif;color:#22303c}
+body{max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums;display:block;overflow-x:auto}
-th,td{padding:.3rem .7rem;text-align:right;border-bottom:1px solid #d8dfe5}th{font-weight:600;vertical-align:bottom}
-td:first-child,th:first-child{text-align:left}img{max-width:100%}figure{margin:1.5rem 0}figcaption{color:#566573}
-.lead{font-size:1.2rem}"""
+th,td{padding:.3rem .7rem;text-align:right;border-bottom:1px solid
+#d8dfe5}th{font-weight:600;vertical-align:bottom}
+td:first-child,th:first-child{text-align:left}img{max-width:100%}figure{margin:1.5rem
+0}figcaption{color:#566573} .lead{font-size:1.2rem}"""
 
 
 def page(report: Mapping[str, Any], images: Mapping[str, bytes]) -> str:
@@ -71,7 +74,7 @@ def section(report: Mapping[str, Any], images: Mapping[str, bytes]) -> str:
             table(
                 ["group", "records", *(f"k = {k}" for k in by_k)],
                 (
-                    [name, value["count"], *(_interval(by_k[k][name]) for k in by_k)]
+                    [name, value["points"], *(_interval(by_k[k][name]) for k in by_k)]
                     for name, value in next(iter(by_k.values())).items()
                 ),
             ),
@@ -80,7 +83,7 @@ def section(report: Mapping[str, Any], images: Mapping[str, bytes]) -> str:
         "<h2>Reconstruction with a fixed batch of queries</h2>",
         *([_figure("figure9_static", images)] if "figure9_static" in images else []),
         "<h2>Reconstruction by subspace reduction (Algorithm 1)</h2>",
-        f"<p>Rank of the training points with the bias: {number(draws['rank']['mean'])}, the bound of the method. "
+        f"<p>Rank of the training points with the bias: {number(draws['rank']['mean'])}, the method's bound. "
         "“Also seen” counts every record that any answer held.</p>",
         table(
             ["oracle", "recovered", "also seen", "queries", "error of theta"],
@@ -100,8 +103,9 @@ def section(report: Mapping[str, Any], images: Mapping[str, bytes]) -> str:
         rows = results["defenses"]
         parts += [
             "<h2>Which defense stops what, and what it costs</h2>",
-            f"<p>Records revealed are out of {task['points']}. “Captured” is the influence of the shown records over that "
-            "of the true top records; “likeness” is 1 when the true records are shown and 0 when random ones are.</p>",
+            f"<p>Records revealed are out of {task['points']}. “Captured” is the influence of the shown "
+            "records over that of the true top records; “likeness” is 1 when the true records are shown "
+            "and 0 when random ones are.</p>",
             _matrix("defense", rows),
         ]
     if results.get("approximations"):
@@ -135,16 +139,16 @@ def lead(report: Mapping[str, Any]) -> str:
         default=(0.0, "no oracle"),
     )
     return (
-        f"One query gives away {100 * share:.0f} % of the {task['points']} training records of {task['dataset']} when an "
-        f"explanation names its five most influential records. An attacker who knows nothing recovers {best[0]:.0f} of "
-        f"them by subspace reduction."
+        f"Asked about itself, a training record appears in its own explanation, five records long, in "
+        f"{100 * share:.0f} % of the {task['points']} cases of {task['dataset']}: proof of its membership. "
+        f"An attacker who knows nothing recovers {best[0]:.0f} records by subspace reduction."
     )
 
 
 def number(value: Any) -> str:
     """A number in about three digits; a dash for None."""
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, str):
         return value
     if value != 0 and abs(value) < 1e-3:
@@ -177,4 +181,5 @@ def _interval(share: Mapping[str, float]) -> str:
 def _figure(name: str, images: Mapping[str, bytes]) -> str:
     source = base64.b64encode(images[name]).decode()
     caption = html.escape(CAPTIONS[name])
-    return f'<figure><img alt="{caption}" src="data:image/png;base64,{source}"><figcaption>{caption}</figcaption></figure>'
+    image = f'<img alt="{caption}" src="data:image/png;base64,{source}">'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"

@@ -58,7 +58,7 @@ def membership(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
     revealed = {str(k): self_revealing(own, min(k, records)) for k in K}
     others = drawn.outside[:records]
     theirs = explanations(service, task.x[others], task.y[others], release, key=drawn.key, loss=loss)
-    first = [np.abs(part.values[:, 0]) for part in (own, theirs)]
+    first = [np.abs(np.asarray(part.values)[:, 0]) for part in (own, theirs)]
     return {
         "revealed": {k: np.flatnonzero(hit).tolist() for k, hit in revealed.items()},
         "records": records,
@@ -105,7 +105,7 @@ def graph(drawn: Draw, *, k: int, walks: int) -> dict[str, Any]:
     return {**summarise(neighbours)._asdict(), "coverage": reach.tolist(), "queries": queries}
 
 
-def subspace(drawn: Draw, *, oracles: tuple[str, ...]) -> dict[str, Any]:
+def subspace(drawn: Draw, *, oracles: tuple[str, ...], threshold: float = 1e-13) -> dict[str, Any]:
     """Algorithm 1 against oracles that release more or less, beside the rank that bounds it."""
     service = drawn.service
     result: dict[str, Any] = {"rank": int(np.linalg.matrix_rank(service.model.x))}
@@ -116,7 +116,7 @@ def subspace(drawn: Draw, *, oracles: tuple[str, ...]) -> dict[str, Any]:
             oracle(service, release, key=drawn.key, hold=hold),
             key=drawn.key,
             signed=release.values == "signed",
-            threshold=noise_floor(release),
+            threshold=noise_floor(release, threshold),
         )
         result[name] = {
             "found": len(attack.found),

@@ -1,9 +1,10 @@
-"""Algorithm 1: reconstruct training records by narrowing the queries to where all known records have no influence.
+"""Algorithm 1: find records by narrowing the queries to where all known records have no influence.
 
-The attacker holds an oracle and nothing else. Seen through the logit, the answer of a linear model is affine in the
-query, and so is the difference between the model without a record and the full one. One query at a random point of the
-subspace reveals a record; one query along each axis of the subspace, on which that record stays on top, gives the
-gradient of its difference, and with it the hyperplane on which its influence is 0: the next subspace.
+The attacker holds an oracle and nothing else. Seen through the logit, the answer of a linear model is affine
+in the query, and so is the difference between the model without a record and the full one. One query at a
+random point of the subspace reveals a record; one query along each axis of the subspace, on which that record
+stays on top, gives the gradient of its difference, and with it the hyperplane on which its influence is 0:
+the next subspace.
 """
 
 from typing import NamedTuple
@@ -41,7 +42,7 @@ def reconstruct(
     bound: float = 1.0,
     odds: float = 0.02,
     signed: bool = True,
-    threshold: float = 1e-12,
+    threshold: float = 1e-13,
     patience: int = 8,
     halvings: int = 24,
 ) -> Reconstruction:
@@ -61,7 +62,8 @@ def reconstruct(
         The records that were found and the queries that it took.
 
     Raises:
-        UsageError: An oracle that releases no influence values or refuses the queries that the parameters need.
+        UsageError: An oracle that releases no influence values or refuses the queries that the parameters
+            need.
 
     Source: Shokri, Strobel and Zick, Algorithm 1, Theorem 5.1 and section 5.3.2.
     """
@@ -78,6 +80,14 @@ def reconstruct(
     return Reconstruction(np.array(attack.found, int), seen, attack.queries, attack.refused, theta)
 
 
+class _Heard(NamedTuple):
+    """An answer with influence values: prediction [queries], records and values [queries, k]."""
+
+    prediction: np.ndarray
+    records: np.ndarray
+    values: np.ndarray
+
+
 class _Attack:
     """The state of the attack: the subspace left, the full model on it, and what was found."""
 
@@ -92,14 +102,14 @@ class _Attack:
         self.seen: set[int] = set()
         self.queries = self.refused = 0
 
-    def note(self, answer: Answer) -> Answer:
+    def note(self, answer: Answer) -> _Heard:
         """Counts an answer and the records in it."""
         if answer.values is None:
             raise UsageError("oracle: releases no influence values, which this attack needs")
         self.queries += len(answer.prediction)
         self.refused += int(np.isnan(answer.prediction).sum())
         self.seen.update(np.unique(answer.records).tolist())
-        return answer
+        return _Heard(answer.prediction, answer.records, answer.values)
 
     def recover_theta(self) -> np.ndarray:
         """Recovers the full model from its predictions at 0 and along each axis: features + 1 queries."""
@@ -114,7 +124,7 @@ class _Attack:
         return np.append(self.gradient, self.offset)
 
     def advance(self, threshold: float, halvings: int) -> bool:
-        """Finds one record more and narrows the subspace to where it has no influence; False if the start failed."""
+        """Finds one record more and narrows the subspace to where it is silent; False if the start failed."""
         u = self.start()
         answer = self.note(self.frame.ask(u[None]))
         target = next(
@@ -145,8 +155,8 @@ class _Attack:
     def start(self) -> np.ndarray:
         """A random point of the subspace, short where it can be, at which the full model is unsure."""
         u = self.rng.standard_normal(self.frame.axes)
-        radius = np.sqrt(max(self.bound**2 - self.shortest**2, (0.3 * self.shortest) ** 2, 1e-2))
-        u *= radius / np.linalg.norm(u)
+        room: float = max(self.bound**2 - self.shortest**2, (0.3 * self.shortest) ** 2, 1e-2)
+        u *= np.sqrt(room) / np.linalg.norm(u)
         value = self.offset + self.gradient @ u
         excess = value - np.clip(value, -self.logit_bound, self.logit_bound)
         return u - excess * self.gradient / max(self.gradient @ self.gradient, 1e-300)
@@ -157,8 +167,8 @@ class _Attack:
         """Queries along every axis, halving the steps on which the target is not released.
 
         Returns:
-            The steps [axes], the full model's logits there [axes] and the released influence [axes]; None if an axis
-            has no step on which the target stays.
+            The steps [axes], the full model's logits there [axes] and the released influence [axes]; None if
+            an axis has no step on which the target stays.
         """
         left = np.arange(self.frame.axes)
         steps, values = np.full(len(left), 0.125 * self.bound), np.zeros(len(left))
@@ -182,9 +192,10 @@ class _Attack:
         logits: np.ndarray,
         values: np.ndarray,
     ) -> np.ndarray | None:
-        """The target's logit differences [1 + axes] at u and at the probes; None where its sign stays unknown.
+        """The target's logit differences [1 + axes] at u and the probes; None where its sign stays unknown.
 
-        A withheld sign shows at a few points more: only the right one makes the difference affine in the query.
+        A withheld sign shows at a few points more: only the right one makes the difference affine in the
+        query.
         """
         logits, values = np.append(self.offset + self.gradient @ u, logits), np.append(here, values)
         candidate = difference(logits, values)
@@ -217,7 +228,7 @@ class _Attack:
         sign = 1.0 if reflector[0] >= 0 else -1.0
         reflector[0] += sign
         reflector /= np.linalg.norm(reflector)
-        first = -sign * level / norm
+        first = float(-sign * level / norm)
         self.frame.restrict(reflector, first)
         turned = self.gradient - 2 * reflector * (reflector @ self.gradient)
         self.offset, self.gradient = self.offset + first * turned[0], turned[1:]
@@ -225,7 +236,7 @@ class _Attack:
 
 
 def difference(logits: np.ndarray, influence: np.ndarray) -> np.ndarray:
-    """The logit without a record minus that with it, from the full model's logit and the record's influence."""
+    """The logit without a record minus that with it, from the full logit and the record's influence."""
     probability = 0.5 + 0.5 * np.tanh(0.5 * logits)
     with np.errstate(divide="ignore", invalid="ignore"):
         return logit(probability + influence) - logits

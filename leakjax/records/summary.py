@@ -42,7 +42,8 @@ def summarise_draws(draws: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         draws: Of each draw the results of study.membership, static, graph and subspace under these names.
 
     Returns:
-        Self-revealing shares, by group too; the influence graph; Algorithm 1 by oracle; static batches; queries.
+        Self-revealing shares, by group too; the influence graph; Algorithm 1 by oracle; static batches;
+        queries.
     """
     members = [each["membership"] for each in draws]
     hits = {str(k): [_mask(each["revealed"][str(k)], each["records"]) for each in members] for k in K}

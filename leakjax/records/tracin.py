@@ -18,7 +18,7 @@ def tracin(
     *,
     query_loss: LossFn | None = None,
 ) -> jax.Array:
-    """The influence of every training record on every query: rate x g_query . g_record, summed over checkpoints.
+    """The influence of every record on every query: rate x g_query . g_record, summed over checkpoints.
 
     Args:
         loss_fn: Of one example.
@@ -31,7 +31,8 @@ def tracin(
     Returns:
         [queries, records], positive when the record helps the query.
 
-    Source: Pruthi et al., Estimating Training Data Influence by Tracing Gradient Descent, section 3 (TracInCP).
+    Source: Pruthi et al., Estimating Training Data Influence by Tracing Gradient Descent, section 3
+    (TracInCP).
     """
     count = jax.tree.leaves(checkpoints)[0].shape[0]
     same_shape("rates", jnp.shape(rates), (count,), "the checkpoints")
