@@ -29,7 +29,7 @@ import numpy as np
 from absl import app, flags
 
 from leakjax._validate import UsageError, at_least, fail, one_of
-from leakjax.data import adult, files, load
+from leakjax.data import adult, default_data_dir, load
 from leakjax.records import compare, encode, figures, section, study, summary
 
 PARTS = ("draws", "defenses", "approximations", "network", "sweep", "sizes")
@@ -126,7 +126,7 @@ def load_task(config: Config, data_dir: str | None, source_dir: str | None, scal
     source = Path(source_dir).expanduser() if source_dir else None
     if config.dataset == "adult":
         return encode.adult(
-            adult.raw(Path(data_dir or files.default_data_dir()).expanduser(), source), scaling=scaling
+            adult.raw(Path(data_dir or default_data_dir()).expanduser(), source), scaling=scaling
         )
     if config.dataset == "parkinsons":
         if source is None:

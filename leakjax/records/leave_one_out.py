@@ -67,17 +67,20 @@ def leave_one_out(
         for points in np.split(first, range(chunk, len(first), chunk))
     ]
     theta, norm = (np.concatenate(part) for part in zip(*parts, strict=True))
-    for row in np.flatnonzero(~(norm <= tolerance)):
-        theta[row], norm[row] = _alone(model, first[row], tolerance)
+    # Unpenalised, a vanishing gradient may be that of a model on its way to infinity: each is checked alone.
+    doubtful = np.ones(len(norm), bool) if model.l2 == 0 else ~(norm <= tolerance)
+    for row in np.flatnonzero(doubtful):
+        theta[row], norm[row] = _alone(model, theta[row], first[row], tolerance)
     theta, norm = theta[same.ravel()], norm[same.ravel()]
     return LeaveOneOut(theta, norm, norm <= tolerance)
 
 
-def _alone(model: Logistic, point: int, tolerance: float) -> tuple[np.ndarray, float]:
-    """Retrains one model by damped Newton, where full steps overshoot; norm inf if it has no optimum."""
+def _alone(model: Logistic, start: np.ndarray, point: int, tolerance: float) -> tuple[np.ndarray, float]:
+    """Finishes one model by damped Newton, where full steps overshoot; norm inf if it has no optimum."""
     x, y = np.delete(model.x, point, axis=0), np.delete(model.y, point)
+    start = start if np.abs(start).max() < 1e6 else model.theta  # not from where an overshoot went
     try:
-        theta, norm = newton(model.theta, x, y, l2=model.l2, tolerance=tolerance, steps=100)
+        theta, norm = newton(start, x, y, l2=model.l2, tolerance=tolerance, steps=100)
     except UsageError:
         return model.theta, np.inf
     return (model.theta, np.inf) if separates(theta, x, y, model.l2) else (theta, norm)

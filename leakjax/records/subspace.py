@@ -76,6 +76,8 @@ def reconstruct(
     failures = 0
     while failures < patience and attack.frame.axes:
         failures = 0 if attack.advance(threshold, halvings) else failures + 1
+    if not attack.frame.axes:
+        attack.conclude(threshold)
     seen = np.array(sorted(attack.seen - {-1}), int)
     return Reconstruction(np.array(attack.found, int), seen, attack.queries, attack.refused, theta)
 
@@ -127,14 +129,7 @@ class _Attack:
         """Finds one record more and narrows the subspace to where it is silent; False if the start failed."""
         u = self.start()
         answer = self.note(self.frame.ask(u[None]))
-        target = next(
-            (
-                int(record)
-                for record, value in zip(answer.records[0], answer.values[0], strict=True)
-                if record >= 0 and record not in self.found and abs(value) > threshold
-            ),
-            None,
-        )
+        target = self.unknown(answer, threshold)
         if target is None:
             return False
         probes = self.probe(u, target, halvings)
@@ -152,6 +147,19 @@ class _Attack:
         self.restrict(normal, float(normal @ u - differences[0]))
         return True
 
+    def conclude(self, threshold: float) -> None:
+        """Asks at the single point that is left when every axis is spent."""
+        target = self.unknown(self.note(self.frame.ask(np.zeros((1, 0)))), threshold)
+        if target is not None:
+            self.found.append(target)
+
+    def unknown(self, answer: _Heard, threshold: float) -> int | None:
+        """The most influential record of a single answer that was not found before."""
+        for record, value in zip(answer.records[0].tolist(), answer.values[0], strict=True):
+            if record >= 0 and record not in self.found and abs(value) > threshold:
+                return record
+        return None
+
     def start(self) -> np.ndarray:
         """A random point of the subspace, short where it can be, at which the full model is unsure."""
         u = self.rng.standard_normal(self.frame.axes)
@@ -159,7 +167,7 @@ class _Attack:
         u *= np.sqrt(room) / np.linalg.norm(u)
         value = self.offset + self.gradient @ u
         excess = value - np.clip(value, -self.logit_bound, self.logit_bound)
-        return u - excess * self.gradient / max(self.gradient @ self.gradient, 1e-300)
+        return u - excess * self.gradient / np.maximum(self.gradient @ self.gradient, 1e-300)
 
     def probe(
         self, u: np.ndarray, target: int, halvings: int
