@@ -17,6 +17,9 @@ from leakjax._validate import UsageError, at_least, positive
 from leakjax.records.oracle import Answer, Frame, Oracle
 
 
+FAR = 1e6  # in units of the query bound: hyperplanes beyond it are those of a constant
+
+
 class Reconstruction(NamedTuple):
     """What the attack found.
 
@@ -59,7 +62,8 @@ def reconstruct(
         halvings: How often the step along an axis is halved before its starting point fails.
 
     Returns:
-        The records that were found and the queries that it took.
+        The records that were found and the queries that it took. Their number is the rank of the points with
+        their bias, or one less where the full model is sure of its label on all that is left.
 
     Raises:
         UsageError: An oracle that releases no influence values or refuses the queries that the parameters
@@ -141,10 +145,13 @@ class _Attack:
         if differences is None:
             return False
         normal = (differences[1:] - differences[0]) / steps
-        if not np.isfinite(normal).all() or not np.linalg.norm(normal) > 0:
+        if not np.isfinite(normal).all():
             return False
         self.found.append(target)
-        self.restrict(normal, float(normal @ u - differences[0]))
+        level = float(normal @ u - differences[0])
+        # A difference that is constant up to rounding vanishes nowhere; what is left shows this record alone.
+        if abs(level) < FAR * self.bound * np.linalg.norm(normal):
+            self.restrict(normal, level)
         return True
 
     def conclude(self, threshold: float) -> None:
@@ -165,9 +172,14 @@ class _Attack:
         u = self.rng.standard_normal(self.frame.axes)
         room: float = max(self.bound**2 - self.shortest**2, (0.3 * self.shortest) ** 2, 1e-2)
         u *= np.sqrt(room) / np.linalg.norm(u)
-        value = self.offset + self.gradient @ u
-        excess = value - np.clip(value, -self.logit_bound, self.logit_bound)
-        return u - excess * self.gradient / np.maximum(self.gradient @ self.gradient, 1e-300)
+        value = float(self.offset + self.gradient @ u)
+        if abs(value) <= self.logit_bound:
+            return u
+        # Back inside by the shortest way, to a random depth: a start that fails must not be tried again.
+        wanted = np.sign(value) * self.logit_bound * self.rng.uniform(0.5, 1)
+        shift = (value - wanted) * self.gradient / np.maximum(self.gradient @ self.gradient, 1e-300)
+        # Where the full model hardly varies, that way would lead far from all records.
+        return u - shift if np.linalg.norm(shift) < 10 * max(self.bound, self.shortest) else u
 
     def probe(
         self, u: np.ndarray, target: int, halvings: int

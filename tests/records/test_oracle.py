@@ -8,7 +8,8 @@ from tests.records.conftest import task
 
 
 @pytest.mark.parametrize(
-    "release", [Release(k=1), Release(k=1, values="magnitude"), Release(k=1, digits=3), Release(k=1, clip=1e-3)]
+    "release",
+    [Release(k=1), Release(k=1, values="magnitude"), Release(k=1, digits=3), Release(k=1, clip=1e-3)],
 )
 def test_a_held_frame_gives_the_answers_of_the_plain_one(service, key, release):
     plain = oracle(service, release, key=key).frame()

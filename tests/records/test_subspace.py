@@ -22,7 +22,8 @@ def test_dependent_features_lower_what_can_be_recovered(key):
     x, y = task(60, 5)
     x = np.concatenate([x, x[:, :2] + x[:, 1:3]], axis=1)
     found = reconstruct(oracle(serve(x, y), Release(k=1), key=key), key=key)
-    assert len(found.found) == np.linalg.matrix_rank(x) + 1 == 6
+    # The bias adds one, unless the full model is sure of its label on all that is left.
+    assert np.linalg.matrix_rank(x) == 5 <= len(found.found) <= 6
 
 
 def test_more_features_than_points_gives_every_point_away(key):
@@ -58,7 +59,7 @@ def test_the_attack_sees_answers_and_nothing_else(service, key):
 
     original = reconstruct(Oracle(recording, 6), key=key)
     assert original.queries == true.queries
-    # All records, models and labels are gone: a transcript of answers gives the same reconstruction, bit for bit.
+    # All records, models and labels are gone: the answers alone give the same reconstruction, bit for bit.
     replayed = reconstruct(Replay(6, transcript), key=key)
     for ours, theirs in zip(replayed, original, strict=True):
         np.testing.assert_array_equal(ours, theirs)
