@@ -130,16 +130,22 @@ def influence_functions(
     def curve(vector: jax.Array) -> jax.Array:
         return jax.jvp(jax.grad(objective), (flat,), (vector,))[1] + damping * vector
 
-    of_query = example_gradients(query_loss or loss_fn, parameters, *query)
-    if solver == "dense":
-        hessian = jax.hessian(objective)(flat) + damping * jnp.eye(len(flat), dtype=flat.dtype)
-        solved = jnp.linalg.solve(hessian, of_query.T).T
-        if is_concrete(solved) and not jnp.isfinite(solved).all():
-            raise UsageError(f"damping={damping!r}: the Hessian is singular; raise damping or l2")
-    else:
-        solved = jax.vmap(lambda g: jax.scipy.sparse.linalg.cg(curve, g, maxiter=steps, tol=1e-8)[0])(
-            of_query
-        )
-    misfit = jnp.linalg.norm(jax.vmap(curve)(solved) - of_query, axis=1)
-    scale = jnp.maximum(jnp.linalg.norm(of_query, axis=1), jnp.finfo(flat.dtype).tiny)
-    return Approximation(solved @ example_gradients(loss_fn, parameters, *train).T, misfit / scale)
+    def solve(of_query: jax.Array) -> jax.Array:
+        if solver == "cg":
+            cg = jax.scipy.sparse.linalg.cg
+            return jax.vmap(lambda gradient: cg(curve, gradient, maxiter=steps, tol=1e-8)[0])(of_query)
+        hessian = jax.vmap(curve)(jnp.eye(len(flat), dtype=flat.dtype))
+        return jnp.linalg.solve(hessian, of_query.T).T
+
+    @jax.jit
+    def approximate() -> Approximation:
+        of_query = example_gradients(query_loss or loss_fn, parameters, *query)
+        solved = solve(of_query)
+        misfit = jnp.linalg.norm(jax.vmap(curve)(solved) - of_query, axis=1)
+        scale = jnp.maximum(jnp.linalg.norm(of_query, axis=1), jnp.finfo(flat.dtype).tiny)
+        return Approximation(solved @ example_gradients(loss_fn, parameters, *train).T, misfit / scale)
+
+    result = approximate()
+    if solver == "dense" and is_concrete(result.influence) and not jnp.isfinite(result.influence).all():
+        raise UsageError(f"damping={damping!r}: the Hessian is singular; raise damping or l2")
+    return result

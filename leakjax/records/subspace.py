@@ -16,7 +16,6 @@ from scipy.special import logit
 from leakjax._validate import UsageError, at_least, positive
 from leakjax.records.oracle import Answer, Frame, Oracle
 
-
 FAR = 1e6  # in units of the query bound: hyperplanes beyond it are those of a constant
 
 

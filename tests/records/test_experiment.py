@@ -2,10 +2,14 @@ import json
 import subprocess
 import sys
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from absl import flags
 
+from experiments import records
+from leakjax._validate import UsageError
 from tests.records.conftest import task
 
 FLAGS = [
@@ -18,8 +22,8 @@ FLAGS = [
 ]
 
 
-def run(*flags, cwd):
-    command = [sys.executable, "-m", "experiments.records", *flags]
+def run(*given, cwd):
+    command = [sys.executable, "-m", "experiments.records", *given]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, check=False)
 
 
@@ -33,10 +37,10 @@ def finished(tmp_path_factory, root):
     folder = tmp_path_factory.mktemp("records")
     x, y = task(90, 4)
     np.savez(folder / "points.npz", x=x.astype(np.float32), y=y)
-    flags = [f"--dataset=npz:{folder / 'points.npz'}", f"--workdir={folder / 'run'}", *FLAGS]
-    first = run(*flags, "--parts=draws,defenses,sizes,sweep", cwd=root)
+    given = [f"--dataset=npz:{folder / 'points.npz'}", f"--workdir={folder / 'run'}", *FLAGS]
+    first = run(*given, "--parts=draws,defenses,sizes,sweep", cwd=root)
     assert first.returncode == 0, first.stderr
-    return folder, flags, first
+    return folder, given, first
 
 
 def test_a_run_leaves_a_report_with_every_figure(finished):
@@ -76,39 +80,71 @@ def test_the_page_is_whole_and_needs_nothing_else(finished):
 
 
 def test_the_same_command_resumes_and_another_is_refused(finished, root):
-    folder, flags, _ = finished
+    folder, given, _ = finished
     log = folder / "run" / "metrics.jsonl"
     before = (folder / "run" / "report.json").read_text()
     lines = log.read_text().splitlines(keepends=True)
     log.write_text("".join(lines[1:]) + lines[0][:40])  # the first draw lost, and a line cut short
-    again = run(*flags, "--parts=draws,defenses,sizes,sweep", cwd=root)
+    again = run(*given, "--parts=draws,defenses,sizes,sweep", cwd=root)
     assert again.returncode == 0, again.stderr
     assert again.stdout.count(" s\n") == 1
     after = json.loads((folder / "run" / "report.json").read_text())
     assert after["results"] == json.loads(before)["results"]
-    other = run(*flags, "--parts=draws", "--l2=2", cwd=root)
+    other = run(*given, "--parts=draws", "--l2=2", cwd=root)
     assert other.returncode == 2
     assert "holds a run with another parts, l2; choose another" in other.stderr
 
 
+def values(**changes):
+    """The experiment's flags at their defaults, with changes."""
+    own = flags.FLAGS.flags_by_module_dict()["experiments.records"]
+    return SimpleNamespace(**{flag.name: flag.default for flag in own} | changes)
+
+
 @pytest.mark.parametrize(
-    ("flags", "message"),
+    ("given", "message"),
     [
-        (["--dataset=adlt"], "did you mean 'adult'"),
-        (["--k=3000"], "k=3000: must be at most points=2000"),
-        (["--draws=0"], "draws=0: must be at least 1"),
-        (["--parts=draw"], "did you mean 'draws'"),
         (["--nonsense=1"], "Unknown command line flag 'nonsense'"),
         (["stray"], "unexpected argument 'stray'"),
         (["--dataset=parkinsons"], "needs the folder that holds pd_speech.csv"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(flags, message, tmp_path, root):
-    result = run(*flags, f"--workdir={tmp_path / 'run'}", cwd=root)
+def test_bad_input_is_one_line_and_status_2(given, message, tmp_path, root):
+    result = run(*given, f"--workdir={tmp_path / 'run'}", cwd=root)
     assert result.returncode == 2
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"k": 3000}, "k=3000: must be at most points=2000"),
+        ({"draws": 0}, "draws=0: must be at least 1"),
+        ({"parts": ["draw"]}, "did you mean 'draws'"),
+        ({"oracles": ["digits5"]}, "did you mean 'digits"),
+        ({"loss": "hinge"}, "loss='hinge'"),
+        ({"pair": ["5"]}, "pair='5': must be two classes"),
+        ({"l2": -1.0}, "l2=-1.0: must be at least 0"),
+    ],
+)
+def test_every_flag_is_checked_by_name(changes, message):
+    with pytest.raises(UsageError, match=message):
+        records.config_from(values(**changes))
+
+
+def test_an_unknown_data_set_is_named():
+    config = records.config_from(values(dataset="adlt", points=20))
+    with pytest.raises(UsageError, match="did you mean 'adult'"):
+        records.load_task(config, None, None, "zscore")
+
+
+def test_a_task_of_many_classes_is_refused(tmp_path):
+    np.savez(tmp_path / "points.npz", x=np.eye(6, dtype=np.float32), y=np.arange(6) % 3)
+    config = records.config_from(values(dataset=f"npz:{tmp_path / 'points.npz'}"))
+    with pytest.raises(UsageError, match="has 3 classes, a records audit needs 2"):
+        records.load_task(config, None, None, "zscore")
 
 
 def test_help_reads_well(root):
