@@ -179,9 +179,9 @@ def work(config: Config, load_scaled: Callable[[str], encode.Task]) -> Iterator[
         some = drawn.outside[:200]
         return compare.compare_linear(drawn.service, task.x[some], task.y[some])
 
-    def network(index: int) -> dict[str, Any]:
+    def network(index: int, l2: float) -> dict[str, Any]:
         rows, others = encode.draw(task, config.network_points, key=key(index))
-        return compare.compare_network(task, rows, others, key=key(index))
+        return compare.compare_network(task, rows, others, l2=l2, key=key(index))
 
     def setting(index: int, l2: float, scaling: str) -> dict[str, Any]:
         drawn = study.make_draw(load_scaled(scaling), points, l2=l2, key=key(index))
@@ -204,7 +204,7 @@ def work(config: Config, load_scaled: Callable[[str], encode.Task]) -> Iterator[
         "draws": [partial(one_draw, i) for i in range(config.draws)],
         "defenses": [partial(defenses, i) for i in repeats],
         "approximations": [partial(approximations, 0)],
-        "network": [partial(network, 0)],
+        "network": [partial(network, 0, l2) for l2 in (1.0, 5.0)],
         "sweep": [partial(setting, i, *each) for each in settings for i in repeats],
         "sizes": [partial(size, i, count) for count in sizes for i in repeats],
     }
@@ -259,23 +259,21 @@ def results_of(rows: dict[str, list[Any]]) -> dict[str, Any]:
             )
             for name in names
         }
-    if rows.get("approximations") or rows.get("network"):
-        linear = rows.get("approximations", [{}])[0]
-        nets = rows.get("network", [{"agreement": {}}])[0]
-        results["approximations"] = {
-            **{f"influence functions, logistic regression, {loss}": row for loss, row in linear.items()},
-            **{
-                f"{name}, small network": {**row, "residual": None} for name, row in nets["agreement"].items()
-            },
-        }
-    if rows.get("network"):
-        network = rows["network"][0]
+    nets = rows.get("network", [])
+    linear = rows.get("approximations", [{}])[0]
+    results["approximations"] = {
+        f"influence functions, logistic regression, {loss}": row for loss, row in linear.items()
+    }
+    for network in nets:
+        named = f"{network['records']} records, l2 = {network['l2']:g}"
+        for name, row in network["agreement"].items():
+            results["approximations"][f"{name}; network, {named}"] = {**row, "residual": None}
         asked = [
             count for count in (100, 1000, 10_000, 20_000) if count <= len(network["discovered"]["descent"])
         ]
-        results["network"] = {
-            "records": network["records"],
+        results.setdefault("networks", {})[named] = {
             "queries": asked,
+            "accuracy": network["accuracy"],
             "discovered": {
                 name: [curve[n - 1] for n in asked] for name, curve in network["discovered"].items()
             },

@@ -78,8 +78,8 @@ def compare_network(
     others: np.ndarray,
     *,
     hidden: int = 8,
-    steps: int = 400,
-    l2: float = 1.0,
+    l2: float,
+    steps: int = 2000,
     damping: float = 1.0,
     budget: int = 20_000,
     key: jax.Array,
@@ -91,8 +91,8 @@ def compare_network(
         rows: int [records], the training points.
         others: int [others], points for queries.
         hidden: Units of the network.
-        steps: Of its training.
         l2: Penalty on the sum of losses.
+        steps: Of its training.
         damping: Of the whole network's Hessian.
         budget: Queries of the attack and of the static batches beside it.
         key: For initialisation, queries and attack.
@@ -132,6 +132,7 @@ def compare_network(
             },
             "accuracy": float(((jax.vmap(network_logits, (None, 0))(models.full, x)[:, 0] > 0) == y).mean()),
             "records": len(rows),
+            "l2": l2,
         }
         asked = network_oracle(
             network_logits,

@@ -110,14 +110,13 @@ def section(report: Mapping[str, Any], images: Mapping[str, bytes]) -> str:
         ]
     if results.get("approximations"):
         parts += ["<h2>Approximate influence beside exact</h2>", _matrix("method", results["approximations"])]
-    if results.get("network"):
-        network = results["network"]
+    for name, network in results.get("networks", {}).items():
         parts += [
-            "<h2>A model that is not linear</h2>",
-            f"<p>{network['records']} records; distinct records revealed.</p>",
+            f"<h2>A model that is not linear: {html.escape(name)}</h2>",
+            f"<p>Distinct records revealed; training accuracy {100 * network['accuracy']:.1f} %.</p>",
             table(
                 ["attack", *(f"{count} queries" for count in network["queries"])],
-                ([name, *values] for name, values in network["discovered"].items()),
+                ([attack, *counts] for attack, counts in network["discovered"].items()),
             ),
         ]
     if results.get("sweep"):
