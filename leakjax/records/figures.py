@@ -55,8 +55,10 @@ def influence_histograms(membership: Mapping[str, Any]) -> Figure:
     revealed = np.zeros(len(member), bool)
     revealed[membership["revealed"]["1"]] = True
     both = np.concatenate([member, other])
-    both = both[both > 0]
-    bins = np.geomspace(both.min(), both.max() * 1.001, 40)
+    # The few queries that nothing influences would stretch the axis by ten orders of magnitude.
+    low, high = np.quantile(both[both > 0], 0.005), both.max() * 1.001
+    bins = np.geomspace(low, high, 40)
+    member, other = member.clip(low), other.clip(low)
     axes[0].hist([member[revealed], member[~revealed]], bins, stacked=True, color=[ACCENT, MUTED])
     axes[0].legend(["explained by itself", "explained by others"], frameon=False)
     axes[0].set_title("members", color=INK)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from leakjax._validate import UsageError
 from leakjax.records.agreement import agreement
@@ -88,6 +89,26 @@ def test_a_layer_is_the_network_with_the_rest_frozen(key):
     np.testing.assert_allclose(logits(doubled, x), 2 * network_logits(network, x))
     with pytest.raises(UsageError, match="'Dense_9' is not among hidden, last"):
         layer(network_logits, network, "Dense_9")
+
+
+def test_a_layer_of_a_flax_network_moves_its_predictions_alone(key):
+    class Network(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            hidden = nn.tanh(nn.Dense(4)(x))
+            return nn.Dense(2)(hidden)
+
+    x, y = jnp.arange(15.0).reshape(5, 3) / 10, jnp.array([0, 1, 1, 0, 1])
+    variables = Network().init(key, x[0])
+    logits, last = layer(Network().apply, variables, "params", "Dense_1")
+    found = influence_functions(cross_entropy(logits), last, (x, y), (x, y), l2=1.0, solver="dense")
+    hidden = np.tanh(x @ variables["params"]["Dense_0"]["kernel"] + variables["params"]["Dense_0"]["bias"])
+
+    def by_hand(p, h, label):
+        return -jax.nn.log_softmax(h @ p["kernel"] + p["bias"])[label]
+
+    expected = influence_functions(by_hand, last, (hidden, y), (hidden, y), l2=1.0, solver="cg")
+    np.testing.assert_allclose(found.influence, expected.influence, rtol=1e-5, atol=1e-9)
 
 
 def test_tracin_sums_gradient_products_over_checkpoints(service):
