@@ -102,7 +102,8 @@ def test_a_layer_of_a_flax_network_moves_its_predictions_alone(key):
     variables = Network().init(key, x[0])
     logits, last = layer(Network().apply, variables, "params", "Dense_1")
     found = influence_functions(cross_entropy(logits), last, (x, y), (x, y), l2=1.0, solver="dense")
-    hidden = np.tanh(x @ variables["params"]["Dense_0"]["kernel"] + variables["params"]["Dense_0"]["bias"])
+    first = variables["params"]["Dense_0"]
+    hidden = jnp.asarray(np.tanh(np.asarray(x) @ np.asarray(first["kernel"]) + np.asarray(first["bias"])))
 
     def by_hand(p, h, label):
         return -jax.nn.log_softmax(h @ p["kernel"] + p["bias"])[label]
