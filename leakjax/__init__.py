@@ -1,1 +1,24 @@
-"""leakjax: what model explanations leak about their training data, measured, hardened and explained."""
+"""leakjax: what model explanations leak about their training data, measured and hardened.
+
+`audit` measures; everything else is a submodule: `data`, `models`, `shadow`, `explain`, `defend`, `attack`,
+`evaluate`, `report`.
+"""
+
+from leakjax import attack, data, defend, evaluate, explain, models, report, shadow
+from leakjax.audit.run import audit
+from leakjax.data import Points
+from leakjax.shadow import Ensemble
+
+__all__ = [
+    "Ensemble",
+    "Points",
+    "attack",
+    "audit",
+    "data",
+    "defend",
+    "evaluate",
+    "explain",
+    "models",
+    "report",
+    "shadow",
+]

@@ -1,1 +1,28 @@
 """Defenses: transforms over one attribution array, with their exact sensitivity."""
+
+from leakjax.defend.clip import clip_norm, clip_values
+from leakjax.defend.defense import Defense, chain, harden, identity, lift, release
+from leakjax.defend.domain import Domain
+from leakjax.defend.noise import gaussian_noise
+from leakjax.defend.registry import DEFENSES, parse
+from leakjax.defend.sensitivity import Sensitivity, diameter, sensitivity
+from leakjax.defend.sparsify import keep_top_k
+
+__all__ = [
+    "DEFENSES",
+    "Defense",
+    "Domain",
+    "Sensitivity",
+    "chain",
+    "clip_norm",
+    "clip_values",
+    "diameter",
+    "gaussian_noise",
+    "harden",
+    "identity",
+    "keep_top_k",
+    "lift",
+    "parse",
+    "release",
+    "sensitivity",
+]

@@ -1,1 +1,28 @@
 """Train one model, train an ensemble of shadow models, save it and load it."""
+
+from leakjax.shadow.ensemble import (
+    Ensemble,
+    History,
+    diverged,
+    exclude_diverged,
+    from_arrays,
+    init_ensemble,
+    train_ensemble,
+)
+from leakjax.shadow.metrics import metrics_writer
+from leakjax.shadow.progress import progress_bar
+from leakjax.shadow.train import OPTIMIZERS, TrainConfig
+
+__all__ = [
+    "OPTIMIZERS",
+    "Ensemble",
+    "History",
+    "TrainConfig",
+    "diverged",
+    "exclude_diverged",
+    "from_arrays",
+    "init_ensemble",
+    "metrics_writer",
+    "progress_bar",
+    "train_ensemble",
+]

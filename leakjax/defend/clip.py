@@ -1,0 +1,113 @@
+"""Clipping: of every value to an interval, and of the whole array onto a norm ball.
+
+Not-a-number counts as 0 and infinity as the largest finite number, so that the bounds hold for every input.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from leakjax import _validate
+from leakjax.defend.defense import Defense
+from leakjax.defend.domain import Domain, Number
+from leakjax.defend.hyperparameter import real, text
+
+NORMS = (1, 2, math.inf)
+# Quotients of a radius and a value are normal float32 numbers within these, and so is one over the largest
+# value (1 / 3e38 is not, and the compiler may divide by multiplying with it).
+RADII = (1e-30, 1e30)
+LARGEST = 1e36
+
+
+def clip_values(low: Number, high: Number) -> Defense:
+    """Clips every value to [low, high].
+
+    Args:
+      low: least value, may be -inf; may be traced.
+      high: largest value, may be inf; may be traced.
+
+    Returns:
+      The defense. Its results lie in the interval also when compared in float64.
+
+    Raises:
+      UsageError: if a bound is not a number, low is above high, or both are the same infinity.
+    """
+    low, high = real("low", low), real("high", high)
+    if _validate.is_concrete(low) and not low < math.inf:
+        raise _validate.fail("low", low, "must be a number below infinity")
+    if _validate.is_concrete(high) and not high > -math.inf:
+        raise _validate.fail("high", high, "must be a number above minus infinity")
+    if _validate.is_concrete(low) and _validate.is_concrete(high) and low > high:
+        raise _validate.fail("low", low, f"must be at most high={high!r}")
+
+    def apply(attribution: jax.Array, domain: Domain, *, key: jax.Array) -> jax.Array:
+        least = _round(low, attribution.dtype, math.inf)
+        most = _round(high, attribution.dtype, -math.inf)
+        return jnp.clip(jnp.nan_to_num(attribution), least, most)
+
+    return Defense(
+        f"clip_values({text(low)}, {text(high)})", apply, lambda domain: domain.clip_values(low, high)
+    )
+
+
+def clip_norm(radius: Number, norm: float = 2) -> Defense:
+    """Scales the array onto the ball of a radius where it lies outside.
+
+    Results lie in the ball also when their norm is computed in float64: what lies on the sphere or outside is
+    scaled to just below the radius (two parts in a million, for 784 values). Values beyond 1e36, infinite or
+    not, count as 1e36.
+
+    Args:
+      radius: radius of the ball, in the unit of the attribution, 1e-30..1e30; may be traced.
+      norm: 1, 2 or inf (the largest absolute value).
+
+    Returns:
+      The defense.
+
+    Raises:
+      UsageError: if the radius is out of range or the norm is another.
+    """
+    radius = real("radius", radius)
+    if _validate.is_concrete(radius) and not RADII[0] <= radius <= RADII[1]:
+        raise _validate.fail("radius", radius, f"must be between {RADII[0]} and {RADII[1]}")
+    if norm not in NORMS:
+        raise _validate.fail("norm", norm, "must be 1, 2 or inf")
+    norm = norm if norm == math.inf else int(norm)
+
+    def apply(attribution: jax.Array, domain: Domain, *, key: jax.Array) -> jax.Array:
+        precision = jnp.finfo(attribution.dtype)
+        limit = jnp.asarray(radius, attribution.dtype)
+        x = jnp.clip(jnp.nan_to_num(attribution), -LARGEST, LARGEST)
+        # Relative to the largest value no norm overflows; the floor keeps zeros and denormals from 0 / 0.
+        largest = jnp.maximum(jnp.max(jnp.abs(x), initial=0), precision.tiny)
+        unit = x / largest
+        # Each rounding costs at most eps / 2: one per level of the pairwise sum, fewer than 8 elsewhere.
+        slack = (math.ceil(math.log2(max(x.size, 1))) + 8) * float(precision.eps)
+        size = _norm(unit, norm) * (1 + slack)
+        return jnp.where(size <= limit / largest, x, unit * (limit / jnp.maximum(size, precision.tiny)))
+
+    name = f"clip_norm({text(radius)}, norm={norm})"
+    return Defense(name, apply, lambda domain: domain.clip_norm(radius, norm))
+
+
+def _norm(x: jax.Array, norm: float) -> jax.Array:
+    """The norm of a flattened array, summed pairwise: its relative error grows with log2 of the size only."""
+    magnitudes = jnp.abs(jnp.ravel(x))
+    if norm == math.inf:
+        return jnp.max(magnitudes, initial=0)
+    terms = magnitudes if norm == 1 else magnitudes**2
+    terms = jnp.pad(terms, (0, 2 ** math.ceil(math.log2(max(x.size, 1))) - x.size))
+    while terms.size > 1:
+        terms = terms[: terms.size // 2] + terms[terms.size // 2 :]
+    return terms[0] if norm == 1 else jnp.sqrt(terms[0])
+
+
+def _round(bound: Number, dtype: np.dtype, towards: float) -> Number:
+    """A bound in the dtype, rounded inwards (float32(0.1) is above 0.1); a traced bound is taken as it is."""
+    if not _validate.is_concrete(bound):
+        return bound.astype(dtype)
+    nearest = np.asarray(bound, dtype)
+    outside = float(nearest) < bound if towards > 0 else float(nearest) > bound
+    return np.nextafter(nearest, np.asarray(towards, dtype)) if outside else nearest

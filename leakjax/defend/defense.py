@@ -1,0 +1,126 @@
+"""A defense: pure functions over one attribution array, and how defenses compose."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+from leakjax.defend.domain import Domain
+
+
+class Defense(NamedTuple):
+    """What is done to one attribution before anybody sees it.
+
+    Attributes:
+      name: canonical text; `parse` reads it back if all hyperparameters have values and nothing is lifted.
+      apply: apply(attribution, domain, *, key) -> attribution; `domain` is the set that can come in.
+      domain: domain(Domain) -> Domain, the set that can come out, given the set that can come in.
+      noise: whether it draws noise: a sensitivity is that of the stages before the first that does.
+      stages: what a chain runs, first to last; None for a single stage.
+    """
+
+    name: str
+    apply: Callable[..., jax.Array]
+    domain: Callable[[Domain], Domain]
+    noise: bool = False
+    stages: tuple["Defense", ...] | None = None
+
+
+def stages(defense: Defense) -> tuple[Defense, ...]:
+    """The single stages of a defense, first to last; none for the identity."""
+    return (defense,) if defense.stages is None else defense.stages
+
+
+def chain(*defenses: Defense) -> Defense:
+    """Composes defenses; the first listed applies first.
+
+    Chains inside chains are flattened and the identity vanishes: `chain(chain(a, b), c)` draws the noise of
+    `chain(a, b, c)`, and `chain(a)` is `a`.
+
+    Args:
+      *defenses: the stages; none gives the identity.
+
+    Returns:
+      The composition. Stage number i gets the key folded with i and the domain that stages 0..i-1 leave.
+    """
+    parts = tuple(stage for defense in defenses for stage in stages(defense))
+    if len(parts) == 1:
+        return parts[0]
+
+    def apply(attribution: jax.Array, domain: Domain, *, key: jax.Array) -> jax.Array:
+        for number, stage in enumerate(parts):
+            attribution = stage.apply(attribution, domain, key=jax.random.fold_in(key, number))
+            domain = stage.domain(domain)
+        return attribution
+
+    def out(domain: Domain) -> Domain:
+        for stage in parts:
+            domain = stage.domain(domain)
+        return domain
+
+    name = "+".join(stage.name for stage in parts) or "none"
+    return Defense(name, apply, out, noise=any(stage.noise for stage in parts), stages=parts)
+
+
+def identity() -> Defense:
+    """The defense that releases the attribution as it is."""
+    return chain()
+
+
+def lift(
+    name: str, fn: Callable[[jax.Array], jax.Array], domain: Callable[[Domain], Domain] | None = None
+) -> Defense:
+    """Makes a defense of a plain function of one attribution.
+
+    Args:
+      name: how reports call it.
+      fn: attribution -> attribution, traceable; it may change the shape.
+      domain: the set that can come out, given the set that comes in; without it, anything may come out.
+        Either way no later bound is claimed to be exact, since it is not known which inputs reach it.
+
+    Returns:
+      The defense.
+    """
+
+    def anything(entering: Domain) -> Domain:
+        return Domain(jax.eval_shape(fn, jax.ShapeDtypeStruct(entering.shape, "float32")).shape)
+
+    def out(entering: Domain) -> Domain:
+        return dataclasses.replace((domain or anything)(entering), exact=False)
+
+    return Defense(name, lambda attribution, domain, *, key: fn(attribution), out)
+
+
+def release(defense: Defense, attribution: jax.Array, *, key: jax.Array) -> jax.Array:
+    """Applies a defense to one attribution about which nothing is known beforehand.
+
+    Args:
+      defense: what to apply.
+      attribution: one attribution, any shape.
+      key: a typed key, of this attribution alone.
+
+    Returns:
+      What may be shown.
+    """
+    return defense.apply(attribution, Domain(attribution.shape), key=key)
+
+
+def harden(explainer: Callable[..., jax.Array], defense: Defense) -> Callable[..., jax.Array]:
+    """An explainer that releases hardened attributions only.
+
+    Args:
+      explainer: explainer(variables, x, target, *, key, segments=None) -> attribution.
+      defense: what every attribution passes through.
+
+    Returns:
+      An explainer of the same signature. It folds its key into one for the explainer and one for the defense.
+    """
+
+    def hardened(
+        variables: Any, x: jax.Array, target: jax.Array, *, key: jax.Array, segments: jax.Array | None = None
+    ) -> jax.Array:
+        attribution = explainer(variables, x, target, key=jax.random.fold_in(key, 0), segments=segments)
+        return release(defense, attribution, key=jax.random.fold_in(key, 1))
+
+    return hardened

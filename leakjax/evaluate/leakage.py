@@ -1,0 +1,64 @@
+"""What an attack's scores are worth, what an explanation adds, and what chance alone would give."""
+
+from typing import NamedTuple
+
+from scipy import integrate, stats
+
+from leakjax.evaluate.bootstrap import Interval, Resamples, interval, mean_over_targets
+from leakjax.evaluate.roc import Rates, allowed, rates_of
+
+FPRS = (0.001, 0.01)
+# The headline is the lowest false-positive rate that allows at least this many false positives.
+_LEAST_FALSE_POSITIVES = 5
+
+
+class Leakage(NamedTuple):
+    """One attack's figures, each the mean over targets with its interval; `tpr_at_fpr` by "0.001" and "0.01"."""
+
+    auc: Interval
+    tpr_at_fpr: dict[str, Interval]
+
+
+def leakage(rates: Rates, resamples: Resamples) -> Leakage:
+    """Sums up `rates_of(..., FPRS)` over targets."""
+    tpr = {str(fpr): interval(mean_over_targets(rates.tpr[i], resamples)) for i, fpr in enumerate(FPRS)}
+    return Leakage(interval(mean_over_targets(rates.auc, resamples)), tpr)
+
+
+def margin(both: Rates, prediction: Rates, resamples: Resamples) -> Leakage:
+    """What `both` has beyond `prediction`, paired per target and resample."""
+    return leakage(Rates(both.auc - prediction.auc, both.tpr - prediction.tpr), resamples)
+
+
+def headline_fpr(nonmembers: int) -> str:
+    """The false-positive rate that may lead: "0.001" if it allows five false positives, else "0.01"."""
+    return str(FPRS[0] if allowed(FPRS[0], nonmembers) >= _LEAST_FALSE_POSITIVES else FPRS[1])
+
+
+def chance_tpr(fpr: float, nonmembers: int) -> float:
+    """The expected true-positive rate without any leakage: the threshold itself is one of n + 1 equal ranks."""
+    return float((allowed(fpr, nonmembers) + 1) / (nonmembers + 1))
+
+
+def planted_tpr(shift: float, fpr: float, nonmembers: int) -> float:
+    """The expected true-positive rate where members' scores are N(shift, 1) and non-members' N(0, 1).
+
+    With ever more non-members this is Phi(Phi^-1(fpr) + shift); with n of them the threshold is their
+    (floor(fpr n) + 1)-th highest score, over whose Beta distribution this is the mean.
+    """
+    order = stats.beta(allowed(fpr, nonmembers) + 1, nonmembers - allowed(fpr, nonmembers))
+    passed = lambda level: stats.norm.sf(stats.norm.isf(order.ppf(level)) - shift)
+    return float(integrate.quad(passed, 0, 1, epsabs=1e-7, limit=200)[0])
+
+
+__all__ = [
+    "FPRS",
+    "Leakage",
+    "Rates",
+    "chance_tpr",
+    "headline_fpr",
+    "leakage",
+    "margin",
+    "planted_tpr",
+    "rates_of",
+]

@@ -1,0 +1,83 @@
+"""The game behind every masking method: segments are players, hidden ones take the baseline's values."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from leakjax._validate import fail
+from leakjax.explain.segments import Segments, segments_for
+from leakjax.explain.types import ScalarFn, Variables, filled, map_chunked
+
+
+class Game(NamedTuple):
+    """What the model is worth when only some segments show.
+
+    Attributes:
+      players: How many segments there are.
+      value: `value(present) -> scalar` for present [players], boolean.
+      runs: How many runs of the model a value costs.
+      spread: `spread(values) -> attribution`: each feature takes the value [players] of its segment.
+    """
+
+    players: int
+    value: Callable[[jax.Array], jax.Array]
+    runs: int
+    spread: Callable[[jax.Array], jax.Array]
+
+
+def game_of(
+    scalar: ScalarFn,
+    variables: Variables,
+    x: jax.Array,
+    target: Any,
+    *,
+    baseline: Any,
+    background: Any,
+    segments: Segments | None,
+) -> Game:
+    """The game of one example.
+
+    Args:
+      scalar: What is explained, of (variables, x, target).
+      variables: The model's variables.
+      x: One example.
+      target: Its class.
+      baseline: Values of hidden features: a number, or an array of x's shape.
+      background: Examples [rows, ...] to take hidden features from instead; a coalition is then worth its
+        mean over the rows, and costs that many runs.
+      segments: Which features go together; None for each by itself.
+    """
+    alone = segments is None
+    found = segments_for(x, segments)
+
+    def spread(values: jax.Array) -> jax.Array:
+        return values.reshape(x.shape) if alone else values[found.map]
+
+    rows = filled("baseline", baseline, x)[None] if background is None else background_rows(background, x)
+
+    def value(present: jax.Array) -> jax.Array:
+        shown = spread(present)
+        worth = jax.vmap(lambda row: scalar(variables, jnp.where(shown, x, row), target))(rows)
+        return worth.mean()
+
+    return Game(found.count, value, rows.shape[0], spread)
+
+
+def values_of(game: Game, present_of: Callable[[Any], jax.Array], items: Any, chunk: int) -> jax.Array:
+    """The value of the coalition `present_of(item)` for each item [count, ...], `chunk` runs at a time."""
+    return map_chunked(lambda item: game.value(present_of(item)), items, max(1, chunk // game.runs))
+
+
+def background_rows(background: Any, x: jax.Array) -> jax.Array:
+    """The background as an array [rows, ...] like x.
+
+    Raises:
+      UsageError: Unless it holds at least one example of x's shape.
+    """
+    shape = tuple(np.shape(background))
+    if len(shape) != x.ndim + 1 or shape[1:] != x.shape or shape[0] == 0:
+        raise fail("background", shape, f"must be [rows, ...] of examples of x's shape, {x.shape}")
+    return jnp.asarray(background, x.dtype)

@@ -1,0 +1,81 @@
+"""Integrated gradients: the gradient averaged over the straight way from a baseline to the example."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from leakjax._validate import at_least, one_of
+from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, filled, scalar_of, sum_chunked
+
+RULES = ("gauss_legendre", "midpoint", "trapezoid")
+
+
+def quadrature(rule: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places in [0, 1] and their weights, which sum to 1.
+
+    Args:
+      rule: "gauss_legendre" (exact for polynomials of degree 2 steps - 1), "midpoint", or "trapezoid" (with
+        both ends, at half the weight of the others).
+      steps: How many places.
+
+    Returns:
+      Places [steps] and weights [steps], float64.
+
+    Raises:
+      UsageError: On an unknown rule, no steps, or a trapezoid of fewer than 2.
+    """
+    one_of("rule", rule, RULES)
+    at_least("steps", steps, 2 if rule == "trapezoid" else 1)
+    if rule == "gauss_legendre":
+        places, weights = np.polynomial.legendre.leggauss(steps)
+        return (places + 1) / 2, weights / 2
+    if rule == "midpoint":
+        return (np.arange(steps) + 0.5) / steps, np.full(steps, 1 / steps)
+    weights = np.full(steps, 1 / (steps - 1))
+    weights[[0, -1]] /= 2
+    return np.linspace(0, 1, steps), weights
+
+
+def integrated_gradients(
+    logits_fn: LogitsFn,
+    *,
+    steps: int = 50,
+    baseline: Any = 0.0,
+    output: str = "logit",
+    rule: str = "gauss_legendre",
+    chunk: int = 50,
+) -> Explainer:
+    """Integrated gradients, `steps` runs of the model; they sum to f(x) - f(baseline) up to the rule's error.
+
+    Args:
+      logits_fn: Logits [classes] of one example.
+      steps: Gradients along the way.
+      baseline: Where the way begins: a number, or an array of x's shape.
+      output: What is explained.
+      rule: "gauss_legendre", "midpoint" or "trapezoid".
+      chunk: Gradients held at a time; memory is chunk x what one gradient needs.
+
+    Returns:
+      The explainer; attributions have x's shape.
+
+    Raises:
+      UsageError: On no steps, an unknown rule or output, or a baseline of another shape.
+
+    Source: Sundararajan, Taly, Yan 2017, "Axiomatic Attribution for Deep Networks", section 3.
+    """
+    places, weights = quadrature(rule, steps)
+    slope = jax.grad(scalar_of(logits_fn, output), argnums=1)
+
+    def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
+        start = filled("baseline", baseline, x)
+
+        def weighted(item: tuple[jax.Array, jax.Array]) -> jax.Array:
+            place, weight = item
+            return weight * slope(variables, start + place * (x - start), target)
+
+        items = (jnp.asarray(places, x.dtype), jnp.asarray(weights, x.dtype))
+        return (x - start) * sum_chunked(weighted, items, chunk)
+
+    return explainer_of(logits_fn, attribute)

@@ -1,0 +1,80 @@
+"""Gradients under noise: SmoothGrad, its square, and their variance."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from leakjax._validate import at_least
+from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, scalar_of, sum_chunked
+
+
+def smoothgrad(
+    logits_fn: LogitsFn, *, samples: int = 50, sigma: float = 0.15, output: str = "logit", chunk: int = 50
+) -> Explainer:
+    """The mean gradient at noisy copies of the example, `samples` runs of the model.
+
+    Args:
+      logits_fn: Logits [classes] of one example.
+      samples: Noisy copies.
+      sigma: Standard deviation of the Gaussian noise, in x's units (0.1 to 0.2 of x's range in the paper).
+      output: What is explained.
+      chunk: Gradients held at a time; memory is chunk x what one gradient needs.
+
+    Returns:
+      The explainer; attributions have x's shape.
+
+    Raises:
+      UsageError: On no samples or a negative sigma.
+
+    Source: Smilkov et al. 2017, "SmoothGrad", section 2.
+    """
+    moments = _moments(logits_fn, samples, sigma, output, chunk)
+    return explainer_of(logits_fn, lambda *example: moments(*example)[0])
+
+
+def smoothgrad_squared(
+    logits_fn: LogitsFn, *, samples: int = 50, sigma: float = 0.15, output: str = "logit", chunk: int = 50
+) -> Explainer:
+    """The mean squared gradient at noisy copies of the example; arguments as for `smoothgrad`.
+
+    Source: Hooker et al. 2019, "A Benchmark for Interpretability Methods", section 4.
+    """
+    moments = _moments(logits_fn, samples, sigma, output, chunk)
+    return explainer_of(logits_fn, lambda *example: moments(*example)[1])
+
+
+def vargrad(
+    logits_fn: LogitsFn, *, samples: int = 50, sigma: float = 0.15, output: str = "logit", chunk: int = 50
+) -> Explainer:
+    """The variance of the gradient over noisy copies of the example; arguments as for `smoothgrad`.
+
+    The variance is that of the sample (divided by `samples`).
+
+    Source: Adebayo et al. 2018, "Local Explanation Methods for Deep Neural Networks Lack Sensitivity to
+    Parameter Values", section 2.
+    """
+    moments = _moments(logits_fn, samples, sigma, output, chunk)
+
+    def attribute(*example: Any) -> jax.Array:
+        mean, square = moments(*example)
+        return jnp.maximum(square - mean**2, 0)
+
+    return explainer_of(logits_fn, attribute)
+
+
+def _moments(logits_fn: LogitsFn, samples: int, sigma: float, output: str, chunk: int) -> Any:
+    at_least("samples", samples, 1)
+    at_least("sigma", sigma, 0)
+    slope = jax.grad(scalar_of(logits_fn, output), argnums=1)
+
+    def moments(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> Any:
+        def powers(sample: jax.Array) -> tuple[jax.Array, jax.Array]:
+            noise = sigma * jax.random.normal(jax.random.fold_in(key, sample), x.shape, x.dtype)
+            signed = slope(variables, x + noise, target)
+            return signed, signed**2
+
+        sums = sum_chunked(powers, jnp.arange(samples), chunk)
+        return jax.tree.map(lambda total: total / samples, sums)
+
+    return moments

@@ -1,0 +1,114 @@
+"""Every explainer by name, with its family and its cost."""
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from leakjax.explain.ablation import feature_ablation, feature_permutation, occlusion, window_covers
+from leakjax.explain.gradient_shap import gradient_shap
+from leakjax.explain.gradients import gradient, input_x_gradient
+from leakjax.explain.integrated import integrated_gradients
+from leakjax.explain.kernel_shap import kernel_shap, plan_of
+from leakjax.explain.lime import lime
+from leakjax.explain.noisy import smoothgrad, smoothgrad_squared, vargrad
+from leakjax.explain.shapley import exact_shapley, shapley_sampling
+from leakjax.explain.types import Explainer, Method
+
+Shape = tuple[int, ...]
+
+
+def _backpropagation(
+    factory: Callable[..., Explainer], runs: Callable[..., int], noisy: bool = False
+) -> Method:
+    return Method("backpropagation", factory, noisy, runs)
+
+
+def _fixed(runs: int) -> Callable[..., int]:
+    return lambda shape, segments=None, **options: runs
+
+
+def _steps(shape: Shape, segments: int | None = None, *, steps: int = 50, **options: Any) -> int:
+    return steps
+
+
+def _samples(shape: Shape, segments: int | None = None, *, samples: int = 50, **options: Any) -> int:
+    return samples
+
+
+def _windows(
+    shape: Shape, segments: int | None = None, *, window: Any = None, stride: Any = None, **options: Any
+) -> int:
+    return 1 + math.prod(len(cover) for cover in window_covers(shape, window, stride))
+
+
+def _players(shape: Shape, segments: int | None) -> int:
+    return math.prod(shape) if segments is None else segments
+
+
+def _rows(background: Any) -> int:
+    return 1 if background is None else len(background)
+
+
+def _ablation(shape: Shape, segments: int | None = None, *, background: Any = None, **options: Any) -> int:
+    return 1 + _players(shape, segments) * _rows(background)
+
+
+def _permutation(shape: Shape, segments: int | None = None, *, samples: int = 10, **options: Any) -> int:
+    return 1 + samples * _players(shape, segments)
+
+
+def _lime(
+    shape: Shape,
+    segments: int | None = None,
+    *,
+    samples: int | None = None,
+    background: Any = None,
+    **options: Any,
+) -> int:
+    return (2 * _players(shape, segments) + 256 if samples is None else samples) * _rows(background)
+
+
+def _kernel_shap(
+    shape: Shape,
+    segments: int | None = None,
+    *,
+    samples: int | None = None,
+    background: Any = None,
+    **options: Any,
+) -> int:
+    players = _players(shape, segments)
+    plan = plan_of(players, 2 * players + 256 if samples is None else samples)
+    return (2 + len(plan.present) + 2 * plan.pairs) * _rows(background)
+
+
+def _orders(
+    shape: Shape, segments: int | None = None, *, samples: int = 26, background: Any = None, **options: Any
+) -> int:
+    return (2 + samples * (_players(shape, segments) - 1)) * _rows(background)
+
+
+def _all(shape: Shape, segments: int | None = None, *, background: Any = None, **options: Any) -> int:
+    return 2 ** _players(shape, segments) * _rows(background)
+
+
+EXPLAINERS: Mapping[str, Method] = MappingProxyType(
+    {
+        "gradient": _backpropagation(gradient, _fixed(1)),
+        "input_x_gradient": _backpropagation(input_x_gradient, _fixed(1)),
+        "integrated_gradients": _backpropagation(integrated_gradients, _steps),
+        "smoothgrad": _backpropagation(smoothgrad, _samples, noisy=True),
+        "smoothgrad_squared": _backpropagation(smoothgrad_squared, _samples, noisy=True),
+        "vargrad": _backpropagation(vargrad, _samples, noisy=True),
+        "gradient_shap": _backpropagation(gradient_shap, _samples, noisy=True),
+        "occlusion": Method("perturbation", occlusion, False, _windows),
+        "feature_ablation": Method("perturbation", feature_ablation, False, _ablation, masks=True),
+        "feature_permutation": Method(
+            "perturbation", feature_permutation, True, _permutation, masks=True, needs_background=True
+        ),
+        "lime": Method("surrogate", lime, True, _lime, masks=True),
+        "kernel_shap": Method("surrogate", kernel_shap, True, _kernel_shap, masks=True),
+        "shapley_sampling": Method("surrogate", shapley_sampling, True, _orders, masks=True),
+        "exact_shapley": Method("surrogate", exact_shapley, False, _all, masks=True),
+    }
+)

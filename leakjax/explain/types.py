@@ -1,0 +1,181 @@
+"""What an explainer is: a pure function of one example, made from any traceable `logits_fn`.
+
+Everything here serves all families: the types, the scalar that is explained, the checks at an explainer's
+door, and the two ways in which a method walks over its model evaluations without holding all of them at once.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from leakjax._validate import at_least, fail, is_concrete, one_of
+
+Variables = Any
+LogitsFn = Callable[[Variables, jax.Array], jax.Array]
+Explainer = Callable[..., jax.Array]
+Attribute = Callable[[Variables, jax.Array, Any, Any, Any], jax.Array]
+ScalarFn = Callable[[Variables, jax.Array, Any], jax.Array]
+
+OUTPUTS = ("logit", "probability", "log_probability", "loss")
+
+
+class Method(NamedTuple):
+    """One row of `EXPLAINERS`.
+
+    Attributes:
+      family: "backpropagation", "class activation", "perturbation" or "surrogate".
+      factory: `factory(logits_fn, **options) -> Explainer`.
+      stochastic: Whether the attribution depends on the key.
+      evaluations: `evaluations(shape, segments=None, **options) -> int`, the runs of the model to explain one
+        example of that shape; a run counts once, forward alone or forward and backward together.
+      masks: Whether the method masks features and therefore takes `segments`.
+      needs_background: Whether the factory's `background` is required.
+    """
+
+    family: str
+    factory: Callable[..., Explainer]
+    stochastic: bool
+    evaluations: Callable[..., int]
+    masks: bool = False
+    needs_background: bool = False
+
+
+def scalar_of(logits_fn: LogitsFn, output: str) -> ScalarFn:
+    """The scalar that is explained, as a function of (variables, x, target).
+
+    Args:
+      logits_fn: Logits [classes] of one example.
+      output: "logit", "probability", "log_probability" or "loss" (minus the log-probability) of the target.
+
+    Raises:
+      UsageError: On an unknown output.
+    """
+    one_of("output", output, OUTPUTS)
+
+    def scalar(variables: Variables, x: jax.Array, target: Any) -> jax.Array:
+        logits = logits_fn(variables, x)
+        if output == "logit":
+            values = logits
+        elif output == "probability":
+            values = jax.nn.softmax(logits)
+        else:
+            values = jax.nn.log_softmax(logits)
+        value = jnp.sum(jnp.where(jnp.arange(logits.shape[0]) == target, values, jnp.zeros_like(values)))
+        return -value if output == "loss" else value
+
+    return scalar
+
+
+def explainer_of(logits_fn: LogitsFn, attribute: Attribute) -> Explainer:
+    """The explainer that checks an example, then asks `attribute(variables, x, target, key, segments)`.
+
+    A target outside the classes is an error where it has a value; where it is traced the attribution is NaN,
+    so that it can be counted and never passes for an explanation.
+    """
+
+    def explainer(
+        variables: Variables, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
+    ) -> jax.Array:
+        check_features("x", x)
+        x = jnp.asarray(x)
+        logits = jax.eval_shape(logits_fn, variables, x)
+        if len(logits.shape) != 1:
+            raise fail("logits_fn", tuple(logits.shape), "must return logits [classes] for ONE example")
+        classes = logits.shape[0]
+        if is_concrete(target) and not 0 <= int(target) < classes:
+            raise fail("target", int(target), f"must be a class, 0 to {classes - 1}")
+        attribution = attribute(variables, x, target, key, segments)
+        if is_concrete(target):
+            return attribution
+        return jnp.where((target >= 0) & (target < classes), attribution, jnp.nan)
+
+    return explainer
+
+
+def check_features(name: str, x: Any) -> None:
+    """Raises UsageError unless `x` is of a floating type and, where it has a value, finite."""
+    if not jnp.issubdtype(jnp.result_type(x), jnp.floating):
+        raise fail(name, str(jnp.result_type(x)), "must be of a floating type")
+    if is_concrete(x) and not np.all(np.isfinite(np.asarray(x))):
+        raise fail(name, "non-finite", "must hold finite numbers alone")
+
+
+def filled(name: str, value: Any, x: jax.Array) -> jax.Array:
+    """`value`, a number or an array of x's shape, as an array like x."""
+    shape = np.shape(value)
+    if shape not in ((), x.shape):
+        raise fail(name, shape, f"must be a number or have the shape of x, {x.shape}")
+    return jnp.broadcast_to(jnp.asarray(value, x.dtype), x.shape)
+
+
+def batched(explainer: Explainer) -> Callable[..., jax.Array]:
+    """An explainer of many examples, compiled: `(variables, xs, targets, *, key, ids, segments=None)`.
+
+    An example's key is `key` folded with its id, so that its noise depends neither on its place nor on its
+    neighbours.
+    """
+
+    @jax.jit
+    def run(
+        variables: Variables, xs: jax.Array, targets: Any, key: jax.Array, ids: Any, segments: Any
+    ) -> jax.Array:
+        keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, ids)
+
+        def one(x: jax.Array, target: jax.Array, key: jax.Array, segments: Any) -> jax.Array:
+            return explainer(variables, x, target, key=key, segments=segments)
+
+        return jax.vmap(one)(xs, targets, keys, segments)
+
+    def explain_batch(
+        variables: Variables, xs: Any, targets: Any, *, key: jax.Array, ids: Any, segments: Any = None
+    ) -> jax.Array:
+        check_features("xs", xs)
+        return run(variables, xs, jnp.asarray(targets), key, jnp.asarray(ids), segments)
+
+    return explain_batch
+
+
+def map_chunked(fn: Callable[[Any], Any], items: Any, chunk: int) -> Any:
+    """`fn` of each item [count, ...], at most `chunk` of them at a time; for results that are small."""
+    at_least("chunk", chunk, 1)
+    if _count(items) <= chunk:
+        return jax.vmap(fn)(items)
+    return jax.lax.map(fn, items, batch_size=chunk)
+
+
+def sum_chunked(fn: Callable[[Any], Any], items: Any, chunk: int) -> Any:
+    """The sum of `fn` over the items [count, ...], holding at most `chunk` of its values at a time."""
+
+    def total(part: Any) -> Any:
+        return jax.tree.map(lambda value: value.sum(0), jax.vmap(fn)(part))
+
+    return sum_parts(total, items, chunk)
+
+
+def sum_parts(total: Callable[[Any], Any], items: Any, chunk: int) -> Any:
+    """The sum of `total(part)` over parts of at most `chunk` of the items [count, ...].
+
+    For sums that one matrix product a part makes cheaper than one term an item.
+    """
+    at_least("chunk", chunk, 1)
+    count = _count(items)
+    if count <= chunk:
+        return total(items)
+    whole = count // chunk
+    stacked = jax.tree.map(lambda a: a[: whole * chunk].reshape((whole, chunk, *a.shape[1:])), items)
+    first = total(jax.tree.map(lambda a: a[0], stacked))
+
+    def add(so_far: Any, part: Any) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, so_far, total(part)), None
+
+    found, _ = jax.lax.scan(add, first, jax.tree.map(lambda a: a[1:], stacked))
+    if count % chunk:
+        found = jax.tree.map(jnp.add, found, total(jax.tree.map(lambda a: a[whole * chunk :], items)))
+    return found
+
+
+def _count(items: Any) -> int:
+    return jax.tree.leaves(items)[0].shape[0]

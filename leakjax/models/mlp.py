@@ -1,0 +1,42 @@
+"""A multilayer perceptron with tanh units."""
+
+import jax
+from flax import linen as nn
+from jax import numpy as jnp
+
+from leakjax._validate import at_least
+from leakjax.models.model import Model, from_flax
+
+
+class Mlp(nn.Module):
+    """Dense layers of `widths` units with tanh, then a dense layer to `classes` logits."""
+
+    classes: int
+    widths: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps examples [batch, ...], flattened, to logits [batch, classes]."""
+        x = x.reshape(x.shape[0], -1)
+        for width in self.widths:
+            x = jnp.tanh(nn.Dense(width)(x))
+        return nn.Dense(self.classes)(x)
+
+
+def mlp(classes: int, *, widths: tuple[int, ...] = (128,)) -> Model:
+    """A multilayer perceptron with tanh units.
+
+    Args:
+        classes: number of logits, at least 2.
+        widths: units of each hidden layer.
+
+    Returns:
+        The model; examples of any shape are flattened.
+
+    Raises:
+        UsageError: fewer than two classes, or a layer without units.
+    """
+    at_least("classes", classes, 2)
+    for width in widths:
+        at_least("widths", width, 1)
+    return from_flax(Mlp(classes, tuple(widths)))

@@ -1,0 +1,164 @@
+"""The figures of a report, as matplotlib figures and as PNG files.
+
+Drawn with the object interface and no global state; equal reports give equal bytes. The colours are those of
+Okabe and Ito (2008), which the colour-blind can tell apart.
+"""
+
+import io
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+
+from leakjax.report import headline, maps, words
+from leakjax.report.schema import Report, Row
+
+if TYPE_CHECKING:  # drawing is optional work: matplotlib is imported where something is drawn
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+VIEWS = {
+    "prediction": (BLACK, "-", "prediction alone"),
+    "explanation": (ORANGE, "--", "explanation alone"),
+    "both": (BLUE, "-", "prediction and explanation"),
+}
+MARKS = ((VERMILION, "o"), (BLUE, "s"), (GREEN, "D"), (PURPLE, "^"), (ORANGE, "v"), (SKY, "P"))
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.size": 10.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11.0,
+    "legend.frameon": False,
+    "text.parse_math": False,  # names of the user's may hold a dollar
+    "figure.facecolor": "white",
+}
+DPI = 144
+COLUMNS = 3
+
+
+def images(report: Report) -> dict[str, bytes]:
+    """Every figure of a report as a PNG: "leakage", "roc", and the examples of each explainer."""
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        drawn = {"leakage": bars(report), "roc": roc(report)}
+        for explainer in headline.explainers(report):
+            drawn[examples_of(explainer)] = maps.draw(report, explainer)
+        return {name: _png(figure) for name, figure in drawn.items() if figure is not None}
+
+
+def examples_of(explainer: str) -> str:
+    """The name of the figure with an explainer's examples; any explainer's name makes a file name."""
+    return f"examples_{quote(explainer, safe='')}"
+
+
+def bars(report: Report) -> "Figure | None":
+    """What each explanation adds to the prediction, with intervals: a group of bars per explainer."""
+    from matplotlib.colors import to_rgb
+    from matplotlib.figure import Figure
+
+    explainers, defenses = headline.explainers(report), headline.defenses(report)
+    if not explainers:
+        return None
+    figure = Figure(figsize=(8.0, 1.7 + 0.28 * len(explainers) * (len(defenses) + 1)), layout="constrained")
+    axes = figure.add_subplot()
+    for place, defense in enumerate(defenses):
+        colour, mark = MARKS[place % len(MARKS)]
+        rows = [headline.row(report, "both", explainer, defense) for explainer in explainers]
+        figures = [headline.margin(report, row) if row else {} for row in rows]
+        value, low, high = (_percents(figures, end) for end in ("value", "low", "high"))
+        height = np.arange(len(explainers)) * (len(defenses) + 1.0) + place
+        tint = 0.35 * np.array(to_rgb(colour)) + 0.65
+        axes.barh(height, value, height=0.8, color=tint, label=words.defense(defense))
+        axes.plot(value, height, mark, color=colour, markersize=4)
+        # From its own middle: the estimate may lie outside its bootstrap interval.
+        axes.errorbar((low + high) / 2, height, xerr=(high - low) / 2, fmt="none", color=colour, capsize=3)
+    middle = np.arange(len(explainers)) * (len(defenses) + 1.0) + (len(defenses) - 1) / 2
+    axes.set_yticks(middle, explainers)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(explainers) * (len(defenses) + 1.0) - 1.2, -0.8)
+    least = report.smallest_margin
+    if headline.known(least["value"]) and least["fpr"] == headline.rate(report):
+        seen = 100.0 * least["value"]
+        axes.axvspan(-seen, seen, color="0.88", zorder=0, label="below the weakest planted leak that showed")
+    axes.axvline(0.0, color="0.3", linewidth=1.0)
+    rate = words.false_alarms(headline.rate(report))
+    axes.set_xlabel(f"percentage points of training records caught at {rate}, with 95 % intervals")
+    axes.set_title("What the explanation adds to the prediction", loc="left")
+    figure.legend(loc="outside lower center", ncols=1 if max(map(len, defenses)) > 36 else 2)
+    return figure
+
+
+def roc(report: Report) -> "Figure | None":
+    """The log-log ROC of the explainer that leaks most: a panel for the plain one and one per defense."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    explainer = headline.worst(report)
+    panels = [name for name in headline.defenses(report) if _curve(report, "both", explainer, name)]
+    if explainer is None or not panels:
+        return None
+    columns = min(len(panels), COLUMNS)
+    lines = -(-len(panels) // columns)
+    size = (1.0 + 3.7 * columns, 1.2 + 3.6 * lines)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12))
+    axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for spare in axes[len(panels) :]:
+        spare.remove()
+    for place, (panel, defense) in enumerate(zip(axes, panels, strict=False)):
+        _panel(panel, report, explainer, defense)
+        left, bottom = place % columns == 0, place + columns >= len(panels)
+        panel.set(xlabel="false alarms" if bottom else "", ylabel="training records caught" if left else "")
+        panel.tick_params(labelleft=left, labelbottom=bottom)
+    figure.suptitle(
+        f"Training records caught against false alarms: {explainer}", x=0.01, ha="left", fontsize=12
+    )
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=(2, 3, 5)[columns - 1])
+    return figure
+
+
+def _panel(axes: "Axes", report: Report, explainer: str, defense: str) -> None:
+    curves = {
+        "prediction": _curve(report, "prediction"),
+        "explanation": _curve(report, "explanation", explainer, defense),
+        "both": _curve(report, "both", explainer, defense),
+    }
+    least = min(fpr for curve in curves.values() if curve for fpr in curve["fpr"] if fpr > 0)
+    axes.plot([least, 1.0], [least, 1.0], color="0.6", linewidth=1.0, linestyle=":", label="guessing")
+    for view, curve in curves.items():
+        if curve:
+            colour, line, label = VIEWS[view]
+            axes.plot(curve["fpr"], curve["tpr"], color=colour, linestyle=line, linewidth=1.8, label=label)
+    row = headline.row(report, "both", explainer, defense)
+    if row and row["nonmembers"]:
+        attained = row["false_positives_allowed"][headline.rate(report)] / row["nonmembers"]
+        if attained > 0:
+            axes.axvline(attained, color=VERMILION, linewidth=1.0, label="headline rate, as attained")
+    axes.set(xscale="log", yscale="log", xlim=(least, 1.0), ylim=(least, 1.0), aspect="equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda share, _: f"{100.0 * share:g} %")
+    axes.set_title(words.wrapped(words.defense(defense), 30), loc="left")
+
+
+def _curve(report: Report, view: str, explainer: str | None = "none", defense: str = "none") -> Row | None:
+    """The curve of the headline row of a view."""
+    row = headline.row(report, view, explainer, defense) if explainer else None
+    if row is None:
+        return None
+    same = ("explainer", "defense", "view", "attack")
+    return next((curve for curve in report.curves if all(curve[name] == row[name] for name in same)), None)
+
+
+def _percents(figures: list[Any], end: str) -> np.ndarray:
+    return 100.0 * np.array([figure.get(end) for figure in figures], dtype=float)
+
+
+def _png(figure: "Figure") -> bytes:
+    content = io.BytesIO()
+    # Without the metadata, which names the version of matplotlib.
+    figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
+    return content.getvalue()

@@ -1,0 +1,95 @@
+"""Example attributions beside their inputs, plain and under each defense."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leakjax.report import headline, words
+from leakjax.report.schema import Report, Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DIVERGING = "RdBu_r"
+RAISES, LOWERS = "#B2182B", "#2166AC"  # the ends of that colour map
+FEATURES = 8
+
+
+def draw(report: Report, explainer: str) -> "Figure | None":
+    """Each example's input beside its attributions by an explainer, plain and hardened; None without any.
+
+    All attributions of one example share one scale, symmetric about zero, so that they can be compared.
+    """
+    from matplotlib.figure import Figure
+
+    examples = [example for example in report.examples if explainer in example["maps"]]
+    if not examples:
+        return None
+    defenses = sorted(examples[0]["maps"][explainer], key=lambda name: name != headline.PLAIN)
+    image = np.ndim(examples[0]["input"]) == 3
+    columns = len(defenses) + image
+    names, width, height = (0.4, 2.1, 2.1) if image else (2.4, 2.6, 2.3)
+    figure = Figure(figsize=(names + width * columns, 0.9 + height * len(examples)), layout="constrained")
+    grid = figure.subplots(len(examples), columns, squeeze=False, sharey=False if image else "row")
+    for axes, example in zip(grid, examples, strict=True):
+        arrays = [np.asarray(example["maps"][explainer][name], dtype=float) for name in defenses]
+        (_images if image else _features)(axes, report, example, arrays)
+    titles = ["input"] * image + [
+        words.wrapped(words.defense(name), 26 if image else 36) for name in defenses
+    ]
+    for axes, title in zip(grid[0], titles, strict=True):
+        axes.set_title(title, fontsize=9)
+    figure.suptitle(f"{explainer}\nred: for the class, blue: against it; one scale per row", fontsize=10)
+    return figure
+
+
+def _images(axes: Any, report: Report, example: Row, arrays: list[np.ndarray]) -> None:
+    axes[0].imshow(_shown(np.asarray(example["input"], dtype=float)), cmap="gray", interpolation="nearest")
+    axes[0].set_ylabel(_name(example))
+    flat = [array.sum(axis=-1) for array in arrays]
+    scale = _scale(flat)
+    for panel, array in zip(axes[1:], flat, strict=True):
+        panel.imshow(array, cmap=DIVERGING, vmin=-scale, vmax=scale, interpolation="nearest")
+    for panel in axes:
+        panel.set(xticks=[], yticks=[])
+        panel.spines[:].set(visible=True, color="0.8")
+
+
+def _features(axes: Any, report: Report, example: Row, arrays: list[np.ndarray]) -> None:
+    flat = [array.ravel() for array in arrays]
+    values = np.asarray(example["input"], dtype=float).ravel()
+    top = np.argsort(-np.abs(flat[0]), kind="stable")[:FEATURES]
+    names = report.feature_names or [f"feature {index}" for index in range(values.size)]
+    scale = 1.05 * _scale(flat)
+    for panel, array in zip(axes, flat, strict=True):
+        _bars(panel, array[top], scale)
+    axes[0].set_yticks(
+        range(len(top)), [f"{names[index]} = {values[index]:.3g}" for index in top], fontsize=8
+    )
+    axes[0].invert_yaxis()
+    axes[0].set_ylabel(_name(example))
+
+
+def _bars(axes: "Axes", heights: np.ndarray, scale: float) -> None:
+    axes.barh(range(len(heights)), heights, color=[RAISES if height > 0 else LOWERS for height in heights])
+    axes.axvline(0.0, color="0.3", linewidth=0.8)
+    axes.set_xlim(-scale, scale)
+    axes.tick_params(axis="y", length=0)
+
+
+def _shown(image: np.ndarray) -> np.ndarray:
+    """An image with values from 0 to 1: [height, width] in grey, [height, width, 3] in colour."""
+    image = image if image.shape[-1] == 3 else image.mean(axis=-1)
+    low, high = image.min(), image.max()
+    if low < 0.0 or high > 1.0:
+        image = (image - low) / max(high - low, np.finfo(float).tiny)
+    return image
+
+
+def _scale(arrays: list[np.ndarray]) -> float:
+    return max(float(np.abs(array).max()) for array in arrays) or 1.0
+
+
+def _name(example: Row) -> str:
+    return f"record {example['id']}\nclass {example['label']}"

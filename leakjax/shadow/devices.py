@@ -1,0 +1,61 @@
+"""The one seam between an ensemble and the local devices: members split over devices, pmap over devices."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+PyTree = Any
+
+
+def split(tree: PyTree) -> PyTree:
+    """Reshapes leaves [members, ...] to [devices, members per device, ...].
+
+    Any number of members will do: the first ones are repeated until the devices have equally many.
+    """
+    devices = jax.local_device_count()
+
+    def leaf(array: np.ndarray) -> np.ndarray:
+        per_device = -(-len(array) // devices)
+        rows = np.arange(devices * per_device) % len(array)
+        return array[rows].reshape(devices, per_device, *array.shape[1:])
+
+    return jax.tree.map(leaf, tree)
+
+
+def join(tree: PyTree, members: int) -> PyTree:
+    """Undoes `split`, in host memory: leaves [members, ...], without the repeated ones."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:members], jax.device_get(tree))
+
+
+def replicate(tree: PyTree) -> PyTree:
+    """Puts a copy of every leaf on each device, [...] to [devices, ...], once for all calls of a program."""
+    each = np.arange(jax.local_device_count())
+    return jax.pmap(lambda _, shared: shared, in_axes=(0, None))(each, tree)
+
+
+def spread(
+    function: Callable[..., PyTree], *, shared: int, together: bool = True, donate: tuple[int, ...] = ()
+) -> Callable[..., PyTree]:
+    """Compiles a function of one member into one program for all members of all local devices.
+
+    Args:
+        function: takes `shared` arguments that all members have in common, then arguments of its own member.
+        shared: how many leading arguments are common to all members.
+        together: the members of a device run in one batched computation; False: one after the other.
+        donate: positions of the arguments whose memory the results may take.
+
+    Returns:
+        The program: common arguments as `replicate` leaves them, the others and the results as `split` does.
+    """
+
+    def of_device(*arguments: PyTree) -> PyTree:
+        def of_member(own: tuple[PyTree, ...]) -> PyTree:
+            return function(*arguments[:shared], *own)
+
+        run = jax.vmap(of_member) if together else partial(jax.lax.map, of_member)
+        return run(arguments[shared:])
+
+    return jax.pmap(of_device, donate_argnums=donate)

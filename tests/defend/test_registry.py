@@ -1,0 +1,99 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from leakjax._validate import UsageError
+from leakjax.defend import DEFENSES, Domain, chain, clip_norm, gaussian_noise, parse, release
+
+KEY = jax.random.key(3)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("none", "none"),
+        (" none ", "none"),
+        ("clip_norm(1.0)+gaussian_noise(0.1)", "clip_norm(1.0, norm=2)+gaussian_noise(0.1)"),
+        ("keep_top_k(10) + clip_norm(radius=1, norm=inf)", "keep_top_k(10)+clip_norm(1.0, norm=inf)"),
+        ("clip_values(low=-1, high=+2.5e-3)", "clip_values(-1.0, 0.0025)"),
+        ("clip_values(-inf, 1)", "clip_values(-inf, 1.0)"),
+        ("clip_norm(2, 2.0)", "clip_norm(2.0, norm=2)"),
+        ("keep_top_k(3)+keep_top_k(2)+keep_top_k(1)", "keep_top_k(3)+keep_top_k(2)+keep_top_k(1)"),
+    ],
+)
+def test_text_has_a_canonical_name_that_parses_to_the_same_defense(text, name):
+    defense = parse(text)
+    assert defense.name == name
+    again = parse(defense.name)
+    assert again.name == name
+    x = jax.random.normal(KEY, (12,))
+    np.testing.assert_array_equal(release(again, x, key=KEY), release(defense, x, key=KEY))
+
+
+def test_names_keep_every_digit():
+    radius = float(np.float32(0.1))
+    assert parse(clip_norm(np.float32(0.1)).name).name == f"clip_norm({radius!r}, norm=2)"
+
+
+def test_a_traced_hyperparameter_shows_as_a_question_mark():
+    names = []
+    jax.make_jaxpr(lambda r: names.append(chain(clip_norm(r), gaussian_noise(0.5)).name))(1.0)
+    assert names == ["clip_norm(?, norm=2)+gaussian_noise(0.5)"]
+
+
+def test_every_registered_defense_is_reachable_and_names_itself():
+    arguments = {"clip_norm": "1", "clip_values": "-1, 1", "gaussian_noise": "1", "keep_top_k": "1"}
+    assert set(arguments) == set(DEFENSES)
+    for name, numbers in arguments.items():
+        defense = parse(f"{name}({numbers})")
+        assert defense.name.startswith(name)
+        assert release(defense, jnp.ones(3), key=KEY).shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("clip_nrom(1)", "did you mean 'clip_norm'"),
+        ("clip_nrom(1)", "gaussian_noise, keep_top_k"),
+        ("nothing", "must be one of"),
+        ("nonne", "did you mean 'none'"),
+        ("", "must be"),
+        ("clip_norm", "must be"),
+        ("clip_norm()", "radius"),
+        ("clip_norm(1, 2, 3)", "clip_norm(radius, norm)"),
+        ("clip_norm(1, size=2)", "size"),
+        ("clip_norm(radius=1, radius=2)", "must be"),
+        ("clip_norm(-1)", "radius=-1"),
+        ("clip_norm(1, norm=3)", "norm=3"),
+        ("clip_values(1, 0)", "low=1"),
+        ("keep_top_k(2.5)", "k=2.5"),
+        ("keep_top_k(True)", "must be"),
+        ("keep_top_k(k)", "must be"),
+        ("keep_top_k('2')", "must be"),
+        ("keep_top_k(1+1)", "must be"),
+        ("keep_top_k(*[1])", "must be"),
+        ("keep_top_k(**{})", "must be"),
+        ("clip_norm(1)-clip_norm(1)", "must be"),
+        ("clip_norm(1)+none", "must be"),
+        ("none()", "must be"),
+        ("clip_norm(1); import os", "must be"),
+        ("__import__('os').system('true')", "must be"),
+        ("clip_norm(__import__('os'))", "must be"),
+        ("clip_norm(1", "must be"),
+        ("a" * 5000 + "(", "must be"),
+    ],
+)
+def test_what_is_wrong_is_one_line_that_names_the_flag(text, said):
+    with pytest.raises(UsageError) as error:
+        parse(text)
+    message = str(error.value)
+    assert message.startswith("defense=")
+    assert said in message
+    assert "\n" not in message
+
+
+def test_an_infinite_bound_is_read_as_one():
+    assert math.isinf(parse("clip_values(0, inf)").domain(Domain((3,))).high)

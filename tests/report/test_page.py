@@ -1,0 +1,226 @@
+import base64
+import json
+import struct
+from html.parser import HTMLParser
+
+import pytest
+
+from leakjax.report import figures, page, publish, to_json
+from tests.report.fake_report import ALONE, MARGINS, fake_report
+
+VOID = {"meta", "img", "br", "wbr"}
+IMAGES = {
+    name: struct.pack(">16xII", 1440, 720) + name.encode()
+    for name in ("leakage", "roc", figures.examples_of("integrated_gradients"))
+}
+
+
+class Reader(HTMLParser):
+    """Reads a page as text, tables and attributes, and refuses tags that do not match."""
+
+    def __init__(self, content: str):
+        super().__init__()
+        self.open, self.links, self.tags, self.texts, self.tables = [], [], [], [], []
+        self.feed(content)
+        self.close()
+        assert self.open == []
+        self.text = " ".join("".join(self.texts).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
+        assert not any(name.startswith("on") for name, _ in attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" in self.open:
+            assert "url(" not in data
+            assert "@import" not in data
+            return
+        self.texts.append(data)
+        if self.open and self.open[-1] in ("td", "th"):
+            self.tables[-1][-1][-1] += data.replace("\xa0", " ")
+
+    def table(self, heading: str) -> list[list[str]]:
+        """The body of the first table with a column of this heading."""
+        return next(rows[1:] for rows in self.tables if heading in rows[0])
+
+
+def read(report=None, images=IMAGES) -> Reader:
+    return Reader(page.render(report or fake_report(), images))
+
+
+def test_it_is_one_well_formed_page_that_loads_nothing():
+    reader = read()
+    assert reader.tags.count("html") == reader.tags.count("main") == 1
+    assert "script" not in reader.tags
+    assert "link" not in reader.tags
+    assert len(reader.links) == 3
+    assert all(link.startswith("data:image/png;base64,") for link in reader.links)
+    assert [base64.b64decode(link.partition(",")[2]) for link in reader.links] == list(IMAGES.values())
+    assert page.render(fake_report(), IMAGES).count('width="960"') == 3  # ten inches
+
+
+def test_the_headline_is_that_of_the_terminal():
+    assert (
+        "An attacker who sees only predictions catches 8.3 % of the training records at 1 % false alarms; "
+        "with explanations by integrated_gradients (the largest margin of 4 explainers), 13.0 %: "
+        "the explanation adds 4.7 percentage points (4.2 to 5.2)."
+    ) in read().text
+
+
+def test_the_leakage_table_holds_the_numbers_of_the_report():
+    rows = read().table("the explanation adds")
+    assert rows[0][:2] == ["prediction alone", f"{100 * ALONE:.1f} %"]
+    start = 1
+    for explainer, margins in MARGINS.items():
+        for row, name, margin in zip(
+            rows[start:], (explainer, "clip_norm", "clip_norm+gaussian_noise"), margins, strict=False
+        ):
+            ends = f"({100 * margin - 0.45:+.2f} to {100 * margin + 0.45:+.2f})"
+            assert row[:3] == [name, f"{100 * (ALONE + margin):.1f} %", f"{100 * margin:+.2f} {ends}"]
+            assert row[-1] == ("leaks" if margin > 0.0045 else "no measurable extra leakage")
+        start += len(margins)
+    assert start == len(rows)
+
+
+def test_it_never_says_safe_but_how_small_a_margin_it_could_see():
+    text = read().text
+    assert "no measurable extra leakage" in text
+    assert (
+        "The weakest planted leak that this audit saw adds 0.52 percentage points at 1 % false alarms."
+        in text
+    )
+    assert " safe" not in text.lower()
+
+
+def test_the_cost_of_hardening_is_there():
+    reader = read()
+    assert (
+        "clip_norm leaves a cosine of 0.97 (0.96 to 0.98) to the plain explanation and keeps 98.5 %"
+        in reader.text
+    )
+    rows = reader.table("cosine to plain")
+    assert len(rows) == 8
+    assert rows[0] == [
+        "gradient",
+        "clip_norm",
+        "0.97 (0.96 to 0.98)",
+        "98.5 % (96.5 % to 100.5 %)",
+        "0.03 (0.01 to 0.05)",
+    ]
+
+
+def test_records_controls_attacks_and_settings_are_there():
+    reader = read()
+    assert reader.table("record")[0][:4] == ["100", "97.0 %", "31", "9.50"]
+    assert reader.table("control")[0] == [
+        "untrained networks",
+        "Does the attack find members of models that never saw them? It must not.",
+        "TPR of 0.0100 at a 1 % false-positive rate",
+        "0.0103 (0.0091 to 0.0115)",
+        "passed",
+    ]
+    assert len(reader.table("label known")) == len(fake_report().leakage)
+    assert ["configuration", "models", "64"] in reader.table("value")
+    assert ["environment", "jax", "0.10.2"] in reader.table("value")
+
+
+def test_a_failed_control_is_the_first_thing_on_the_page():
+    assert "FAILED" not in read().text
+    reader = read(fake_report(placebo_passed=False))
+    assert reader.text.split("Glossary")[0].index("1 OF 6 CONTROLS FAILED (placebo)") < reader.text.index(
+        "An attacker"
+    )
+    assert [row[-1] for row in reader.table("control") if row[0] == "placebo"] == ["FAILED"]
+
+
+def test_groups_are_there_if_given():
+    assert "Who is exposed" not in read().text
+    reader = read(fake_report(with_groups=True))
+    assert reader.table("level")[1] == [
+        "sex",
+        "Female",
+        "600 (33.4 %)",
+        "prediction and integrated_gradients (plain)",
+        "15.0 % (13.8 % to 16.2 %)",
+        "0.90 % (0.70 % to 1.1 %)",
+    ]
+
+
+def test_every_text_of_the_report_is_escaped():
+    evil = '<script>alert("&")</script>'
+
+    def poisoned(value, name=""):
+        if isinstance(value, dict):
+            return {key: poisoned(item, key) for key, item in value.items()}
+        if isinstance(value, list):
+            return [poisoned(item, name) for item in value]
+        kept = name in ("view", "headline_fpr", "fpr") or value == "none" or not isinstance(value, str)
+        return value if kept else evil
+
+    document = to_json(fake_report(with_groups=True, placebo_passed=False))
+    report = fake_report(
+        **{
+            name: poisoned(document[name])
+            for name in (
+                "config",
+                "environment",
+                "task",
+                "leakage",
+                "utility",
+                "exposed",
+                "groups",
+                "controls",
+            )
+        }
+    )
+    reader = read(report)
+    assert "script" not in reader.tags
+    assert reader.text.count(evil) > 20
+    assert evil not in page.render(report, IMAGES)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exposed": [], "utility": [], "curves": [], "controls": []},
+        {"leakage": [row for row in fake_report().leakage if row["view"] == "prediction"]},
+        {
+            "leakage": [
+                row
+                for row in fake_report().leakage
+                if row["defense"] != "none" or row["view"] == "prediction"
+            ]
+        },
+        {"leakage": []},
+        {"smallest_margin": {"fpr": "0.01", "value": None}},
+    ],
+)
+def test_a_report_that_lacks_parts_is_still_a_page(changes):
+    assert "leakjax" in page.render(fake_report(**changes), {})
+    read(fake_report(**changes), {})
+
+
+def test_everything_is_published_and_twice_the_same(published, tmp_path):
+    paths = publish(fake_report(), tmp_path)
+    names = {path.relative_to(tmp_path).as_posix() for path in paths}
+    figures_of = {
+        f"figures/{name}.png" for name in ("leakage", "roc", *(f"examples_{name}" for name in MARGINS))
+    }
+    assert names == {"report.json", "report.html", *figures_of}
+    assert all((published / name).read_bytes() == (tmp_path / name).read_bytes() for name in names)
+    assert json.loads((tmp_path / "report.json").read_text()) == to_json(fake_report())
+    links = Reader((tmp_path / "report.html").read_text()).links
+    embedded = {base64.b64decode(link.partition(",")[2]) for link in links}
+    assert embedded == {(tmp_path / name).read_bytes() for name in figures_of}

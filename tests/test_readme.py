@@ -1,0 +1,27 @@
+"""The README's Python runs as it stands."""
+
+import pathlib
+import re
+
+README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
+
+
+def test_the_ten_lines_of_python_make_a_report(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"<!-- python -->\n```python\n(.*?)```", README, re.DOTALL)
+    scope = {}
+    exec(code, scope)
+    report = scope["report"]
+    assert {row["explainer"] for row in report.leakage} == {"none", "gradient", "integrated_gradients"}
+    assert all(control["passed"] for control in report.controls)
+    assert (tmp_path / "runs/breast-cancer/report.html").stat().st_size > 10_000
+
+
+def test_the_sensitivity_it_states_is_the_one_computed():
+    from leakjax import defend
+
+    defense = defend.chain(defend.keep_top_k(10), defend.clip_norm(1.0), defend.gaussian_noise(0.1))
+    found = defend.sensitivity(defense, (8, 8, 1), norm=1)
+    assert bool(found.exact)
+    assert abs(float(found.value) - 2 * 10**0.5) < 1e-6
+    assert "2 sqrt(10), exact" in README
