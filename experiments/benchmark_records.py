@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
         ours, without = timed(lambda: leave_one_out(model), values.repeats)
         pairs, _ = timed(lambda: all_pairs(model, without))
     except UsageError as error:
-        print(f"benchmark_records: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     count, features = model.x.shape
     print(f"{config.dataset}: {count} points, {features} features with the bias, l2 = {model.l2:g}")

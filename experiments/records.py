@@ -11,14 +11,13 @@ Other data sets: fashion_mnist (two classes, lifted to 2,048 random features, 1,
 minutes), parkinsons (--source_dir with pd_speech.csv or pd_speech.csv.gz) and npz:<path> with binary labels.
 
 The workdir receives config.json, metrics.jsonl, report.json, report.html and figures/. The same command on
-the same workdir resumes it.
+the same workdir resumes it. Exit codes: 0 done, 1 failed, 2 bad usage.
 """
 
 import dataclasses
 import json
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -26,11 +25,13 @@ from typing import Any
 
 import jax
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 
 from leakjax._validate import UsageError, at_least, fail, one_of
+from leakjax.audit.run import environment
 from leakjax.data import adult, default_data_dir, load
 from leakjax.records import compare, encode, figures, section, study, summary
+from leakjax.report.schema import write_file
 
 PARTS = ("draws", "defenses", "approximations", "network", "sweep", "sizes")
 POINTS = {"adult": 2000, "parkinsons": 200, "fashion_mnist": 1800}
@@ -289,17 +290,16 @@ def publish(config: Config, workdir: Path, measured: dict[str, Any]) -> dict[str
     report = {
         "schema": "leakjax.records/1",
         "config": dataclasses.asdict(config),
-        "environment": {"jax": jax.__version__, "numpy": np.__version__, "python": sys.version.split()[0]},
+        "environment": environment(),
         "task": {"dataset": config.dataset, "points": rows["draws"][0]["membership"]["records"]},
         "results": results,
         "timings": measured["seconds"],
     }
-    (workdir / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    write_file(workdir / "report.json", (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
     images = figures.images(results["draws"], rows["draws"], results["sizes"])
-    (workdir / "figures").mkdir(exist_ok=True)
     for name, content in images.items():
-        (workdir / "figures" / f"{name}.png").write_bytes(content)
-    (workdir / "report.html").write_text(section.page(report, images))
+        write_file(workdir / "figures" / f"{name}.png", content)
+    write_file(workdir / "report.html", section.page(report, images).encode())
     return report
 
 
@@ -307,21 +307,23 @@ def claim(workdir: Path, config: Config) -> None:
     """Takes a workdir for a config; UsageError names the flags that differ from those of its results."""
     path = workdir / "config.json"
     mine = json.loads(json.dumps(dataclasses.asdict(config)))
-    if path.exists():
-        theirs = json.loads(path.read_text())
-        differ = [name for name in mine if theirs.get(name) != mine[name]]
-        if differ:
-            raise UsageError(
-                f"workdir={str(workdir)!r}: holds a run with another {', '.join(differ)}; choose another"
-            )
-        return
-    workdir.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(mine, indent=1) + "\n")
+    try:
+        theirs = json.loads(path.read_text()) if path.exists() else mine
+        write_file(path, (json.dumps(theirs, indent=1) + "\n").encode())
+    except OSError as error:
+        raise fail("workdir", str(workdir), f"cannot be written ({error.strerror})") from None
+    except json.JSONDecodeError:
+        raise fail("workdir", str(workdir), "its config.json is damaged; remove it") from None
+    differ = [name for name in mine if theirs.get(name) != mine[name]]
+    if differ:
+        raise fail("workdir", str(workdir), f"holds a run with another {', '.join(differ)}; choose another")
 
 
 def main(argv: list[str]) -> int:
-    """Reads the flags and runs; 0, or 2 for what the user can mend, or 1 for what failed."""
+    """Reads the flags and runs; 0, or 2 for what the user can mend."""
     try:
+        if flags.FLAGS["verbosity"].using_default_value:
+            logging.set_verbosity(logging.WARNING)
         if len(argv) > 1:
             raise UsageError(f"unexpected argument {argv[1]!r}: flags start with --")
         values = flags.FLAGS
@@ -335,9 +337,7 @@ def main(argv: list[str]) -> int:
                 tasks[scaling] = load_task(config, values.data_dir, values.source_dir, scaling)
             return tasks[scaling]
 
-        load_scaled(
-            config.scaling
-        )  # before the workdir is taken: a data set that is missing leaves nothing behind
+        load_scaled(config.scaling)  # first: a data set that is missing must not leave a workdir behind
         workdir = Path(values.workdir or f"runs/records-{config.dataset.replace(':', '-').replace('/', '-')}")
         claim(workdir.expanduser(), config)
         report = publish(config, workdir.expanduser(), run(config, workdir.expanduser(), load_scaled))
@@ -347,11 +347,8 @@ def main(argv: list[str]) -> int:
             print(f"{section.NAMES.get(row['what'], row['what']):38} {ours:>8} ± {spread:<8} paper {paper}")
         print(f"report: {workdir / 'report.html'}")
     except UsageError as error:
-        print(f"records: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
-    except Exception:
-        traceback.print_exc()
-        return 1
     return 0
 
 
@@ -360,7 +357,7 @@ def parse(argv: list[str]) -> list[str]:
     try:
         return flags.FLAGS(argv)
     except flags.Error as error:
-        print(f"records: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except SystemExit:
         raise SystemExit(0) from None
