@@ -60,7 +60,7 @@ flags.DEFINE_list(
     "oracles", None, f"For Algorithm 1: {', '.join(study.ORACLES)}; exact alone for fashion_mnist."
 )
 flags.DEFINE_float(
-    "threshold", None, "Influence that Algorithm 1 takes for noise; 1e-13, or 1e-14 for fashion_mnist."
+    "threshold", None, "Influence that Algorithm 1 takes for noise; 1e-13 for adult, 1e-14 otherwise."
 )
 flags.DEFINE_integer("network_points", 200, "Records of the network, which is retrained without each.")
 flags.DEFINE_list("pair", ["5", "7"], "The two classes of fashion_mnist.")
@@ -117,7 +117,11 @@ def config_from(values: Any) -> Config:
         draws=draws,
         points=points,
         oracles=tuple(oracles),
-        threshold=values.threshold if values.threshold is not None else 1e-14 if large else 1e-13,
+        threshold=values.threshold
+        if values.threshold is not None
+        else 1e-13
+        if values.dataset == "adult"
+        else 1e-14,
         pair=(int(values.pair[0]), int(values.pair[1])),
     )
 

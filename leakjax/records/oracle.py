@@ -43,14 +43,14 @@ class Subspace:
         """The images [queries, images] of u [queries, axes]."""
         return self.origin + u @ self.rows
 
-    def along(self, u: np.ndarray, axes: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """The images [len(axes), images] of u [axes] moved by one step along one axis each.
+    def along(self, image: np.ndarray, axes: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """The image [images] of a point, moved by one step along one axis each: [len(axes), images].
 
         The axes must be in ascending order.
         """
         whole = len(axes) == axes[-1] - axes[0] + 1  # neighbours need no copy
         images = (self.rows[axes[0] : axes[-1] + 1] if whole else self.rows[axes]) * steps[:, None]
-        images += self.origin + u @ self.rows
+        images += image
         return images
 
     def restrict(self, reflector: np.ndarray, first: float) -> None:
@@ -79,8 +79,9 @@ class Frame:
     def probe(self, u: np.ndarray, axes: np.ndarray, steps: np.ndarray) -> Answer:
         """The answers at u [axes] moved by one step along one (ascending) axis each: [len(axes)] queries."""
         # Blocks that fit the cache: several passes over the images of all records, one over memory.
+        image = self._space.at(u)
         parts = [
-            self._answer(self._space.along(u, axes[low : low + 64], steps[low : low + 64]))
+            self._answer(self._space.along(image, axes[low : low + 64], steps[low : low + 64]))
             for low in range(0, len(axes), 64)
         ]
         values = None if parts[0].values is None else np.concatenate([part.values for part in parts])
