@@ -1,0 +1,138 @@
+"""Who is revealed as a member: records that explain themselves, by group."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from scipy import stats
+
+from leakjax._validate import UsageError
+from leakjax.records.influence import Service, influence_chunks
+from leakjax.records.release import Explanation, Release, explain
+
+
+class Share(NamedTuple):
+    """A share over repeated draws.
+
+    Attributes:
+        value: Hits over all, of the draws together.
+        low: Lower end of its 95 % interval over draws.
+        high: Upper end.
+        points: How many points it is a share of, over all draws.
+    """
+
+    value: float
+    low: float
+    high: float
+    points: int
+
+
+def explanations(
+    service: Service,
+    x: np.ndarray,
+    y: np.ndarray,
+    release: Release,
+    *,
+    key: jax.Array,
+    loss: str = "probability",
+    chunk: int = 1024,
+) -> Explanation:
+    """What the service releases for labelled queries, in memory bounded by chunk x records.
+
+    Args:
+        service: From serve.
+        x: [queries, features].
+        y: [queries], the labels that the loss is taken of.
+        release: What an explanation releases.
+        key: Of the service.
+        loss: See influence.
+        chunk: Queries explained together.
+
+    Returns:
+        The explanations of all queries.
+    """
+    records = service.model.x[:, :-1]
+    parts = [
+        explain(value, x[part], records, release, key=key)
+        for part, value in influence_chunks(service, x, y, loss=loss, chunk=chunk)
+    ]
+    values = None if release.values == "none" else np.concatenate([part.values for part in parts])
+    return Explanation(np.concatenate([part.records for part in parts]), values)
+
+
+def self_explanations(
+    service: Service, release: Release, *, key: jax.Array, loss: str = "probability", offset: float = 0.0
+) -> Explanation:
+    """What the service releases when each of its records is the query.
+
+    Args:
+        service: From serve.
+        release: What an explanation releases.
+        key: Of the service.
+        loss: See influence.
+        offset: Added to every feature of the queries: an attacker's way around a service that recognises its
+            records.
+
+    Returns:
+        The explanations of all records, in their order.
+    """
+    return explanations(
+        service, service.model.x[:, :-1] + offset, service.model.y, release, key=key, loss=loss
+    )
+
+
+def self_revealing(explanation: Explanation, k: int) -> np.ndarray:
+    """Which records are among the first k of their own explanation: bool [records].
+
+    Source: Shokri, Strobel and Zick, section 5 (k-self-revealing).
+    """
+    if k > explanation.records.shape[1]:
+        raise UsageError(f"k={k}: the explanations hold only {explanation.records.shape[1]} records")
+    return (explanation.records[:, :k] == np.arange(len(explanation.records))[:, None]).any(axis=1)
+
+
+def share(hits: Iterable[np.ndarray]) -> Share:
+    """The share of true values over draws, as a ratio with its interval over draws.
+
+    Args:
+        hits: One bool [points] per draw; draws may differ in size and may be empty.
+
+    Returns:
+        The share; its interval is Student's over draws (of one draw, or all alike, that of a binomial).
+    """
+    draws = [np.asarray(hit, bool) for hit in hits]
+    positive, sizes = (np.array([f(hit) for hit in draws], float) for f in (np.sum, np.size))
+    total = sizes.sum()
+    if not total:
+        return Share(np.nan, np.nan, np.nan, 0)
+    value = float(positive.sum() / total)
+    if len(draws) == 1 or value in (0.0, 1.0):
+        interval = stats.binomtest(int(positive.sum()), int(total)).proportion_ci()
+        return Share(value, interval.low, interval.high, int(total))
+    misfit = positive - value * sizes
+    error = np.sqrt(len(draws) / (len(draws) - 1) * (misfit**2).sum()) / total
+    half = float(stats.t.ppf(0.975, len(draws) - 1) * error)
+    return Share(value, max(0.0, value - half), min(1.0, value + half), int(total))
+
+
+def shares_by_group(hits: list[np.ndarray], groups: list[np.ndarray]) -> Mapping[str, Share]:
+    """The share of hits within each group, over draws.
+
+    Args:
+        hits: One bool [points] per draw.
+        groups: One str [points] per draw, the group of each point.
+
+    Returns:
+        Group name to share, the largest group first.
+    """
+    names, counts = np.unique(np.concatenate(groups), return_counts=True)
+    return {
+        str(names[at]): share([hit[group == names[at]] for hit, group in zip(hits, groups, strict=True)])
+        for at in np.argsort(-counts, kind="stable")
+    }
+
+
+def auc(members: np.ndarray, others: np.ndarray) -> float:
+    """The probability that a member's score is above a non-member's, ties counted half."""
+    return float(stats.mannwhitneyu(members, others).statistic / (len(members) * len(others)))

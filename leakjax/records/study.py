@@ -1,0 +1,169 @@
+"""One draw of training points under every attack: the measurements that stand beside the paper's."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from leakjax.records.baselines import DISTRIBUTIONS, distinct_revealed, draw_queries
+from leakjax.records.defenses import Row, measure, measure_prototypes, noise_floor, releases
+from leakjax.records.encode import Task, draw
+from leakjax.records.graph import STRATEGIES, coverage, summarise, traverse
+from leakjax.records.influence import Service, influence, serve
+from leakjax.records.membership import auc, explanations, self_explanations, self_revealing
+from leakjax.records.oracle import oracle
+from leakjax.records.release import Release
+from leakjax.records.subspace import reconstruct
+
+K = (1, 5, 10)  # of the paper's figures 6 and 9
+ORACLES: Mapping[str, Release] = {
+    "exact": Release(k=1),
+    "no_sign": Release(k=1, values="magnitude"),
+    "float32": Release(k=1, float32=True),
+    "digits4": Release(k=1, digits=4),
+    "digits3": Release(k=1, digits=3),
+    "digits2": Release(k=1, digits=2),
+}
+
+
+class Draw(NamedTuple):
+    """A trained service and the points around it.
+
+    Attributes:
+        service: On the drawn points.
+        members: int [records], the rows of its records in the task, in the service's order.
+        outside: int [others], the rows that were not drawn.
+        key: Of this draw.
+    """
+
+    service: Service
+    members: np.ndarray
+    outside: np.ndarray
+    key: jax.Array
+
+
+def make_draw(task: Task, points: int, *, l2: float, key: jax.Array) -> Draw:
+    """Draws training points from the task and trains the service on them."""
+    rows, outside = draw(task, points, key=jax.random.fold_in(key, 0))
+    service = serve(task.x[rows], task.y[rows], l2=l2)
+    return Draw(service, rows[service.source], outside, jax.random.fold_in(key, 1))
+
+
+def membership(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
+    """Self-revealing records, by group, and the leading influence values of members and non-members."""
+    service, records = drawn.service, len(drawn.members)
+    release = Release(k=min(max(K), records))
+    own = self_explanations(service, release, key=drawn.key, loss=loss)
+    revealed = {str(k): self_revealing(own, min(k, records)) for k in K}
+    others = drawn.outside[:records]
+    theirs = explanations(service, task.x[others], task.y[others], release, key=drawn.key, loss=loss)
+    first = [np.abs(np.asarray(part.values)[:, 0]) for part in (own, theirs)]
+    return {
+        "revealed": {k: np.flatnonzero(hit).tolist() for k, hit in revealed.items()},
+        "records": records,
+        "groups": {name: group[drawn.members].tolist() for name, group in task.groups.items()},
+        "unconverged": int((~service.without.converged).sum()),
+        "auc_of_influence": auc(*first) if len(others) else None,
+        "auc_without_revealed": auc(first[0][~revealed["1"]], first[1]) if len(others) else None,
+        "member_influence": first[0].tolist(),
+        "other_influence": first[1].tolist(),
+    }
+
+
+def static(task: Task, drawn: Draw, *, queries: int) -> dict[str, Any]:
+    """Distinct records revealed by static batches of queries: for each distribution and k, [queries]."""
+    result: dict[str, Any] = {}
+    for number, distribution in enumerate(DISTRIBUTIONS):
+        key = jax.random.fold_in(drawn.key, number)
+        population = task.x[drawn.outside] if len(drawn.outside) else task.x
+        batch = draw_queries(distribution, population, queries, key=key, blocks=task.blocks)
+        asked = oracle(drawn.service, Release(k=min(max(K), len(drawn.members))), key=drawn.key)
+        records = np.concatenate(
+            [asked.ask(batch[low : low + 256]).records for low in range(0, queries, 256)]
+        )
+        result[distribution] = {str(k): distinct_revealed(records[:, :k]).tolist() for k in K}
+    return result
+
+
+def graph(drawn: Draw, *, k: int, walks: int) -> dict[str, Any]:
+    """The influence graph: key figures, coverage from every start, and the queries of each strategy."""
+    neighbours = self_explanations(drawn.service, Release(k=k, values="none"), key=drawn.key).records
+    reach = coverage(neighbours)
+    starts = np.linspace(0, len(reach) - 1, walks).astype(int)
+    queries = {
+        strategy: float(
+            np.mean(
+                [
+                    traverse(neighbours, int(s), strategy, key=jax.random.fold_in(drawn.key, s)).queries
+                    for s in starts
+                ]
+            )
+        )
+        for strategy in (*STRATEGIES, "omniscient")
+    }
+    return {**summarise(neighbours)._asdict(), "coverage": reach.tolist(), "queries": queries}
+
+
+def subspace(drawn: Draw, *, oracles: tuple[str, ...], threshold: float = 1e-13) -> dict[str, Any]:
+    """Algorithm 1 against oracles that release more or less, beside the rank that bounds it."""
+    service = drawn.service
+    result: dict[str, Any] = {"rank": int(np.linalg.matrix_rank(service.model.x))}
+    hold = bool(service.without.converged.all())
+    for name in oracles:
+        release = ORACLES[name]
+        attack = reconstruct(
+            oracle(service, release, key=drawn.key, hold=hold),
+            key=drawn.key,
+            signed=release.values == "signed",
+            threshold=noise_floor(release, threshold),
+        )
+        result[name] = {
+            "found": len(attack.found),
+            "seen": len(attack.seen),
+            "queries": attack.queries,
+            "theta_error": float(np.abs(attack.theta - service.model.theta).max()),
+        }
+    return result
+
+
+def defenses(task: Task, drawn: Draw, *, k: int, queries: int, prototypes: int = 200) -> dict[str, Any]:
+    """Every defense under every attack: name to the fields of defenses.Row."""
+    count = max(1, min(prototypes, len(drawn.outside) // 2))
+    public, outside = task.x[drawn.outside[-count:]], drawn.outside[:-count]
+    queries = min(queries, len(outside))
+    others, labels = task.x[outside], task.y[outside]
+    rows: dict[str, Row] = {
+        name: measure(drawn.service, release, others, labels, queries=queries, key=drawn.key)
+        for name, release in releases(drawn.service, k).items()
+    }
+    for name, epsilon in (
+        ("public prototypes", None),
+        ("private prototypes", 10.0),
+        ("private prototypes, strict", 1.0),
+    ):
+        rows[name] = measure_prototypes(
+            drawn.service,
+            public,
+            others,
+            labels,
+            k=min(k, count),
+            epsilon=epsilon,
+            queries=queries,
+            key=drawn.key,
+        )
+    return {name: row._asdict() for name, row in rows.items()}
+
+
+def brief(drawn: Draw, *, k: int = 5) -> dict[str, float]:
+    """The paper's key figures alone, for sweeps over settings."""
+    values = np.abs(influence(drawn.service, drawn.service.model.x[:, :-1], drawn.service.model.y))
+    release = Release(k=min(max(K), len(values)), values="none")
+    own = self_explanations(drawn.service, release, key=drawn.key)
+    shares = {f"k={each}": float(self_revealing(own, min(each, release.k)).mean()) for each in K}
+    return {
+        **shares,
+        **summarise(own.records[:, :k])._asdict(),
+        "typical_influence": float(np.median(values.max(axis=1))),
+        "unconverged": int((~drawn.service.without.converged).sum()),
+    }

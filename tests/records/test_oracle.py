@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from leakjax._validate import UsageError
+from leakjax.records.oracle import oracle
+from leakjax.records.release import Release
+from tests.records.conftest import task
+
+
+@pytest.mark.parametrize(
+    "release",
+    [Release(k=1), Release(k=1, values="magnitude"), Release(k=1, digits=3), Release(k=1, clip=1e-3)],
+)
+def test_a_held_frame_gives_the_answers_of_the_plain_one(service, key, release):
+    plain = oracle(service, release, key=key).frame()
+    held = oracle(service, release, key=key, hold=True).frame()
+    rng = np.random.default_rng(0)
+    while plain.axes > 2:
+        u = rng.standard_normal((4, plain.axes))
+        axes, steps = np.array([0, plain.axes - 1]), np.array([0.5, -0.25])
+        for ours, theirs in (
+            (held.ask(u), plain.ask(u)),
+            (held.probe(u[0], axes, steps), plain.probe(u[0], axes, steps)),
+        ):
+            np.testing.assert_allclose(ours.prediction, theirs.prediction, atol=1e-12)
+            assert (ours.records == theirs.records).all()
+            np.testing.assert_allclose(ours.values, theirs.values, atol=1e-12)
+        reflector = rng.standard_normal(plain.axes)
+        reflector /= np.linalg.norm(reflector)
+        plain.restrict(reflector, 0.3)
+        held.restrict(reflector, 0.3)
+
+
+def test_probing_moves_along_the_axes_of_an_orthonormal_frame(service, key):
+    asked = oracle(service, Release(k=2), key=key)
+    frame = asked.frame()
+    v = np.array([3.0, 0, 4.0, 0, 0, 0]) / 5
+    frame.restrict(v, 0.7)
+    basis = (np.eye(6) - 2 * np.outer(v, v))[1:]
+    origin = 0.7 * (np.eye(6) - 2 * np.outer(v, v))[0]
+    u = np.arange(5.0) / 10
+    expected = asked.ask(origin + u @ basis + 0.1 * basis[[1, 3]])
+    answer = frame.probe(u, np.array([1, 3]), np.array([0.1, 0.1]))
+    np.testing.assert_allclose(answer.values, expected.values, atol=1e-13)
+
+
+def test_queries_and_refusals_are_counted(service, key):
+    asked = oracle(service, Release(k=2), key=key, refuse=lambda x: x[:, 0] > 0)
+    x, _ = task(9, 6, seed=5)
+    answer = asked.ask(x)
+    refused = x[:, 0] > 0
+    assert (asked.queries, asked.refused) == (9, refused.sum())
+    assert (np.isnan(answer.prediction) == refused).all()
+    assert ((answer.records == -1).all(axis=1) == refused).all()
+
+
+def test_holding_is_refused_where_it_would_not_be_exact(service, key):
+    for release in (Release(k=2), Release(k=1, noise=1.0), Release(k=1, exclude_self=True)):
+        with pytest.raises(UsageError, match="hold=True"):
+            oracle(service, release, key=key, hold=True)
+    with pytest.raises(UsageError, match="k=61"):
+        oracle(service, Release(k=61), key=key)

@@ -1,0 +1,91 @@
+import jax
+import numpy as np
+import pytest
+
+from leakjax._validate import UsageError
+from leakjax.records.influence import serve
+from leakjax.records.oracle import Answer, Oracle, oracle
+from leakjax.records.release import Release
+from leakjax.records.subspace import reconstruct
+from tests.records.conftest import task
+
+
+@pytest.mark.parametrize("release", [Release(k=1), Release(k=3), Release(k=1, values="magnitude")])
+def test_recovers_exactly_the_rank_and_the_model(service, key, release):
+    found = reconstruct(oracle(service, release, key=key), key=key, signed=release.values == "signed")
+    assert len(found.found) == 7 == len(set(found.found.tolist()))  # 6 features and the bias
+    assert set(found.found) <= set(found.seen)
+    np.testing.assert_allclose(found.theta, service.model.theta, atol=1e-9)
+
+
+def test_dependent_features_lower_what_can_be_recovered(key):
+    x, y = task(60, 5)
+    x = np.concatenate([x, x[:, :2] + x[:, 1:3]], axis=1)
+    found = reconstruct(oracle(serve(x, y), Release(k=1), key=key), key=key)
+    # The bias adds one, unless the full model is sure of its label on all that is left.
+    assert np.linalg.matrix_rank(x) == 5 <= len(found.found) <= 6
+
+
+def test_more_features_than_points_gives_every_point_away(key):
+    served = serve(*task(25, 40))
+    found = reconstruct(oracle(served, Release(k=1), key=key, hold=True), key=key)
+    assert sorted(found.found) == list(range(25))
+
+
+def test_rounding_below_the_threshold_stops_the_attack(service, key):
+    exact = reconstruct(oracle(service, Release(k=1), key=key), key=key)
+    rounded = reconstruct(oracle(service, Release(k=1, digits=1), key=key), key=key, threshold=1e-2)
+    assert len(rounded.found) < len(exact.found)
+
+
+class Replay(Oracle):
+    """Holds nothing but answers that were given before, by the query's bytes."""
+
+    def __init__(self, features: int, transcript: dict[bytes, tuple]):
+        def answers(x: np.ndarray) -> Answer:
+            return Answer(*map(np.array, zip(*(transcript[query.tobytes()] for query in x), strict=True)))
+
+        super().__init__(answers, features)
+
+
+def test_the_attack_sees_answers_and_nothing_else(service, key):
+    true = oracle(service, Release(k=1), key=key)
+    transcript: dict[bytes, tuple] = {}
+
+    def recording(x: np.ndarray) -> Answer:
+        answer = true.ask(x)
+        transcript.update(zip((query.tobytes() for query in x), zip(*answer, strict=True), strict=True))
+        return answer
+
+    original = reconstruct(Oracle(recording, 6), key=key)
+    assert original.queries == true.queries
+    # All records, models and labels are gone: the answers alone give the same reconstruction, bit for bit.
+    replayed = reconstruct(Replay(6, transcript), key=key)
+    for ours, theirs in zip(replayed, original, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    public = {name for name in dir(true) if not name.startswith("_")}
+    assert public == {"ask", "frame", "features", "queries", "refused"}
+
+
+def test_refusals_are_counted_and_worked_around(service, key):
+    def capricious(x: np.ndarray) -> np.ndarray:
+        """Refuses every fourth query or so, but none along the axes."""
+        return np.floor(1e6 * np.abs(x).sum(axis=1)) % 4 == 1
+
+    asked = oracle(service, Release(k=1), key=key, refuse=capricious)
+    found = reconstruct(asked, key=key)
+    assert len(found.found) == 7
+    assert found.refused == asked.refused > 0
+    with pytest.raises(UsageError, match="refused a query that recovers the model's parameters"):
+        reconstruct(oracle(service, Release(k=1), key=key, refuse=lambda x: (x == 0).all(axis=1)), key=key)
+
+
+def test_an_oracle_without_values_is_an_error(service, key):
+    with pytest.raises(UsageError, match="no influence values"):
+        reconstruct(oracle(service, Release(values="none"), key=key), key=key)
+
+
+def test_the_attack_depends_on_its_key_alone(service, key):
+    runs = [reconstruct(oracle(service, Release(k=1), key=key), key=k) for k in (key, key, jax.random.key(8))]
+    assert (runs[0].found == runs[1].found).all()
+    assert runs[0].queries != runs[2].queries or (runs[0].found != runs[2].found).any()
