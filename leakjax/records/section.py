@@ -103,9 +103,12 @@ def section(report: Mapping[str, Any], images: Mapping[str, bytes]) -> str:
         rows = results["defenses"]
         parts += [
             "<h2>Which defense stops what, and what it costs</h2>",
-            f"<p>Records revealed are out of {task['points']}. “Captured” is the influence of the shown "
-            "records over that of the true top records; “likeness” is 1 when the true records are shown "
-            "and 0 when random ones are.</p>",
+            f"<p>{html.escape(verdict(rows, task['points']))}</p>",
+            "<p>Advantage: how much more often a member's own answer contains it than a non-member's, asked at "
+            "the point and right beside it. Static, walked, subspace and seen: records revealed by a batch of "
+            "real points, by walking the influence graph, by Algorithm 1, and by any answer to it; most is the "
+            "largest of them. Captured: the influence of the shown records over that of the true top records. "
+            "Likeness: 1 when the true records are shown, 0 when random ones are.</p>",
             _matrix("defense", rows),
         ]
     if results.get("approximations"):
@@ -142,6 +145,25 @@ def lead(report: Mapping[str, Any]) -> str:
         f"{100 * share:.0f} % of the {task['points']} cases of {task['dataset']}: proof of its membership. "
         f"An attacker who knows nothing recovers {best[0]:.0f} records by subspace reduction."
     )
+
+
+def verdict(rows: Mapping[str, Mapping[str, Any]], points: int) -> str:
+    """Which defense left the attackers least, among releases of private records and among prototypes."""
+    private = {name: row for name, row in rows.items() if row["captured"] is not None}
+    least = min(private, key=lambda name: private[name]["most"])
+    worst = max(private, key=lambda name: private[name]["most"])
+    text = (
+        f"Among the answers that show training records, “{least}” leaves the best attack "
+        f"{number(private[least]['most'])} of {points} and “{worst}” {number(private[worst]['most'])}."
+    )
+    guarded = {name: row for name, row in rows.items() if row["epsilon"] is not None}
+    if guarded:
+        best = max(guarded, key=lambda name: guarded[name]["likeness"])
+        text += (
+            f" Answers by prototypes show none; with a guarantee the best of them, “{best}”, keeps a likeness "
+            f"of {number(guarded[best]['likeness'])}."
+        )
+    return text
 
 
 def number(value: Any) -> str:
