@@ -54,7 +54,7 @@ flags.DEFINE_integer("seed", 0, "Of everything that is drawn.")
 flags.DEFINE_float("l2", 1.0, "Penalty on the sum of losses, the 1/C of scikit-learn.")
 flags.DEFINE_string("scaling", "zscore", f"Of continuous features: {', '.join(encode.SCALINGS)}.")
 flags.DEFINE_string(
-    "loss", "probability", "Whose change is the influence: probability (the paper's) or cross_entropy."
+    "loss", "probability", "Of self-explanations and their graph: probability (the paper's) or cross_entropy."
 )
 flags.DEFINE_integer("k", 5, "Records of an explanation, for the influence graph and the defenses.")
 flags.DEFINE_integer("queries", 1000, "Queries of a static batch.")
@@ -171,7 +171,7 @@ def work(config: Config, load_scaled: Callable[[str], encode.Task]) -> Iterator[
         return {
             "membership": study.membership(task, drawn, loss=config.loss),
             "static": study.static(task, drawn, queries=config.queries),
-            "graph": study.graph(drawn, k=config.k, walks=config.walks),
+            "graph": study.graph(drawn, k=config.k, walks=config.walks, loss=config.loss),
             "subspace": study.subspace(drawn, oracles=config.oracles, threshold=config.threshold),
         }
 

@@ -86,9 +86,10 @@ def static(task: Task, drawn: Draw, *, queries: int) -> dict[str, Any]:
     return result
 
 
-def graph(drawn: Draw, *, k: int, walks: int) -> dict[str, Any]:
+def graph(drawn: Draw, *, k: int, walks: int, loss: str) -> dict[str, Any]:
     """The influence graph: key figures, coverage from every start, and the queries of each strategy."""
-    neighbours = self_explanations(drawn.service, Release(k=k, values="none"), key=drawn.key).records
+    release = Release(k=k, values="none")
+    neighbours = self_explanations(drawn.service, release, key=drawn.key, loss=loss).records
     reach = coverage(neighbours)
     starts = np.linspace(0, len(reach) - 1, walks).astype(int)
     queries = {
