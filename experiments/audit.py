@@ -35,13 +35,11 @@ from rich.console import Console
 from rich.table import Table
 
 import leakjax
+from experiments.audit_flags import Config, define_flags, read_config
 from leakjax import _validate, data, shadow
-from leakjax.attack import ATTACKS
 from leakjax.audit import explainers
 from leakjax.audit.plan import plan
 from leakjax.audit.store import Store
-from leakjax.audit.subject import LEAST_MODELS
-from leakjax.defend import registry as defenses
 from leakjax.models import MODELS, Model
 from leakjax.report import publish, show
 from leakjax.report.schema import write_file
@@ -51,132 +49,12 @@ _MOST_CPU_DEVICES = 16
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
-    """Everything that decides the numbers; each field is a flag."""
-
-    dataset: str
-    points: int | None
-    features: int | None
-    classes: int | None
-    data_seed: int | None
-    audit_points: int | None
-    model: str
-    widths: tuple[int, ...]
-    models: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    optimizer: str
-    weight_decay: float
-    explainers: tuple[str, ...]
-    defenses: tuple[str, ...]
-    attacks: tuple[str, ...]
-    targets: tuple[int, ...] | None
-    label_known: bool
-    explain_label: bool
-    group: str | None
-    seed: int
-
-    def __post_init__(self) -> None:
-        """Checks what needs no data, before any compute."""
-        _validate.one_of("model", self.model, MODELS)
-        _validate.at_least("models", self.models, LEAST_MODELS)
-        for name in ("points", "features", "classes", "audit_points"):
-            if getattr(self, name) is not None:
-                _validate.at_least(name, getattr(self, name), 1)
-        for width in self.widths:
-            _validate.at_least("widths", width, 1)
-        for attack in self.attacks:
-            _validate.one_of("attacks", attack, ATTACKS)
-        for target in self.targets or ():
-            if not 0 <= target < self.models:
-                raise _validate.fail("targets", target, f"must be indices of models, 0 to {self.models - 1}")
-        self.training  # noqa: B018  (its own checks)
-        for text in self.explainers:
-            explainers.parse(text)
-        for text in self.defenses:
-            defenses.parse(text)
-
-    @property
-    def training(self) -> shadow.TrainConfig:
-        """How members are trained."""
-        return shadow.TrainConfig(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            optimizer=self.optimizer,
-            weight_decay=self.weight_decay,
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields as config.json holds them."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
-
-
-@dataclasses.dataclass(frozen=True)
 class Places:
     """Where things are; they do not change a number."""
 
     workdir: Path
     data_dir: str | None
     source_dir: str | None
-
-
-def define_flags() -> None:
-    """Defines the flags; they are read in `main` alone."""
-    names = ", ".join(data.DATASETS)
-    flags.DEFINE_string("workdir", None, "Where everything is written. Default: runs/audit-DATASET.")
-    flags.DEFINE_string("dataset", "digits", f"One of {names}.")
-    flags.DEFINE_string("data_dir", None, "Where data sets are prepared once. Default: ~/.cache/leakjax.")
-    flags.DEFINE_string(
-        "source_dir", None, "A folder with the original files of the data set, if not downloaded."
-    )
-    flags.DEFINE_integer("points", None, "Points of the training pool. Default: all (synthetic: 20,000).")
-    flags.DEFINE_integer("features", None, "Features of --dataset=synthetic.")
-    flags.DEFINE_integer("classes", None, "Classes of --dataset=synthetic.")
-    flags.DEFINE_integer("data_seed", None, "Seed of --dataset=synthetic.")
-    flags.DEFINE_integer("audit_points", None, "How many points of the pool are audited. Default: all.")
-    flags.DEFINE_string("model", "mlp", f"One of {', '.join(MODELS)}.")
-    flags.DEFINE_list("widths", ["128"], "Widths of the hidden layers of --model=mlp.")
-    flags.DEFINE_integer("models", 64, f"Shadow models, at least {LEAST_MODELS}; each is a target in turn.")
-    flags.DEFINE_integer("epochs", 50, "Epochs of training.")
-    flags.DEFINE_integer("batch_size", 32, "Points of a training step.")
-    flags.DEFINE_float("learning_rate", 3e-3, "Of the optimiser.")
-    flags.DEFINE_string("optimizer", "adam", f"One of {', '.join(shadow.OPTIMIZERS)}.")
-    flags.DEFINE_float("weight_decay", 0.0, "Coefficient of the L2 penalty.")
-    flags.DEFINE_string(
-        "explainers",
-        "gradient,input_x_gradient,smoothgrad(samples=8),integrated_gradients(steps=8)",
-        "Explainers, separated by commas, each with options if wanted. The first serves in the controls.",
-    )
-    flags.DEFINE_string(
-        "defenses",
-        "none,clip_norm(1.0)+gaussian_noise(0.25)",
-        "Defenses, separated by commas; a chain is joined by +, the first applies first.",
-    )
-    flags.DEFINE_list("attacks", list(ATTACKS), f"Of {', '.join(ATTACKS)}.")
-    flags.DEFINE_list("targets", None, "Indices of the attacked models. Default: each in turn.")
-    flags.DEFINE_bool("label_known", True, "Whether the attacker knows the true class.")
-    flags.DEFINE_bool("explain_label", False, "Explain the true class, not the model's predicted one.")
-    flags.DEFINE_string("group", None, "Column by which leakage is broken down, e.g. race of adult.")
-    flags.DEFINE_integer("seed", 0, "Of all randomness.")
-    flags.DEFINE_bool("plan", False, "Print what would run and what it costs, and stop.")
-    flags.DEFINE_float("fail_above", None, "Exit with 3 if the upper bound of a margin is above this share.")
-
-
-def read_config(values: flags.FlagValues) -> Config:
-    """The flags as a frozen config.
-
-    Raises:
-        UsageError: a flag's value is not allowed.
-    """
-    given = {field.name: getattr(values, field.name) for field in dataclasses.fields(Config)}
-    for name in ("widths", "targets"):
-        given[name] = None if given[name] is None else tuple(_whole(name, text) for text in given[name])
-    given["attacks"] = tuple(given["attacks"])
-    given["explainers"] = tuple(explainers.parse(text).name for text in explainers.split(given["explainers"]))
-    given["defenses"] = tuple(defenses.parse(text).name for text in explainers.split(given["defenses"]))
-    return Config(**given)
 
 
 def open_workdir(workdir: Path, config: Config) -> None:
@@ -219,6 +97,17 @@ def load_points(config: Config, places: Places) -> data.Points:
     if config.audit_points is not None and config.audit_points > len(points.x):
         raise _validate.fail("audit_points", config.audit_points, f"the pool has only {len(points.x)} points")
     return points
+
+
+def set_aside(points: data.Points, count: int) -> tuple[data.Points, np.ndarray | None]:
+    """The pool without every so-manyth point, and those points' features [count, ...], or None for none."""
+    if count == 0:
+        return points, None
+    if count >= len(points.x):
+        raise _validate.fail("background", count, f"must be below the {len(points.x)} points")
+    rows = np.arange(count) * len(points.x) // count
+    left = np.setdiff1d(np.arange(len(points.x)), rows)
+    return data.take(points, left), points.x[rows]
 
 
 def make_model(config: Config, points: data.Points) -> Model:
@@ -271,6 +160,7 @@ def run(config: Config, places: Places, console: Console) -> leakjax.report.Repo
     """The audit that a config describes."""
     open_workdir(places.workdir, config)
     points = load_points(config, places)
+    points, background = set_aside(points, config.background)
     keep_workdir(places.workdir, config)  # now that nothing in the command is wrong
     console.print(f"{config.dataset}: {len(points.x)} points, {points.duplicates} exact duplicates removed")
     model = make_model(config, points)
@@ -292,6 +182,8 @@ def run(config: Config, places: Places, console: Console) -> leakjax.report.Repo
         explain_label=config.explain_label,
         group=config.group,
         untrained=untrained,
+        background=background,
+        dear_points=config.dear_points,
         config=config.as_json(),
         store=Store(places.workdir / "checkpoints"),
         say=console.print,
@@ -302,14 +194,21 @@ def run(config: Config, places: Places, console: Console) -> leakjax.report.Repo
 
 def print_plan(config: Config, places: Places, console: Console) -> None:
     """What `run` would do, and what it costs."""
-    points = load_points(config, places)
+    points, background = set_aside(load_points(config, places), config.background)
+    model = make_model(config, points)
+    example = points.x[0]
+    variables = model.init(jax.random.key(0), example)
+    named = explainers.expand(
+        config.explainers, model.logits_fn, variables, example, background, console.print
+    )
     estimate = plan(
-        make_model(config, points),
+        model,
         points.x,
         models=config.models,
         epochs=config.epochs,
         audited=config.audit_points or len(points.x),
-        explainers=[explainers.parse(text) for text in config.explainers],
+        dear_points=config.dear_points,
+        explainers=named,
         defenses=len(config.defenses),
         attacks=len(config.attacks),
     )
@@ -374,13 +273,6 @@ def parse_flags(argv: Sequence[str]) -> list[str]:
 
 def _upper_bound(row: Mapping[str, Any]) -> float:
     return row["margin"]["tpr_at_fpr"][row["headline_fpr"]]["high"]
-
-
-def _whole(name: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise _validate.fail(name, text, "must be whole numbers, separated by commas") from None
 
 
 def _same_config(workdir: Path, old: dict[str, Any], new: dict[str, Any]) -> None:

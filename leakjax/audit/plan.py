@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax.audit import stream
-from leakjax.audit.explainers import Named
+from leakjax.audit.explainers import LISTS, Named
 from leakjax.evaluate import bootstrap, leakage, roc
 from leakjax.models import Model
 
@@ -46,6 +46,7 @@ def plan(
     models: int,
     epochs: int,
     audited: int,
+    dear_points: int | None,
     explainers: Sequence[Named],
     defenses: int,
     attacks: int,
@@ -58,6 +59,7 @@ def plan(
       models: how many are trained, each on half of the pool.
       epochs: of training.
       audited: how many points are audited.
+      dear_points: how many of them by explainers of more than 10 runs of the model; None: all.
       explainers: which are run.
       defenses: how many each explainer is released through.
       attacks: how many rows each explainer and defense has in the report.
@@ -71,7 +73,9 @@ def plan(
     pairs = models * audited
     stages = [Stage("train", training, training * one_run), Stage("predict", pairs, pairs * one_run)]
     for named in explainers:
-        runs = pairs * named.evaluations(x.shape[1:])
+        each = named.evaluations(x.shape[1:])
+        few = each > LISTS["cheap"] and dear_points is not None
+        runs = models * min(audited, dear_points if few and dear_points else audited) * each
         stages.append(Stage(f"explain {named.name}", runs, runs * one_run))
     controls = 3 * pairs * (1 + explainers[0].evaluations(x.shape[1:]))
     stages.append(Stage("controls", controls, controls * one_run))

@@ -10,6 +10,7 @@ from leakjax.audit.explainers import family
 from leakjax.audit.judge import Judge
 from leakjax.audit.stream import MEASURES, Explanations, Predictions
 from leakjax.audit.subject import Subject
+from leakjax.data import Points
 from leakjax.evaluate import bootstrap
 
 _EXPOSED = 20
@@ -50,53 +51,69 @@ class Found(NamedTuple):
         )
 
 
-Subjects = Mapping[tuple[str, str], Found]  # by explainer and defense
+class Sitting(NamedTuple):
+    """Points that are audited together: what is audited, its predictions, and who judges scores about it."""
+
+    subject: Subject
+    predictions: Predictions
+    judge: Judge
 
 
-def leakage(
-    judge: Judge, predictions: Predictions, found: Subjects, attacks: Sequence[str], label_known: bool
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+class Result(NamedTuple):
+    """What was found in a sitting."""
+
+    sitting: Sitting
+    found: Found
+
+
+Results = Mapping[tuple[str, str], Result]  # by explainer and defense
+
+
+def leakage(results: Results, attacks: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The leakage rows and their curves: predictions first, then each explainer and defense.
 
     Args:
-      judge: of the audited subject.
-      predictions: of the audited subject.
-      found: by explainer and defense.
+      results: by explainer and defense; the predictions are those of the first one's sitting.
       attacks: which to report; thresholds that need the label are left out where it is not known.
-      label_known: whether the attacker knows the true class.
     """
-    results = []
+    rows = []
 
     def add(
-        scores: np.ndarray, explainer: str, defense: str, view: str, attack: str, over: Any = None
+        sitting: Sitting, scores: np.ndarray, about: tuple[str, str], view: str, attack: str, over: Any = None
     ) -> None:
-        about = {
+        explainer, defense = about
+        row = {
             "explainer": explainer,
             "family": "none" if explainer == "none" else family(explainer),
             "defense": defense,
             "view": view,
             "attack": attack,
-            "label_known": label_known,
+            "label_known": sitting.subject.label_known,
         }
-        results.append(judge.row(scores, about, over))
+        rows.append(sitting.judge.row(scores, row, over))
 
-    prediction_scores = next(iter(found.values())).prediction
-    over = judge.rates(prediction_scores)
+    thresholds = {name: THRESHOLDS[name] for name in attacks if name in THRESHOLDS}
+    first = next(iter(results.values()))
     if "lira" in attacks:
-        add(prediction_scores, "none", "none", "prediction", "lira")
-    for name in attacks:
-        threshold = THRESHOLDS.get(name)
-        if threshold and threshold.view == "prediction" and (label_known or not threshold.needs_label):
-            add(threshold.score(getattr(predictions, threshold.signal)), "none", "none", "prediction", name)
-    for (explainer, defense), one in found.items():
+        add(first.sitting, first.found.prediction, ("none", "none"), "prediction", "lira")
+    for name, threshold in thresholds.items():
+        if threshold.view == "prediction" and (
+            first.sitting.subject.label_known or not threshold.needs_label
+        ):
+            signal = getattr(first.sitting.predictions, threshold.signal)
+            add(first.sitting, threshold.score(signal), ("none", "none"), "prediction", name)
+    over: dict[int, Any] = {}  # of each sitting
+    for about, (sitting, found) in results.items():
         if "lira" in attacks:
-            add(one.both, explainer, defense, "both", "lira", over)
-            add(one.explanation, explainer, defense, "explanation", "lira")
-        for name in attacks:
-            threshold = THRESHOLDS.get(name)
-            if threshold and threshold.view == "explanation":
-                add(threshold.score(getattr(one, threshold.signal)), explainer, defense, "explanation", name)
-    return [row for row, _ in results], [curve for _, curve in results]
+            if id(sitting) not in over:
+                over[id(sitting)] = sitting.judge.rates(found.prediction)
+            add(sitting, found.both, about, "both", "lira", over[id(sitting)])
+            add(sitting, found.explanation, about, "explanation", "lira")
+        for name, threshold in thresholds.items():
+            if threshold.view == "explanation":
+                scores = threshold.score(getattr(found, threshold.signal))
+                add(sitting, scores, about, "explanation", name)
+    return [row for row, _ in rows], [curve for _, curve in rows]
 
 
 def worst(leakage_rows: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
@@ -108,10 +125,9 @@ def worst(leakage_rows: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
     return row["explainer"], row["defense"]
 
 
-def task(
-    subject: Subject, predictions: Predictions, found: Subjects, judge: Judge, diverged: np.ndarray
-) -> dict[str, Any]:
+def task(sitting: Sitting, results: Results, diverged: np.ndarray) -> dict[str, Any]:
     """What was attacked: sizes, accuracies with intervals over points, what was dropped."""
+    subject, predictions, judge = sitting
     correct, member = predictions.correct, subject.member
     weights = judge.resamples.points
 
@@ -131,18 +147,18 @@ def task(
         "generalisation_gap": bootstrap.interval(train - test).as_json(),
         "audited_points": len(subject.points.x),
         "dropped_points": int((~judge.valid).any(axis=0).sum()),
-        "non_finite_attributions": int(sum(int(one.non_finite) for one in found.values())),
+        "non_finite_attributions": sum(int(found.non_finite) for _, found in results.values()),
     }
 
 
-def utility(judge: Judge, found: Subjects) -> list[dict[str, Any]]:
+def utility(results: Results) -> list[dict[str, Any]]:
     """What each defense changes, mean over points with intervals."""
-    weights = judge.resamples.points
     rows = []
-    for (explainer, defense), one in found.items():
+    for (explainer, defense), (sitting, found) in results.items():
+        weights = sitting.judge.resamples.points
         row: dict[str, Any] = {"explainer": explainer, "defense": defense}
         for i, name in enumerate(MEASURES):
-            values = one.change[:, i]
+            values = found.change[:, i]
             measured = np.isfinite(values)
             figure = (np.where(measured, values, 0.0) @ weights) / (measured @ weights)
             row[name] = bootstrap.interval(figure).as_json()
@@ -150,41 +166,42 @@ def utility(judge: Judge, found: Subjects) -> list[dict[str, Any]]:
     return rows
 
 
-def exposed(
-    judge: Judge, found: Subjects, shown: tuple[str, str] | None, ids: np.ndarray
-) -> list[dict[str, Any]]:
+def exposed(results: Results, shown: tuple[str, str] | None) -> list[dict[str, Any]]:
     """The records caught most often where the margin is largest."""
     if shown is None:
         return []
     about = dict(zip(("explainer", "defense"), shown, strict=True))
-    return [{**row, **about} for row in judge.exposed(found[shown].both, ids, _EXPOSED)]
+    (subject, _, judge), found = results[shown]
+    return [{**row, **about} for row in judge.exposed(found.both, subject.points.ids, _EXPOSED)]
 
 
-def groups(judge: Judge, found: Subjects, group: str, levels: np.ndarray) -> list[dict[str, Any]]:
+def groups(results: Results, group: str | None) -> list[dict[str, Any]]:
     """Leakage by the levels of a group column: from predictions, and from both for each explainer and defense."""
-    prediction = next(iter(found.values())).prediction
-    views = [(("none", "none"), "prediction", prediction)]
-    views += [(about, "both", one.both) for about, one in found.items()]
+    if group is None:
+        return []
+    first = next(iter(results.values()))
+    views = [(("none", "none"), "prediction", first.sitting, first.found.prediction)]
+    views += [(about, "both", one.sitting, one.found.both) for about, one in results.items()]
     return [
         {**row, "explainer": explainer, "defense": defense, "view": view, "attack": "lira"}
-        for (explainer, defense), view, scores in views
-        for row in judge.groups(scores, group, levels)
+        for (explainer, defense), view, (subject, _, judge), scores in views
+        for row in judge.groups(scores, group, subject.points.groups[group])
     ]
 
 
-def examples(subject: Subject, found: Subjects, rows: np.ndarray) -> list[dict[str, Any]]:
+def examples(points: Points, results: Results, ids: np.ndarray) -> list[dict[str, Any]]:
     """Inputs with their maps under every explainer and defense, as the first target explains them."""
-    results = []
-    for i, row in enumerate(rows):
+    rows = []
+    for i, row in enumerate(np.flatnonzero(np.isin(points.ids, ids))):
         maps: dict[str, dict[str, np.ndarray]] = {}
-        for (explainer, defense), one in found.items():
-            maps.setdefault(explainer, {})[defense] = one.examples[i]
-        results.append(
+        for (explainer, defense), (_, found) in results.items():
+            maps.setdefault(explainer, {})[defense] = found.examples[i]
+        rows.append(
             {
-                "id": int(subject.points.ids[row]),
-                "input": subject.points.x[row],
-                "label": int(subject.points.y[row]),
+                "id": int(points.ids[row]),
+                "input": points.x[row],
+                "label": int(points.y[row]),
                 "maps": maps,
             }
         )
-    return results
+    return rows

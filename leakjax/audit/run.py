@@ -1,6 +1,7 @@
 """The audit: from trained models and points to a report."""
 
 import contextlib
+import dataclasses
 import hashlib
 import platform
 import time
@@ -16,12 +17,12 @@ import numpy as np
 from leakjax import _validate
 from leakjax.attack import ATTACKS
 from leakjax.audit import controls, rows, stream
-from leakjax.audit.explainers import made
+from leakjax.audit.explainers import LISTS, expand
 from leakjax.audit.judge import Judge
 from leakjax.audit.rows import Found
 from leakjax.audit.store import Store
 from leakjax.audit.subject import Subject, check_models
-from leakjax.data import Points
+from leakjax.data import Points, take
 from leakjax.defend import Defense, identity
 from leakjax.defend.registry import parse
 from leakjax.explain import Explainer, LogitsFn
@@ -45,6 +46,8 @@ def audit(
     explain_label: bool = False,
     group: str | None = None,
     untrained: Any = None,
+    background: np.ndarray | None = None,
+    dear_points: int | None = None,
     config: Mapping[str, Any] | None = None,
     store: Store | None = None,
     say: Callable[[str], None] = lambda text: None,
@@ -57,7 +60,8 @@ def audit(
         who trained on what, drawn independently with probability 1/2. Diverged models are excluded and counted.
       points: the audited points.
       explainers: names in `leakjax.explain.EXPLAINERS`, with options as in "smoothgrad(samples=8)", or a mapping
-        from names to explainers of one example. The first listed serves in the controls.
+        from names to explainers of one example; "cheap" and "all" stand for the methods that apply to the model.
+        The first one serves in the controls.
       defenses: texts that `leakjax.defend.parse` reads, or `Defense`s. The attack is refitted for each.
       attacks: names in `leakjax.attack.ATTACKS`.
       targets: indices of the attacked models; all in turn when None. The others are the shadows of each.
@@ -67,6 +71,8 @@ def audit(
       group: name of a column in `points.groups` by which leakage is broken down.
       untrained: variables of as many models that saw no data, for a control; when None the trained weights,
         shuffled within each array, stand in for them.
+      background: [rows, ...], points that are not audited, for the methods that need some.
+      dear_points: explainers of more than 10 runs of the model are audited on so many of the points; None: on all.
       config: what the report records as its configuration.
       store: keeps finished stages.
       say: called with a line when a stage begins.
@@ -82,7 +88,6 @@ def audit(
         _validate.one_of("group", group, points.groups)
     for attack in attacks:
         _validate.one_of("attacks", attack, ATTACKS)
-    explain = made(explainers, logits_fn)
     given = [parse(defense) if isinstance(defense, str) else defense for defense in defenses]
     defend = {defense.name: defense for defense in given}
     models = len(ensemble.member)
@@ -102,34 +107,49 @@ def audit(
         explain_label,
     )
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
-    judge = Judge(subject, seed=seed)
+    if isinstance(explainers, Mapping):
+        explain, dear = dict(explainers), set[str]()
+    else:
+        first_model = jax.tree.map(lambda leaf: leaf[0], subject.variables)
+        named = expand(explainers, logits_fn, first_model, points.x[0], background, say)
+        explain = {one.name: one.make(logits_fn, points.x.shape[1:], background) for one in named}
+        dear = {one.name for one in named if one.evaluations(points.x.shape[1:]) > LISTS["cheap"]}
+    if not explain:
+        raise _validate.fail(
+            "explainers", list(explainers), "must name at least one that applies to the model"
+        )
 
     with clock("predict"):
         predict = stream.predict_program(subject)
-        predictions = stream.stream_predictions(predict, subject)
-    examples = _examples(subject, predictions)
-    found: dict[tuple[str, str], Found] = {}
+        sitting = _sit(subject, predict, seed)
+        few = sitting
+        if dear_points is not None and dear and dear_points < len(points.x):
+            few = _sit(_with_points(subject, dear_points), predict, seed)
+    shown = _examples(few)
     releases = {name: stream.release_program(subject, defense) for name, defense in defend.items()}
+    results: dict[tuple[str, str], rows.Result] = {}
     for name, explainer in explain.items():
         with clock(f"explain {name}"):
-            found |= _explain(subject, predictions, name, explainer, releases, examples, store)
+            results |= _explain(few if name in dear else sitting, name, explainer, releases, shown, store)
     with clock("evaluate"):
-        leakage, curves = rows.leakage(judge, predictions, found, attacks, label_known)
-        worst = rows.worst(leakage)
-        task = rows.task(subject, predictions, found, judge, left_out)
-        utility = rows.utility(judge, found)
-        exposed = rows.exposed(judge, found, worst, points.ids)
-        groups = [] if group is None else rows.groups(judge, found, group, points.groups[group])
+        leakage, curves = rows.leakage(results, attacks)
+        task = rows.task(sitting, results, left_out)
+        utility = rows.utility(results)
+        exposed = rows.exposed(results, rows.worst(leakage))
+        groups = rows.groups(results, group)
     with clock("controls"):
-        first = next(iter(explain.values()))
+        first = next(iter(explain))
+        checked_on = few if first in dear else sitting
         programs = controls.Programs(
             predict,
-            stream.explain_program(subject, first),
+            stream.explain_program(subject, explain[first]),
             releases.get("none") or stream.release_program(subject, identity()),
             stream.release_program(subject, identity(), placebo=True),
         )
-        checked = controls.run(subject, judge, programs, untrained, seed=seed)
-        smallest = controls.smallest_margin(subject, judge, predictions, seed=seed)
+        checked = controls.run(checked_on.subject, checked_on.judge, programs, untrained, seed=seed)
+        smallest = controls.smallest_margin(
+            checked_on.subject, checked_on.judge, checked_on.predictions, seed=seed
+        )
     return Report(
         config=dict(config or {}),
         environment=environment(),
@@ -142,7 +162,7 @@ def audit(
         controls=checked,
         smallest_margin=smallest,
         curves=curves,
-        examples=rows.examples(subject, found, examples),
+        examples=rows.examples(points, results, shown),
         feature_names=None,
     )
 
@@ -182,31 +202,43 @@ class _Clock:
         self.seconds[stage] = round(time.perf_counter() - start, 3)
 
 
+def _sit(subject: Subject, predict: stream.Program, seed: int) -> rows.Sitting:
+    predictions = stream.stream_predictions(predict, subject)
+    return rows.Sitting(subject, predictions, Judge(subject, seed=seed))
+
+
+def _with_points(subject: Subject, count: int) -> Subject:
+    """The same audit of fewer points, evenly spread."""
+    kept = np.arange(count) * len(subject.points.x) // count
+    return dataclasses.replace(subject, points=take(subject.points, kept), member=subject.member[:, kept])
+
+
 def _explain(
-    subject: Subject,
-    predictions: stream.Predictions,
+    sitting: rows.Sitting,
     name: str,
     explainer: Explainer,
     releases: Mapping[str, stream.Program],
-    examples: np.ndarray,
+    shown: np.ndarray,
     store: Store | None,
-) -> dict[tuple[str, str], Found]:
+) -> dict[tuple[str, str], rows.Result]:
     """What one explainer leaks under every defense, from the store where it is there already."""
+    subject, predictions, _ = sitting
     kept = store.get(name) if store else None
     fingerprint = _fingerprint(subject, releases) if store else ""
     if kept is None or kept.get("fingerprint") != fingerprint:
         program = stream.explain_program(subject, explainer)
+        examples = np.flatnonzero(np.isin(subject.points.ids, shown))
         streamed = stream.stream_explanations(
             program, list(releases.values()), subject, predictions, examples
         )
-        results = [Found.of(controls.scores_of(subject, predictions, one), one) for one in streamed]
+        found = [Found.of(controls.scores_of(subject, predictions, one), one) for one in streamed]
         kept = {
-            f"{i}.{field}": value for i, one in enumerate(results) for field, value in one._asdict().items()
+            f"{i}.{field}": value for i, one in enumerate(found) for field, value in one._asdict().items()
         }
         if store:
             store.put(name, {**kept, "fingerprint": np.asarray(fingerprint)})
     return {
-        (name, defense): Found(*(kept[f"{i}.{field}"] for field in Found._fields))
+        (name, defense): rows.Result(sitting, Found(*(kept[f"{i}.{field}"] for field in Found._fields)))
         for i, defense in enumerate(releases)
     }
 
@@ -247,11 +279,13 @@ def _without_diverged(
     return kept, untrained, left[attacked], left_out
 
 
-def _examples(subject: Subject, predictions: stream.Predictions) -> np.ndarray:
-    """Rows of the points to show: the first target's members that it is least sure of."""
+def _examples(sitting: rows.Sitting) -> np.ndarray:
+    """Ids of the points to show: the first target's members that it is least sure of."""
+    subject, predictions, _ = sitting
     target = subject.targets[0]
     members = np.flatnonzero(subject.member[target])
-    return np.sort(members[np.argsort(predictions.signal[target][members], kind="stable")[:EXAMPLES]])
+    unsure = np.argsort(predictions.signal[target][members], kind="stable")[:EXAMPLES]
+    return subject.points.ids[members[unsure]]
 
 
 def _shuffled(variables: Any, key: jax.Array) -> Any:

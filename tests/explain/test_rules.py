@@ -115,7 +115,7 @@ def test_every_way_to_write_a_rectifier_is_one(relu):
 def test_a_maximum_pays_who_holds_it():
     # At x the first holds the maximum (3), at the baseline the second (2): the first brings 3 - 2, nothing
     # goes.
-    network = lambda variables, x: jnp.max(x)[None]  # noqa: E731
+    network = lambda variables, x: jnp.max(x)[None]
     found = run(
         deeplift(network, baseline=np.array([1.0, 2, 0], np.float32)), None, np.array([3.0, 1, 0], np.float32)
     )

@@ -1,0 +1,164 @@
+"""The flags of the audit, and the frozen config that they become."""
+
+import dataclasses
+import json
+from typing import Any
+
+from absl import flags
+
+from leakjax import _validate, data, shadow
+from leakjax.attack import ATTACKS
+from leakjax.audit import explainers
+from leakjax.audit.subject import LEAST_MODELS
+from leakjax.defend import registry as defenses
+from leakjax.models import MODELS
+
+_DEAR_POINTS = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that decides the numbers; each field is a flag."""
+
+    dataset: str
+    points: int | None
+    features: int | None
+    classes: int | None
+    data_seed: int | None
+    audit_points: int | None
+    dear_points: int | None
+    background: int
+    model: str
+    widths: tuple[int, ...]
+    models: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    optimizer: str
+    weight_decay: float
+    explainers: tuple[str, ...]
+    defenses: tuple[str, ...]
+    attacks: tuple[str, ...]
+    targets: tuple[int, ...] | None
+    label_known: bool
+    explain_label: bool
+    group: str | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Checks what needs no data, before any compute."""
+        _validate.one_of("model", self.model, MODELS)
+        _validate.at_least("models", self.models, LEAST_MODELS)
+        for name in ("points", "features", "classes", "audit_points", "dear_points"):
+            if getattr(self, name) is not None:
+                _validate.at_least(name, getattr(self, name), 1)
+        for width in self.widths:
+            _validate.at_least("widths", width, 1)
+        for attack in self.attacks:
+            _validate.one_of("attacks", attack, ATTACKS)
+        for target in self.targets or ():
+            if not 0 <= target < self.models:
+                raise _validate.fail("targets", target, f"must be indices of models, 0 to {self.models - 1}")
+        self.training  # noqa: B018  (its own checks)
+        _validate.at_least("background", self.background, 0)
+        for text in self.explainers:
+            if text not in explainers.LISTS:
+                explainers.parse(text)
+        for text in self.defenses:
+            defenses.parse(text)
+
+    @property
+    def training(self) -> shadow.TrainConfig:
+        """How members are trained."""
+        return shadow.TrainConfig(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            optimizer=self.optimizer,
+            weight_decay=self.weight_decay,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields as config.json holds them."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+
+def define_flags() -> None:
+    """Defines the flags; they are read in `main` alone."""
+    names = ", ".join(data.DATASETS)
+    flags.DEFINE_string("workdir", None, "Where everything is written. Default: runs/audit-DATASET.")
+    flags.DEFINE_string("dataset", "digits", f"One of {names}.")
+    flags.DEFINE_string("data_dir", None, "Where data sets are prepared once. Default: ~/.cache/leakjax.")
+    flags.DEFINE_string(
+        "source_dir", None, "A folder with the original files of the data set, if not downloaded."
+    )
+    flags.DEFINE_integer("points", None, "Points of the training pool. Default: all (synthetic: 20,000).")
+    flags.DEFINE_integer("features", None, "Features of --dataset=synthetic.")
+    flags.DEFINE_integer("classes", None, "Classes of --dataset=synthetic.")
+    flags.DEFINE_integer("data_seed", None, "Seed of --dataset=synthetic.")
+    flags.DEFINE_integer("audit_points", None, "How many points of the pool are audited. Default: all.")
+    flags.DEFINE_integer(
+        "dear_points",
+        None,
+        "How many points are audited by explainers of more than 10 model runs. Default: all; 500 with "
+        "--explainers=all.",
+    )
+    flags.DEFINE_integer(
+        "background",
+        0,
+        "Points set aside, not trained on nor audited, for explainers that need a background.",
+    )
+    flags.DEFINE_string("model", "mlp", f"One of {', '.join(MODELS)}.")
+    flags.DEFINE_list("widths", ["128"], "Widths of the hidden layers of --model=mlp.")
+    flags.DEFINE_integer("models", 64, f"Shadow models, at least {LEAST_MODELS}; each is a target in turn.")
+    flags.DEFINE_integer("epochs", 50, "Epochs of training.")
+    flags.DEFINE_integer("batch_size", 32, "Points of a training step.")
+    flags.DEFINE_float("learning_rate", 3e-3, "Of the optimiser.")
+    flags.DEFINE_string("optimizer", "adam", f"One of {', '.join(shadow.OPTIMIZERS)}.")
+    flags.DEFINE_float("weight_decay", 0.0, "Coefficient of the L2 penalty.")
+    flags.DEFINE_string(
+        "explainers",
+        "gradient,input_x_gradient,smoothgrad(samples=8),integrated_gradients(steps=8)",
+        "Explainers, separated by commas, each with options if wanted, or cheap (at most 10 model runs each) or "
+        "all. Images: grid=4 makes a masking method work on 4x4 cells. The first serves in the controls.",
+    )
+    flags.DEFINE_string(
+        "defenses",
+        "none,clip_norm(1.0)+gaussian_noise(0.25)",
+        "Defenses, separated by commas; a chain is joined by +, the first applies first.",
+    )
+    flags.DEFINE_list("attacks", list(ATTACKS), f"Of {', '.join(ATTACKS)}.")
+    flags.DEFINE_list("targets", None, "Indices of the attacked models. Default: each in turn.")
+    flags.DEFINE_bool("label_known", True, "Whether the attacker knows the true class.")
+    flags.DEFINE_bool("explain_label", False, "Explain the true class, not the model's predicted one.")
+    flags.DEFINE_string("group", None, "Column by which leakage is broken down, e.g. race of adult.")
+    flags.DEFINE_integer("seed", 0, "Of all randomness.")
+    flags.DEFINE_bool("plan", False, "Print what would run and what it costs, and stop.")
+    flags.DEFINE_float("fail_above", None, "Exit with 3 if the upper bound of a margin is above this share.")
+
+
+def read_config(values: flags.FlagValues) -> Config:
+    """The flags as a frozen config.
+
+    Raises:
+        UsageError: a flag's value is not allowed.
+    """
+    given = {field.name: getattr(values, field.name) for field in dataclasses.fields(Config)}
+    for name in ("widths", "targets"):
+        given[name] = None if given[name] is None else tuple(_whole(name, text) for text in given[name])
+    given["attacks"] = tuple(given["attacks"])
+    given["explainers"] = tuple(
+        text if text in explainers.LISTS else explainers.parse(text).name
+        for text in explainers.split(given["explainers"])
+    )
+    if "all" in given["explainers"] and given["dear_points"] is None:
+        given["dear_points"] = _DEAR_POINTS
+    given["defenses"] = tuple(defenses.parse(text).name for text in explainers.split(given["defenses"]))
+    return Config(**given)
+
+
+def _whole(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise _validate.fail(name, text, "must be whole numbers, separated by commas") from None
