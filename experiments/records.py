@@ -8,7 +8,8 @@ Learning Models) does. Expect 11 / 21 / 28 % of the records to reveal themselves
 to fall to subspace reduction; about a quarter of an hour on two busy cores, --parts=draws in two minutes.
 
 Other data sets: fashion_mnist (two classes, lifted to 2,048 random features, 1,800 points: all fall;
-half a minute), parkinsons (--source_dir with pd_speech.csv or pd_speech.csv.gz) and npz:<path> with binary labels.
+half a minute), parkinsons (--source_dir with pd_speech.csv or pd_speech.csv.gz) and npz:<path> with binary
+labels.
 
 The workdir receives config.json, metrics.jsonl, report.json, report.html and figures/. The same command on
 the same workdir resumes it. Exit codes: 0 done, 1 failed, 2 bad usage.
