@@ -1,15 +1,11 @@
 """AUC and true-positive rates at low false-positive rates, with ties, for many resamples at once."""
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
+from leakjax._threads import one_blas_thread
 from leakjax.evaluate.bootstrap import Resamples
-
-# The products here are small: threads cost more than they save, fifty times as much on a busy machine.
-_blas = functools.cache(ThreadpoolController)
 
 
 class Rates(NamedTuple):
@@ -114,7 +110,7 @@ def rates_of(
     is_member, is_other = valid & member & part[None], valid & ~member
     member_places, other_places = np.zeros(scores.shape), np.zeros(scores.shape)
     tpr = np.full((len(rates), len(scores), weights.shape[1]), np.nan)
-    with np.errstate(invalid="ignore", divide="ignore"), _blas().limit(limits=1, user_api="blas"):
+    with np.errstate(invalid="ignore", divide="ignore"), one_blas_thread():
         positives, negatives = is_member.astype(float) @ weights, is_other.astype(float) @ weights
         for target, row in enumerate(scores):
             ranked = _ranked(row, is_member[target], is_other[target])

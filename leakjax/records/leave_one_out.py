@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_solve
 
+from leakjax._threads import one_blas_thread
 from leakjax._validate import UsageError, positive
 from leakjax.records.logistic import Logistic, newton, newton_factor, predict, separates
 
@@ -49,30 +50,31 @@ def leave_one_out(
     """
     positive("tolerance", tolerance)
     positive("chunk", chunk)
-    probability = predict(model.theta, model.x)
-    weight = probability * (1 - probability)
-    factor = newton_factor(model.x, weight, model.l2)
-    inverse = cho_solve(factor, np.eye(model.x.shape[1]))
-    solved = model.x @ inverse
-    leverage = weight / np.maximum(1 - weight * np.einsum("ij,ij->i", solved, model.x), 1e-12)
-    shared = _Shared(model, inverse.astype(np.float32), solved, leverage)
-    residual = probability - model.y
-    start = model.theta + solved * (residual * leverage / weight.clip(1e-300))[:, None]
-    # Equal points share one model: their influences tie exactly, as they do on paper, and not up to rounding.
-    _, first, same = np.unique(
-        np.column_stack([model.x, model.y]), axis=0, return_index=True, return_inverse=True
-    )
-    parts = [
-        _train(shared, start[points], points, tolerance, shared_steps, own_steps)
-        for points in np.split(first, range(chunk, len(first), chunk))
-    ]
-    theta, norm = (np.concatenate(part) for part in zip(*parts, strict=True))
-    # Unpenalised, a vanishing gradient may be that of a model on its way to infinity: each is checked alone.
-    doubtful = np.ones(len(norm), bool) if model.l2 == 0 else ~(norm <= tolerance)
-    for row in np.flatnonzero(doubtful):
-        theta[row], norm[row] = _alone(model, theta[row], first[row], tolerance)
-    theta, norm = theta[same.ravel()], norm[same.ravel()]
-    return LeaveOneOut(theta, norm, norm <= tolerance)
+    with one_blas_thread():
+        probability = predict(model.theta, model.x)
+        weight = probability * (1 - probability)
+        factor = newton_factor(model.x, weight, model.l2)
+        inverse = cho_solve(factor, np.eye(model.x.shape[1]))
+        solved = model.x @ inverse
+        leverage = weight / np.maximum(1 - weight * np.einsum("ij,ij->i", solved, model.x), 1e-12)
+        shared = _Shared(model, inverse.astype(np.float32), solved, leverage)
+        residual = probability - model.y
+        start = model.theta + solved * (residual * leverage / weight.clip(1e-300))[:, None]
+        # Equal points share one model: their influences tie exactly, as they do on paper, and not up to rounding.
+        _, first, same = np.unique(
+            np.column_stack([model.x, model.y]), axis=0, return_index=True, return_inverse=True
+        )
+        parts = [
+            _train(shared, start[points], points, tolerance, shared_steps, own_steps)
+            for points in np.split(first, range(chunk, len(first), chunk))
+        ]
+        theta, norm = (np.concatenate(part) for part in zip(*parts, strict=True))
+        # Unpenalised, a vanishing gradient may be that of a model on its way to infinity: each is checked alone.
+        doubtful = np.ones(len(norm), bool) if model.l2 == 0 else ~(norm <= tolerance)
+        for row in np.flatnonzero(doubtful):
+            theta[row], norm[row] = _alone(model, theta[row], first[row], tolerance)
+        theta, norm = theta[same.ravel()], norm[same.ravel()]
+        return LeaveOneOut(theta, norm, norm <= tolerance)
 
 
 def _alone(model: Logistic, start: np.ndarray, point: int, tolerance: float) -> tuple[np.ndarray, float]:
