@@ -86,10 +86,25 @@ def chunk_size(models: int, features: int) -> int:
     return min(_LARGEST_CHUNK, 2 ** (most.bit_length() - 1))
 
 
-def _devices(size: int) -> list[jax.Device]:
-    """The local devices that share a chunk of a size evenly."""
-    devices = jax.local_devices()
-    return devices[: max(n for n in range(1, len(devices) + 1) if size % n == 0)]
+Program = Callable[..., Any]
+
+# How arrays lie on the devices: all on each, or split along their axis of points (the first or the second).
+_SHARED, _POINTS, _SECOND = (jax.P(*axes) for axes in ((), ("points",), (None, "points")))
+
+
+def _mesh() -> jax.sharding.Mesh:
+    return jax.sharding.Mesh(np.array(jax.local_devices()), ("points",))
+
+
+def _compiled(function: Callable[..., Any], arguments: tuple[Any, ...], results: Any) -> Program:
+    """Compiles a function of a chunk so that each device runs it on its own part of the points.
+
+    By shard_map and not by the compiler's own partitioning: that gathers where it knows no better (in a batched
+    linear solve, say), and on the CPU devices that wait for each other can wait forever.
+    """
+    return jax.jit(
+        jax.shard_map(function, mesh=_mesh(), in_specs=arguments, out_specs=results, check_vma=False)
+    )
 
 
 class _Chunks:
@@ -102,20 +117,17 @@ class _Chunks:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         points, features = len(subject.points.x), int(np.prod(subject.points.x.shape[1:]))
-        self.size = min(chunk_size(subject.models, features), points)
-        devices = _devices(self.size)
-        mesh = jax.sharding.Mesh(np.array(devices), ("points",))
-        self._shardings = [
-            jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes))
-            for axes in ((), ("points",), (None, "points"))
-        ]
-        self.variables = jax.device_put(subject.variables, self._shardings[0])
+        self._mesh = _mesh()
+        devices = self._mesh.size
+        self.size = -(-min(chunk_size(subject.models, features), points) // devices) * devices
+        self.variables = jax.device_put(subject.variables, jax.sharding.NamedSharding(self._mesh, _SHARED))
         self._wanted = np.zeros(points, bool)
         self._wanted[subject.design.calibration_points] = True
 
     def put(self, array: np.ndarray, points_axis: int = 0) -> jax.Array:
         """An array of a chunk on its devices, split along the axis of points."""
-        return jax.device_put(array, self._shardings[1 + points_axis])
+        spec = _SECOND if points_axis else _POINTS
+        return jax.device_put(array, jax.sharding.NamedSharding(self._mesh, spec))
 
     def run(
         self, dispatch: Callable[[np.ndarray], Any], fetch: Callable[[Any, np.ndarray, int], Any]
@@ -136,9 +148,6 @@ class _Chunks:
         return values[..., 0].copy(), values[self._wanted[rows]][..., 1:]
 
 
-Program = Callable[..., Any]
-
-
 def predict_program(subject: Subject) -> Program:
     """Compiles the prediction of a chunk by all models, reduced to what an attack needs.
 
@@ -150,8 +159,7 @@ def predict_program(subject: Subject) -> Program:
     """
     targets, calibrators = jnp.asarray(subject.targets), subject.design.calibrators
 
-    @jax.jit
-    def program(variables: Any, x: jax.Array, y: jax.Array, member: jax.Array) -> tuple[Any, ...]:
+    def chunk(variables: Any, x: jax.Array, y: jax.Array, member: jax.Array) -> tuple[Any, ...]:
         def one(own: Any, x: jax.Array, y: jax.Array) -> tuple[jax.Array, ...]:
             logits = subject.logits_fn(own, x)
             predicted = jnp.argmax(logits)
@@ -178,7 +186,7 @@ def predict_program(subject: Subject) -> Program:
         evidence = jax.vmap(at_point, in_axes=1)(signal, logs, member)
         return signal, explained, correct, loss[targets], confidence[targets], evidence
 
-    return program
+    return _compiled(chunk, (_SHARED, _POINTS, _POINTS, _SECOND), (*[_SECOND] * 5, _POINTS))
 
 
 def stream_predictions(program: Program, subject: Subject) -> Predictions:
@@ -225,7 +233,11 @@ def explain_program(subject: Subject, explainer: Explainer) -> Program:
     over_points = jax.vmap(one, in_axes=(None, None, 0, 0, 0))
     over_models = jax.vmap(over_points, in_axes=(0, 0, None, None, 0))
     model_ids = jnp.asarray(subject.model_ids)
-    return jax.jit(lambda variables, x, ids, explained: over_models(variables, model_ids, x, ids, explained))
+
+    def chunk(variables: Any, x: jax.Array, ids: jax.Array, explained: jax.Array) -> jax.Array:
+        return over_models(variables, model_ids, x, ids, explained)
+
+    return _compiled(chunk, (_SHARED, _POINTS, _POINTS, _SECOND), _SECOND)
 
 
 def release_program(subject: Subject, defense: Defense, *, placebo: bool = False) -> Program:
@@ -250,8 +262,7 @@ def release_program(subject: Subject, defense: Defense, *, placebo: bool = False
         of_scalars = likelihood.signal_evidence(scalars, member, signal, calibrators)
         return jnp.concatenate([of_scalars, of_map[None]])[..., targets, :]
 
-    @jax.jit
-    def program(
+    def chunk(
         plain: jax.Array, ids: jax.Array, signal: jax.Array, member: jax.Array
     ) -> tuple[jax.Array, ...]:
         maps = jax.vmap(jax.vmap(harden, in_axes=(None, 0, 0)), in_axes=(0, None, 0))(model_ids, ids, plain)
@@ -267,7 +278,8 @@ def release_program(subject: Subject, defense: Defense, *, placebo: bool = False
         change = jnp.stack(changes, axis=-1).mean(axis=0)
         return scalars[targets, :, 0], ~finite, change, evidence, maps[targets[0]]
 
-    return program
+    results = (_SECOND, _SECOND, _POINTS, _POINTS, _POINTS)
+    return _compiled(chunk, (_SECOND, _POINTS, _SECOND, _SECOND), results)
 
 
 def _key_of(subject: Subject, model_id: jax.Array, point_id: jax.Array, stage: int) -> jax.Array:
