@@ -107,9 +107,7 @@ def test_sampled_values_approach_the_exact_ones_of_twelve_features(game):
     keys = jax.random.split(KEY, 20)
     for factory, options, bound in (
         (kernel_shap, {"samples": 512}, 0.05),
-        (kernel_shap, {"samples": 2048}, 0.02),
         (shapley_sampling, {"samples": 40}, 0.08),
-        (shapley_sampling, {"samples": 160}, 0.04),
     ):
         explain = factory(interacting, baseline=baseline, chunk=4096, **options)
         found = jax.jit(jax.vmap(lambda key, explain=explain: explain(weights, x, 0, key=key)))(keys)
@@ -220,15 +218,13 @@ def test_chunks_change_nothing(game):
     for factory, options in (
         (kernel_shap, {"samples": 30}),
         (shapley_sampling, {"samples": 4}),
-        (lime, {"samples": 50}),
-        (occlusion, {"window": 2}),
     ):
         found = [
             run(
                 factory(interacting, baseline=baseline, chunk=chunk, **options),
                 weights,
                 x,
-                None if factory is occlusion else segments,
+                segments,
             )
             for chunk in (5, 1000)
         ]
