@@ -181,3 +181,18 @@ def test_a_traced_target_outside_the_classes_is_never_an_explanation(name, run_o
 @each
 def test_the_cost_is_a_positive_count(name):
     assert EXPLAINERS[name].evaluations(SHAPE, CELLS.count, **OPTIONS.get(name, {})) >= 1
+
+
+@pytest.mark.parametrize("name", ["integrated_gradients", "deeplift", "lrp", "gradcam", "kernel_shap"])
+def test_attributions_can_be_differentiated(name):
+    explain, x = explainer_named(name), examples()[0]
+
+    @jax.jit
+    def total(x):
+        found = explain(variables_of(0), x, 1, key=jax.random.key(KEY), segments=None)
+        return (found**2).sum()
+
+    slope = jax.jit(jax.grad(total))(x)
+    step = 1e-2 * np.asarray(slope) / np.linalg.norm(slope)
+    change = (total(x + step) - total(x - step)) / 2e-2
+    np.testing.assert_allclose(np.linalg.norm(slope), change, rtol=0.05)
