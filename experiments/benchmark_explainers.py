@@ -4,10 +4,10 @@ Needs the extra `bench` (torch, captum). Both libraries run on the same cores in
 other; compilation is apart. The commands and what to expect:
 
   python -m experiments.benchmark_explainers --check
-    About 2 minutes. Every line without a note below 1e-4, exit code 0; otherwise 1.
+    About 90 seconds. Every line without a note below 1e-4, exit code 0; otherwise 1.
 
   python -m experiments.benchmark_explainers --speed
-    About 15 minutes on 2 cores: attributions per second of both at B = 1, 64, 512 and their ratio, captum at
+    About 20 minutes on 2 cores: attributions per second of both at B = 1, 64, 512 and their ratio, captum at
     its defaults and tuned (the better of a few internal batch sizes).
 """
 
