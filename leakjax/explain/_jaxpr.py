@@ -287,9 +287,7 @@ def multipliers(
     def forward(tangent: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
         outputs = walk(closed.jaxpr, closed.consts, [Flow(tuple(places), tangent)], visit, opens)
         if not isinstance(outputs[0], Flow):
-            raise fail(
-                "logits_fn", method, "finds no way from the example to the output that its rules follow"
-            )
+            raise fail("method", method, "has no rules that lead from the example to the output of logits_fn")
         return outputs[0].tangent, outputs[0].primals
 
     tangent, back, values = jax.vjp(forward, jnp.zeros_like(places[0]), has_aux=True)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax._validate import at_least, fail
-from leakjax.explain.coalitions import background_rows, game_of, values_of
+from leakjax.explain.coalitions import Game, background_rows, explain_game, game_of, values_of
 from leakjax.explain.types import (
     Explainer,
     LogitsFn,
@@ -114,7 +114,7 @@ def feature_ablation(
     output: str = "logit",
     chunk: int = 64,
 ) -> Explainer:
-    """What the output loses when one segment is hidden, `1 + segments` runs of the model.
+    """What the output loses when one segment is hidden, `1 + segments` runs of the model a row.
 
     Args:
       logits_fn: Logits [classes] of one example.
@@ -126,17 +126,13 @@ def feature_ablation(
     Returns:
       The explainer; every feature carries its segment's value.
     """
-    scalar = scalar_of(logits_fn, output)
 
-    def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
-        game = game_of(
-            scalar, variables, x, target, baseline=baseline, background=background, segments=segments
-        )
+    def values(game: Game, key: jax.Array) -> jax.Array:
         players = jnp.arange(game.players)
         lost = values_of(game, lambda player: players != player, players, chunk)
-        return game.spread(scalar(variables, x, target) - lost)
+        return game.value(jnp.ones(game.players, bool)) - lost
 
-    return explainer_of(logits_fn, attribute)
+    return explain_game(logits_fn, output, baseline, background, values)
 
 
 def feature_permutation(

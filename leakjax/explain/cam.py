@@ -21,7 +21,7 @@ def tag(activation: jax.Array, name: str) -> jax.Array:
 
 
 def gradcam(logits_fn: LogitsFn, *, layer: str | None = None, output: str = "logit") -> Explainer:
-    """Activations of a layer, weighted by the spatial mean of their gradients; two runs of the model.
+    """Activations of a layer, weighted by the spatial mean of their gradients; one run of the model.
 
     Args:
       logits_fn: Logits [classes] of one example.

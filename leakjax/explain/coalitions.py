@@ -9,7 +9,16 @@ import numpy as np
 
 from leakjax._validate import fail
 from leakjax.explain.segments import Segments, segments_for
-from leakjax.explain.types import ScalarFn, Variables, filled, map_chunked
+from leakjax.explain.types import (
+    Explainer,
+    LogitsFn,
+    ScalarFn,
+    Variables,
+    explainer_of,
+    filled,
+    map_chunked,
+    scalar_of,
+)
 
 
 class Game(NamedTuple):
@@ -19,12 +28,14 @@ class Game(NamedTuple):
       players: How many segments there are.
       value: `value(present) -> scalar` for present [players], boolean.
       runs: How many runs of the model a value costs.
+      dtype: Of x and of the values.
       spread: `spread(values) -> attribution`: each feature takes the value [players] of its segment.
     """
 
     players: int
     value: Callable[[jax.Array], jax.Array]
     runs: int
+    dtype: jnp.dtype
     spread: Callable[[jax.Array], jax.Array]
 
 
@@ -63,7 +74,26 @@ def game_of(
         worth = jax.vmap(lambda row: scalar(variables, jnp.where(shown, x, row), target))(rows)
         return worth.mean()
 
-    return Game(found.count, value, rows.shape[0], spread)
+    return Game(found.count, value, rows.shape[0], x.dtype, spread)
+
+
+def explain_game(
+    logits_fn: LogitsFn,
+    output: str,
+    baseline: Any,
+    background: Any,
+    values: Callable[[Game, jax.Array], jax.Array],
+) -> Explainer:
+    """The explainer that gives each feature its segment's among the `values(game, key)`, [players]."""
+    scalar = scalar_of(logits_fn, output)
+
+    def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
+        game = game_of(
+            scalar, variables, x, target, baseline=baseline, background=background, segments=segments
+        )
+        return game.spread(values(game, key))
+
+    return explainer_of(logits_fn, attribute)
 
 
 def values_of(game: Game, present_of: Callable[[Any], jax.Array], items: Any, chunk: int) -> jax.Array:

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from leakjax._validate import at_least
+from leakjax._validate import at_least, is_concrete
 from leakjax.explain.coalitions import background_rows
 from leakjax.explain.types import (
     Explainer,
@@ -54,10 +54,13 @@ def gradient_shap(
 
         def term(sample: jax.Array) -> jax.Array:
             row_key, place_key, noise_key = jax.random.split(jax.random.fold_in(key, sample), 3)
-            start = rows[jax.random.randint(row_key, (), 0, rows.shape[0])]
+            # Drawing costs more than small models do: one row and no noise are not drawn.
+            start = rows[0 if len(rows) == 1 else jax.random.randint(row_key, (), 0, len(rows))]
+            end = x
+            if not is_concrete(sigma) or sigma:
+                end += sigma * jax.random.normal(noise_key, x.shape, x.dtype)
             place = jax.random.uniform(place_key, (), x.dtype)
-            noise = sigma * jax.random.normal(noise_key, x.shape, x.dtype)
-            return (x - start) * slope(variables, start + place * (x + noise - start), target)
+            return (x - start) * slope(variables, start + place * (end - start), target)
 
         return sum_chunked(term, jnp.arange(samples), chunk) / samples
 

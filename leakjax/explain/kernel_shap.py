@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax._validate import at_least
-from leakjax.explain.coalitions import game_of
-from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, scalar_of, sum_parts
+from leakjax.explain.coalitions import Game, explain_game
+from leakjax.explain.types import Explainer, LogitsFn, sum_parts
 
 # A random order gives several coalitions: arcs of it, bent to a circle, each begun at a place of its own, so
 # that each by itself is uniform among those of its size; sorting once for each would cost more than small
@@ -112,12 +112,8 @@ def kernel_shap(
       sampling and the constraint as in Covert, Lee 2021, "Improving KernelSHAP", sections 3 and 4.
     """
     at_least("samples", 1 if samples is None else samples, 1)
-    scalar = scalar_of(logits_fn, output)
 
-    def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
-        game = game_of(
-            scalar, variables, x, target, baseline=baseline, background=background, segments=segments
-        )
+    def values(game: Game, key: jax.Array) -> jax.Array:
         players = game.players
         nothing = game.value(jnp.zeros(players, bool))
         gain = game.value(jnp.ones(players, bool)) - nothing
@@ -125,40 +121,40 @@ def kernel_shap(
 
         def moments(present: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
             # With phi = gain / players + psi and sum psi = 0, only the centred coalition meets psi.
-            shown = present.astype(x.dtype)
+            shown = present.astype(game.dtype)
             share = shown.mean(1)
             centred = shown - share[:, None]
             excess = jax.vmap(game.value)(present) - nothing - share * gain
             weighed = weight[:, None] * centred
             return weighed.T @ centred, weighed.T @ excess
 
-        sizes = jnp.asarray(plan.sizes, x.dtype)
+        sizes = jnp.asarray(plan.sizes, game.dtype)
         orders = jax.random.split(jax.random.fold_in(key, plan.pairs), -(-plan.pairs // PAIRS_PER_ORDER))
         ranks = jax.vmap(lambda order: jax.random.permutation(order, players))(orders)
 
         def sampled(pairs: jax.Array) -> tuple[jax.Array, jax.Array]:
             def draw(pair: jax.Array) -> jax.Array:
                 size_key, start_key = jax.random.split(jax.random.fold_in(key, pair))
-                size = 1 + jnp.searchsorted(sizes, jax.random.uniform(size_key, (), x.dtype))
+                size = 1 + jnp.searchsorted(sizes, jax.random.uniform(size_key, (), game.dtype))
                 start = jax.random.randint(start_key, (), 0, players)
                 return (ranks[pair // PAIRS_PER_ORDER] + start) % players < size
 
             present = jax.vmap(draw)(pairs)
             both = jnp.concatenate([present, ~present])
-            return moments(both, jnp.full(both.shape[0], plan.weight, x.dtype))
+            return moments(both, jnp.full(both.shape[0], plan.weight, game.dtype))
 
-        square, product = jnp.zeros((players, players), x.dtype), jnp.zeros(players, x.dtype)
+        square, product = jnp.zeros((players, players), game.dtype), jnp.zeros(players, game.dtype)
         if len(plan.present):
-            items = (jnp.asarray(plan.present), jnp.asarray(plan.weights, x.dtype))
+            items = (jnp.asarray(plan.present), jnp.asarray(plan.weights, game.dtype))
             found = sum_parts(lambda part: moments(*part), items, max(1, chunk // game.runs))
             square, product = square + found[0], product + found[1]
         if plan.pairs:
             found = sum_parts(sampled, jnp.arange(plan.pairs), max(1, chunk // (2 * game.runs)))
             square, product = square + found[0], product + found[1]
-        scale = jnp.maximum(jnp.trace(square) / players, jnp.finfo(x.dtype).tiny)
+        scale = jnp.maximum(jnp.trace(square) / players, jnp.finfo(game.dtype).tiny)
         # `square` maps the vector of ones to 0; lifting that direction leaves the solution orthogonal to it.
-        lifted = square / scale + 1 / players + SMALL * jnp.eye(players, dtype=x.dtype)
+        lifted = square / scale + 1 / players + SMALL * jnp.eye(players, dtype=game.dtype)
         psi = jnp.linalg.solve(lifted, product / scale)
-        return game.spread(gain / players + psi - psi.mean())
+        return gain / players + psi - psi.mean()
 
-    return explainer_of(logits_fn, attribute)
+    return explain_game(logits_fn, output, baseline, background, values)

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from leakjax._validate import at_least, one_of, positive
-from leakjax.explain.coalitions import game_of
-from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, scalar_of, sum_parts
+from leakjax.explain.coalitions import Game, explain_game
+from leakjax.explain.types import Explainer, LogitsFn, sum_parts
 
 REGRESSIONS = ("ridge", "lasso")
 DISTANCES = ("cosine", "euclidean")
@@ -61,12 +61,8 @@ def lime(
     at_least("samples", 2 if samples is None else samples, 2)
     positive("width", 1 if width is None else width)
     positive("penalty", 1 if penalty is None else penalty)
-    scalar = scalar_of(logits_fn, output)
 
-    def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
-        game = game_of(
-            scalar, variables, x, target, baseline=baseline, background=background, segments=segments
-        )
+    def values(game: Game, key: jax.Array) -> jax.Array:
         players = game.players
         runs = 2 * players + 256 if samples is None else samples
         everything = game.value(jnp.ones(players, bool))
@@ -75,18 +71,18 @@ def lime(
             keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, parts)
             present = jax.vmap(lambda key: jax.random.bernoulli(key, 0.5, (players,)))(keys)
             worth = jax.vmap(game.value)(present) - everything
-            weight = _weights(present.sum(1).astype(x.dtype), players, distance, width)
+            weight = _weights(present.sum(1).astype(game.dtype), players, distance, width)
             # Signs of 1/2 in place of 0 and 1 keep the moments small beside what they tell.
-            signs = present.astype(x.dtype) - 0.5
+            signs = present.astype(game.dtype) - 0.5
             weighed = weight[:, None] * signs
             return weight.sum(), weighed.sum(0), weight @ worth, weighed.T @ signs, weighed.T @ worth
 
         # The coalition that shows all has weight 1 and, above `everything`, worth 0.
-        half = jnp.full(players, 0.5, x.dtype)
+        half = jnp.full(players, 0.5, game.dtype)
         first = (
-            jnp.ones((), x.dtype),
+            jnp.ones((), game.dtype),
             half,
-            jnp.zeros((), x.dtype),
+            jnp.zeros((), game.dtype),
             jnp.outer(half, half),
             jnp.zeros_like(half),
         )
@@ -96,10 +92,10 @@ def lime(
         product -= mean * worth / mass
         if regression == "ridge":
             strength = 1.0 if penalty is None else penalty
-            return game.spread(jnp.linalg.solve(square + strength * jnp.eye(players, dtype=x.dtype), product))
-        return game.spread(lasso(square / mass, product / mass, 0.01 if penalty is None else penalty))
+            return jnp.linalg.solve(square + strength * jnp.eye(players, dtype=game.dtype), product)
+        return lasso(square / mass, product / mass, 0.01 if penalty is None else penalty)
 
-    return explainer_of(logits_fn, attribute)
+    return explain_game(logits_fn, output, baseline, background, values)
 
 
 def _weights(shown: jax.Array, players: int, distance: str, width: float | None) -> jax.Array:

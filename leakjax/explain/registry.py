@@ -57,7 +57,7 @@ def _rows(background: Any) -> int:
 
 
 def _ablation(shape: Shape, segments: int | None = None, *, background: Any = None, **options: Any) -> int:
-    return 1 + _players(shape, segments) * _rows(background)
+    return (1 + _players(shape, segments)) * _rows(background)
 
 
 def _permutation(shape: Shape, segments: int | None = None, *, samples: int = 10, **options: Any) -> int:

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax._validate import at_least, fail
-from leakjax.explain.coalitions import game_of, values_of
-from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, scalar_of
+from leakjax.explain.coalitions import Game, explain_game, values_of
+from leakjax.explain.types import Explainer, LogitsFn
 
 MOST_PLAYERS = 16  # of exact Shapley values: 65,536 coalitions
 
@@ -48,12 +48,8 @@ def shapley_sampling(
       section 2.
     """
     at_least("samples", samples, 1)
-    scalar = scalar_of(logits_fn, output)
 
-    def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
-        game = game_of(
-            scalar, variables, x, target, baseline=baseline, background=background, segments=segments
-        )
+    def values(game: Game, key: jax.Array) -> jax.Array:
         players = game.players
 
         def ranks_of(sample: jax.Array) -> jax.Array:
@@ -68,13 +64,13 @@ def shapley_sampling(
         def present(item: jax.Array) -> jax.Array:
             return ranks[item // (players - 1)] <= item % (players - 1)
 
-        worth = jnp.zeros((samples, 0), x.dtype)
+        worth = jnp.zeros((samples, 0), game.dtype)
         if players > 1:
             worth = values_of(game, present, joined, chunk).reshape(samples, players - 1)
         gains = jnp.diff(worth, axis=1, prepend=ends[0], append=ends[1])
-        return game.spread(jnp.take_along_axis(gains, ranks, axis=1).mean(0))
+        return jnp.take_along_axis(gains, ranks, axis=1).mean(0)
 
-    return explainer_of(logits_fn, attribute)
+    return explain_game(logits_fn, output, baseline, background, values)
 
 
 def exact_shapley(
@@ -103,12 +99,8 @@ def exact_shapley(
 
     Source: Shapley 1953, "A value for n-person games", section 3.
     """
-    scalar = scalar_of(logits_fn, output)
 
-    def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
-        game = game_of(
-            scalar, variables, x, target, baseline=baseline, background=background, segments=segments
-        )
+    def values(game: Game, key: jax.Array) -> jax.Array:
         players = game.players
         if players > MOST_PLAYERS:
             raise fail(
@@ -125,6 +117,6 @@ def exact_shapley(
         shown = (np.arange(2**players)[:, None] >> np.arange(players)) & 1
         size = shown.sum(1, keepdims=True) - shown  # of the coalition without the player
         chance = np.array([1 / (players * math.comb(players - 1, s)) for s in range(players)])[size]
-        return game.spread((worth - worth[0]) @ jnp.asarray(np.where(shown, chance, -chance), x.dtype))
+        return (worth - worth[0]) @ jnp.asarray(np.where(shown, chance, -chance), game.dtype)
 
-    return explainer_of(logits_fn, attribute)
+    return explain_game(logits_fn, output, baseline, background, values)

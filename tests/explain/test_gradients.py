@@ -58,17 +58,22 @@ def test_weights_sum_to_one_and_places_lie_inside(rule):
     assert places.max() <= 1
 
 
-@pytest.mark.parametrize("chunk", [1, 4, 7, 10, 50])
+@pytest.mark.parametrize("chunk", [1, 4, 10])
 def test_chunks_change_nothing(chunk):
     x = np.array([3.0, 1.0], np.float32)
-    whole = integrated_gradients(multivariable_relu, steps=10)(None, x, 0, key=KEY)
-    np.testing.assert_allclose(
-        integrated_gradients(multivariable_relu, steps=10, chunk=chunk)(None, x, 0, key=KEY), whole, rtol=1e-6
-    )
-    noisy = smoothgrad(square, samples=10)(None, x, 0, key=KEY)
-    np.testing.assert_allclose(
-        smoothgrad(square, samples=10, chunk=chunk)(None, x, 0, key=KEY), noisy, rtol=1e-6
-    )
+
+    @jax.jit
+    def found(x, key):
+        explainers = [
+            factory(square, chunk=size, **options)
+            for factory, options in ((integrated_gradients, {"steps": 10}), (smoothgrad, {"samples": 10}))
+            for size in (50, chunk)
+        ]
+        return [explain(None, x, 0, key=key) for explain in explainers]
+
+    whole, parts, noisy, noisy_parts = found(x, KEY)
+    np.testing.assert_allclose(parts, whole, rtol=1e-6)
+    np.testing.assert_allclose(noisy_parts, noisy, rtol=1e-6)
 
 
 def test_gradient_keeps_its_sign_unless_told():
@@ -98,9 +103,13 @@ def test_moments_under_noise_match_the_closed_form():
     # The gradient (2 x1 + 3 x2, 3 x1) at x + sigma z is Gaussian: variances 13 sigma^2 and 9 sigma^2.
     x, sigma, samples = np.array([2.0, -1.0], np.float32), 0.5, 4000
     options = {"samples": samples, "sigma": sigma, "chunk": 1000}
-    mean = smoothgrad(square, **options)(None, x, 0, key=KEY)
-    second = smoothgrad_squared(square, **options)(None, x, 0, key=KEY)
-    variance = vargrad(square, **options)(None, x, 0, key=KEY)
+
+    @jax.jit
+    def moments(x, key):
+        factories = (smoothgrad, smoothgrad_squared, vargrad)
+        return [factory(square, **options)(None, x, 0, key=key) for factory in factories]
+
+    mean, second, variance = moments(x, KEY)
     expected = sigma**2 * np.array([13.0, 9.0])
     np.testing.assert_allclose(mean, [1, 6], atol=5 * np.sqrt(expected / samples).max())
     np.testing.assert_allclose(variance, expected, rtol=5 * np.sqrt(2 / samples))
