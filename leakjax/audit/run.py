@@ -29,7 +29,7 @@ from leakjax.explain import Explainer, LogitsFn
 from leakjax.report import Report
 from leakjax.shadow import Ensemble, diverged, exclude_diverged
 
-EXAMPLES = 3
+EXAMPLES = 2
 
 
 def audit(

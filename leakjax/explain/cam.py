@@ -26,7 +26,8 @@ def gradcam(logits_fn: LogitsFn, *, layer: str | None = None, output: str = "log
     Args:
       logits_fn: Logits [classes] of one example.
       layer: Name that the model gave to an activation by `tag`; by default the last spatial activation, which
-        is the last value of the shape that the last convolution put out.
+        is the last value of the shape that the last convolution put out, or where there is none, the last matrix
+        product over an image.
       output: What is explained.
 
     Returns:
@@ -147,12 +148,14 @@ def _named(jaxpr: Any, layer: str) -> Any:
 def _last_spatial(jaxpr: Any) -> Any:
     equations = _equations(jaxpr)
     shape = None
-    for equation in equations:
-        if equation.primitive.name == "conv_general_dilated":
-            shape = _spatial(equation.outvars[0].aval.shape) or shape
+    # A network may convolve by matrix products over shifted slices: its feature maps come out of those.
+    for primitive in ("dot_general", "conv_general_dilated"):
+        for equation in equations:
+            if equation.primitive.name == primitive:
+                shape = _spatial(equation.outvars[0].aval.shape) or shape
     if shape is None:
         raise fail(
-            "layer", None, "finds no convolution over an image; name an activation by leakjax.explain.tag"
+            "layer", None, "finds no feature map of an image; name an activation by leakjax.explain.tag"
         )
     same = [
         v

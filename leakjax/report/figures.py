@@ -35,7 +35,7 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # names of the user's may hold a dollar
     "figure.facecolor": "white",
 }
-DPI = 144
+DPI = 120
 COLUMNS = 3
 
 

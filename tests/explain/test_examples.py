@@ -75,7 +75,7 @@ def test_the_anchor_is_the_rule_of_the_model():
 
 
 def test_an_anchor_that_is_not_there_is_said():
-    coin = lambda variables, x: jnp.stack([jnp.sin(40 * x.sum()), 0.0])  # noqa: E731
+    coin = lambda variables, x: jnp.stack([jnp.sin(40 * x.sum()), 0.0])
     found = jax.jit(lambda x: anchors(coin, background=ROWS, most=1, samples=50)(None, x, 0, key=KEY))(
         ROWS[0] + 1
     )
