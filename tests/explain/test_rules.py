@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from leakjax import models
 from leakjax._validate import UsageError
 from leakjax.explain import (
     EXPLAINERS,
@@ -308,7 +309,7 @@ def test_a_layer_that_is_not_there_is_named():
     ):
         with pytest.raises(UsageError, match=message):
             run(gradcam(Four(), layer=layer), None, x)
-    with pytest.raises(UsageError, match="finds no convolution over an image"):
+    with pytest.raises(UsageError, match="finds no feature map of an image"):
         run(gradcam(Dense()), None, np.ones(5, np.float32))
 
 
@@ -367,3 +368,15 @@ def test_a_users_flax_model_is_explained_as_it_is(name):
     found = run(EXPLAINERS[name].factory(apply, **FEW.get(name, {})), variables, x, 1)
     assert np.all(np.isfinite(found))
     assert found.any()
+
+
+@pytest.mark.parametrize("method", [gradcam, gradcam_pp, guided_gradcam])
+def test_a_network_that_convolves_by_products_has_the_maps_of_one_that_convolves(method):
+    products, convolution = models.cnn(3, channels=(2, 3)), models.cnn(3, channels=(2, 3), products=False)
+    x = jax.random.uniform(jax.random.key(0), (6, 6, 1))
+    variables = products.init(jax.random.key(1), x)
+    found, expected = (
+        method(model.logits_fn)(variables, x, 1, key=jax.random.key(2)) for model in (products, convolution)
+    )
+    assert float(jnp.abs(expected).max()) > 0
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
