@@ -255,8 +255,8 @@ def main(argv: Sequence[str]) -> None:
 
 
 def use_machine() -> None:
-    gc.freeze()  # what is imported stays: collections need not walk it again while programs are traced
     """Makes every core a device where there is no accelerator, and keeps compiled programs for the next run."""
+    gc.freeze()  # what is imported stays: collections need not walk it again while programs are traced
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         jax.config.update("jax_num_cpu_devices", min(os.cpu_count() or 1, _MOST_CPU_DEVICES))
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
