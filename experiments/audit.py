@@ -36,6 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 import leakjax
+from experiments import audit_flags
 from experiments.audit_flags import Config, define_flags, read_config
 from leakjax import _validate, data, shadow
 from leakjax.audit import explainers
@@ -289,4 +290,5 @@ def _same_config(workdir: Path, old: dict[str, Any], new: dict[str, Any]) -> Non
 
 if __name__ == "__main__":
     define_flags()
+    flags.adopt_module_key_flags(audit_flags)  # so that --help lists them
     app.run(main, flags_parser=parse_flags)

@@ -255,3 +255,15 @@ def test_bad_usage_ends_a_real_process_with_2(tmp_path):
     assert done.stderr.splitlines() == ["error: models=8: must be at least 16"]
     assert done.stdout == ""
     assert not (tmp_path / "runs").exists()
+
+
+def test_help_lists_the_flags():
+    shown = subprocess.run(
+        [sys.executable, "-m", "experiments.audit", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    for flag in ("--dataset", "--explainers", "--fail_above", "--[no]plan"):
+        assert flag in shown
