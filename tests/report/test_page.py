@@ -68,7 +68,7 @@ def test_it_is_one_well_formed_page_that_loads_nothing():
     assert len(reader.links) == 3
     assert all(link.startswith("data:image/png;base64,") for link in reader.links)
     assert [base64.b64decode(link.partition(",")[2]) for link in reader.links] == list(IMAGES.values())
-    assert page.render(fake_report(), IMAGES).count('width="960"') == 3  # ten inches
+    assert page.render(fake_report(), IMAGES).count(f'width="{1440 * 96 // figures.DPI}"') == 3
 
 
 def test_the_headline_is_that_of_the_terminal():
