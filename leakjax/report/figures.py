@@ -86,7 +86,7 @@ def bars(report: Report) -> "Figure | None":
         axes.axvspan(-seen, seen, color="0.88", zorder=0, label="below the weakest planted leak that showed")
     axes.axvline(0.0, color="0.3", linewidth=1.0)
     rate = words.false_alarms(headline.rate(report))
-    axes.set_xlabel(f"percentage points of training records caught at {rate}, with 95 % intervals")
+    axes.set_xlabel(f"percentage points of training records caught\nat {rate}, with 95 % intervals")
     axes.set_title("What the explanation adds to the prediction", loc="left")
     figure.legend(loc="outside lower center", ncols=1 if max(map(len, defenses)) > 36 else 2)
     return figure
