@@ -141,6 +141,35 @@ def evidence(
     return jnp.stack([marginal, conditional])
 
 
+def scaled_evidence(signal: jax.Array, member: jax.Array, calibrators: int) -> jax.Array:
+    """The likelihood ratio of a scalar signal in units of its own variance at this point, as LiRA with many shadows.
+
+    `evidence` of a scalar is right where its variance is the same at all points, this where it is not; an attacker
+    has both. Without this one the prediction looks weaker than it is, and the conditional evidence of an
+    explanation, whose slope holds the same variance, would be credited with the difference.
+
+    Args:
+      signal: [models].
+      member: bool [models].
+      calibrators: see `evidence`.
+
+    Returns:
+      [models, 1 + calibrators].
+    """
+    signal = signal - signal.mean()
+    scored = lambda of_models: jnp.stack(
+        [jnp.roll(of_models, -step) for step in range(1 + calibrators)], axis=1
+    )
+    second = jnp.asarray([[float(step > 0) for step in range(1 + calibrators)]], signal.dtype)
+    total = lambda weights: weights.sum() - weights[:, None] - second * scored(weights)
+    inside = member.astype(signal.dtype)
+    n_in, n_out = jnp.maximum(total(inside), 1), jnp.maximum(total(1 - inside), 1)
+    mean_in, mean_out = total(inside * signal) / n_in, total((1 - inside) * signal) / n_out
+    squares = total(signal**2) - n_in * mean_in**2 - n_out * mean_out**2
+    deviation = scored(signal) - (mean_in + mean_out) / 2
+    return (mean_in - mean_out) * deviation * (n_in + n_out) / (squares + _TINY)
+
+
 def _divided(coefficients: list[jax.Array], by: jax.Array) -> list[jax.Array]:
     return [coefficient / by for coefficient in coefficients]
 

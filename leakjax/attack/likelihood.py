@@ -72,6 +72,22 @@ def signal_evidence(
     return jax.vmap(one, in_axes=1)(signals)
 
 
+def prediction_evidence(signals: jax.Array, member: jax.Array, calibrators: int) -> jax.Array:
+    """Evidence of a prediction's scalar signals at one point, of the first also in units of its own variance.
+
+    Args:
+      signals: [models, signals].
+      member: bool [models].
+      calibrators: see `evidence`.
+
+    Returns:
+      [signals + 1, 2, models, 1 + calibrators], of which the conditional half means nothing.
+    """
+    plain = signal_evidence(signals, member, signals[:, 0], calibrators)
+    scaled = ev.scaled_evidence(signals[:, 0], member, calibrators)
+    return jnp.concatenate([plain, jnp.broadcast_to(scaled[None, None], (1, *plain.shape[1:]))])
+
+
 def enough_shadows(member: np.ndarray, scored: np.ndarray) -> np.ndarray:
     """Whether evidence rests on enough in- and out-models; the target and the calibrator are not among them.
 
@@ -120,7 +136,8 @@ def split(target: np.ndarray, calibration: np.ndarray) -> tuple[combine.Evidence
     )
 
 
-_all_evidence = jax.jit(jax.vmap(signal_evidence, in_axes=(1, 1, 1, None)), static_argnums=3)
+_of_signals = jax.jit(jax.vmap(signal_evidence, in_axes=(1, 1, 1, None)), static_argnums=3)
+_of_predictions = jax.jit(jax.vmap(prediction_evidence, in_axes=(1, 1, None)), static_argnums=2)
 
 
 def lira(
@@ -149,12 +166,12 @@ def lira(
 
     condition = jnp.asarray(prediction[..., 0])
 
-    def ordered(signals: np.ndarray) -> tuple[combine.Evidence, combine.Evidence]:
-        result = _all_evidence(jnp.asarray(signals), jnp.asarray(member), condition, plan.calibrators)
-        result = np.asarray(result)[..., plan.targets, :]
+    def ordered(evidence: jax.Array) -> tuple[combine.Evidence, combine.Evidence]:
+        result = np.asarray(evidence)[..., plan.targets, :]
         return split(result[..., 0], result[plan.calibration_points][..., 1:])
 
-    of_prediction, _ = ordered(prediction)
-    marginal, conditional = ordered(explanation)
+    known = jnp.asarray(member)
+    of_prediction, _ = ordered(_of_predictions(jnp.asarray(prediction), known, plan.calibrators))
+    marginal, conditional = ordered(_of_signals(jnp.asarray(explanation), known, condition, plan.calibrators))
     result = combine.scores(of_prediction, marginal, conditional, labels(member, plan))
     return result, enough_shadows(member, plan.scored(models)[:, :1])[:, 0]

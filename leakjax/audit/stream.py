@@ -182,9 +182,9 @@ def predict_program(subject: Subject) -> Program:
         )
 
         def at_point(signal: jax.Array, logs: jax.Array, member: jax.Array) -> jax.Array:
-            return jnp.stack([ev.evidence(o, member, signal, calibrators) for o in (signal[:, None], logs)])[
-                ..., targets, :
-            ]
+            of_signal = likelihood.prediction_evidence(signal[:, None], member, calibrators)
+            of_vector = ev.evidence(logs, member, signal, calibrators)
+            return jnp.concatenate([of_signal, of_vector[None]])[..., targets, :]
 
         evidence = jax.vmap(at_point, in_axes=1)(signal, logs, member)
         return signal, explained, correct, loss[targets], confidence[targets], evidence

@@ -97,3 +97,17 @@ def test_evidence_of_many_points_is_that_of_each(point):
     )
     np.testing.assert_allclose(batch[0], alone, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(batch[1], alone, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.usefixtures("x64")
+def test_scaled_evidence_equals_a_literal_refit_in_units_of_the_points_variance(point):
+    _, member, prediction = point
+    found = ev.scaled_evidence(jnp.asarray(prediction), jnp.asarray(member), CALIBRATORS)
+    for target, scored in zip(range(MODELS), ev.pairs(MODELS, np.arange(MODELS), CALIBRATORS), strict=True):
+        for j, answer in enumerate(scored):
+            used = np.array([m for m in range(MODELS) if m not in (target, answer)])
+            ins, outs = prediction[used[member[used]]], prediction[used[~member[used]]]
+            variance = (len(ins) * ins.var() + len(outs) * outs.var()) / len(used)
+            middle = (ins.mean() + outs.mean()) / 2
+            expected = (ins.mean() - outs.mean()) * (prediction[answer] - middle) / variance
+            np.testing.assert_allclose(found[target, j], expected, rtol=1e-8)
