@@ -111,14 +111,14 @@ def define_flags() -> None:
     flags.DEFINE_string("model", "mlp", f"One of {', '.join(MODELS)}.")
     flags.DEFINE_list("widths", ["128"], "Widths of the hidden layers of --model=mlp.")
     flags.DEFINE_integer("models", 64, f"Shadow models, at least {LEAST_MODELS}; each is a target in turn.")
-    flags.DEFINE_integer("epochs", 40, "Epochs of training.")
+    flags.DEFINE_integer("epochs", 35, "Epochs of training.")
     flags.DEFINE_integer("batch_size", 32, "Points of a training step.")
     flags.DEFINE_float("learning_rate", 3e-3, "Of the optimiser.")
     flags.DEFINE_string("optimizer", "adam", f"One of {', '.join(shadow.OPTIMIZERS)}.")
     flags.DEFINE_float("weight_decay", 0.0, "Coefficient of the L2 penalty.")
     flags.DEFINE_string(
         "explainers",
-        "gradient,input_x_gradient,smoothgrad(samples=6),integrated_gradients(steps=6)",
+        "gradient,input_x_gradient,smoothgrad(samples=5),integrated_gradients(steps=5)",
         "Explainers, separated by commas, each with options if wanted, or cheap (at most 10 model runs each) or "
         "all. Images: grid=4 makes a masking method work on 4x4 cells. The first serves in the controls.",
     )

@@ -20,7 +20,7 @@ _INPUT_FEATURES = 32
 # between which the smallest that shows is sought, by halving the range of its logarithm so many times.
 _POSITIVE_SHIFT = 1.0
 _SHIFTS = (0.03, 1.6)
-_HALVINGS = 5
+_HALVINGS = 4
 
 
 @dataclasses.dataclass(frozen=True)

@@ -144,6 +144,17 @@ def hardening(report: Report) -> list[str]:
             sentences.append(
                 f"{explainer} hardened with {name}: {added(report, headline.margin(report, both))}."
             )
+        alone = (
+            [headline.row(report, "explanation", explainer, one) for one in (headline.PLAIN, name)]
+            if both
+            else []
+        )
+        if alone and all(alone):
+            plain, hardened = (percent(headline.tpr(report, row)["value"]) for row in alone if row)
+            sentences.append(
+                f"Without the prediction, the explanation alone catches {plain} of the training records, and "
+                f"{hardened} when hardened."
+            )
     return sentences
 
 
