@@ -135,25 +135,22 @@ def verdict(margin: Row) -> str:
 
 
 def hardening(report: Report) -> list[str]:
-    """What the worst explainer adds under each defense, one sentence each."""
+    """What the worst explainer adds under each defense, and what its explanations alone give away."""
     explainer = headline.worst(report)
-    sentences = []
+    sentences: list[str] = []
+    if explainer is None:
+        return sentences
     for name in headline.defenses(report):
-        both = headline.row(report, "both", explainer, name) if explainer and name != headline.PLAIN else None
-        if both is not None:
+        both = headline.row(report, "both", explainer, name)
+        if both is None or name == headline.PLAIN:
+            continue
+        sentences.append(f"{explainer} hardened with {name}: {added(report, headline.margin(report, both))}.")
+        alone = [headline.row(report, "explanation", explainer, one) for one in (headline.PLAIN, name)]
+        shares = [percent(headline.tpr(report, row)["value"]) for row in alone if row is not None]
+        if len(shares) == 2:
             sentences.append(
-                f"{explainer} hardened with {name}: {added(report, headline.margin(report, both))}."
-            )
-        alone = (
-            [headline.row(report, "explanation", explainer, one) for one in (headline.PLAIN, name)]
-            if both
-            else []
-        )
-        if alone and all(alone):
-            plain, hardened = (percent(headline.tpr(report, row)["value"]) for row in alone if row)
-            sentences.append(
-                f"Without the prediction, the explanation alone catches {plain} of the training records, and "
-                f"{hardened} when hardened."
+                f"Without the prediction, the explanation alone catches {shares[0]} of the training records, and "
+                f"{shares[1]} when hardened."
             )
     return sentences
 
