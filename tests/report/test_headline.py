@@ -72,3 +72,13 @@ def test_a_margin_leaks_only_if_its_whole_interval_is_above_0(value, spread, ver
     margin = figure(value, spread)
     assert words.verdict(margin) == verdict
     assert ("weakest planted" in words.added(fake_report(), margin)) == (verdict.startswith("no "))
+
+
+def test_it_says_what_an_explanation_gives_away_alone_plain_and_hardened():
+    report = fake_report()
+    explainer = headline.worst(report)
+    plain = headline.tpr(report, headline.row(report, "explanation", explainer))["value"]
+    for name, sentence in zip(headline.defenses(report)[1:], words.hardening(report)[1::2], strict=True):
+        hardened = headline.tpr(report, headline.row(report, "explanation", explainer, name))["value"]
+        assert f"alone catches {words.percent(plain)} of" in sentence
+        assert f"{words.percent(hardened)} when hardened" in sentence
