@@ -79,24 +79,11 @@ def evidence(
     inside = member.astype(maps.dtype)
     outside = 1 - inside
     prediction = prediction - prediction.mean()
-    steps = range(1 + calibrators)
-
-    def scored(of_models: jax.Array) -> jax.Array:
-        # The models of `pairs` follow each other: rolling is far cheaper than a gather.
-        return jnp.stack([jnp.roll(of_models, -step) for step in steps], axis=1)
-
-    # 1 where the scored model is another than the target, and so is left out beside it.
-    second = jnp.asarray([[float(step > 0) for step in steps]], maps.dtype)
+    scored = lambda of_models: _scored(of_models, calibrators)
+    excluded = lambda weights: _excluded(weights, calibrators)
+    total = lambda weights: _total(weights, calibrators)
     one = jnp.ones((len(maps), 1 + calibrators), maps.dtype)
     zero = 0 * one
-
-    def excluded(weights: jax.Array) -> tuple[jax.Array, jax.Array]:
-        # The weights that the target and the calibrator would have had.
-        return weights[:, None] * one, second * scored(weights)
-
-    def total(weights: jax.Array) -> jax.Array:
-        at_target, at_second = excluded(weights)
-        return weights.sum() - at_target - at_second
 
     n_in, n_out = jnp.maximum(total(inside), 1), jnp.maximum(total(outside), 1)
     phi_in, phi_out = total(inside * prediction) / n_in, total(outside * prediction) / n_out
@@ -124,7 +111,8 @@ def evidence(
     of_members, of_weighted = inside @ maps, prediction @ maps
     members, weighted = maps @ of_members, maps @ of_weighted
     own = jnp.sum(maps**2, axis=1)
-    cross = jnp.stack([jnp.sum(maps * jnp.roll(maps, -step, axis=0), axis=1) for step in steps], axis=1)
+    products = [jnp.sum(maps * jnp.roll(maps, -step, axis=0), axis=1) for step in range(1 + calibrators)]
+    cross = jnp.stack(products, axis=1)
     both = of_members @ of_weighted * one
     gram = [
         [of_members @ of_members * one, both, members[:, None] * one, scored(members)],
@@ -157,17 +145,33 @@ def scaled_evidence(signal: jax.Array, member: jax.Array, calibrators: int) -> j
       [models, 1 + calibrators].
     """
     signal = signal - signal.mean()
-    scored = lambda of_models: jnp.stack(
-        [jnp.roll(of_models, -step) for step in range(1 + calibrators)], axis=1
-    )
-    second = jnp.asarray([[float(step > 0) for step in range(1 + calibrators)]], signal.dtype)
-    total = lambda weights: weights.sum() - weights[:, None] - second * scored(weights)
+    total = lambda weights: _total(weights, calibrators)
     inside = member.astype(signal.dtype)
     n_in, n_out = jnp.maximum(total(inside), 1), jnp.maximum(total(1 - inside), 1)
     mean_in, mean_out = total(inside * signal) / n_in, total((1 - inside) * signal) / n_out
     squares = total(signal**2) - n_in * mean_in**2 - n_out * mean_out**2
-    deviation = scored(signal) - (mean_in + mean_out) / 2
+    deviation = _scored(signal, calibrators) - (mean_in + mean_out) / 2
     return (mean_in - mean_out) * deviation * (n_in + n_out) / (squares + _TINY)
+
+
+def _scored(of_models: jax.Array, calibrators: int) -> jax.Array:
+    """What [models] hold at each target and its calibrators: [models, 1 + calibrators]."""
+    # The models of `pairs` follow each other: rolling is far cheaper than a gather.
+    return jnp.stack([jnp.roll(of_models, -step) for step in range(1 + calibrators)], axis=1)
+
+
+def _excluded(weights: jax.Array, calibrators: int) -> tuple[jax.Array, jax.Array]:
+    """The weights [models] that the target and the calibrator would have had, each [models, 1 + calibrators]."""
+    of_scored = _scored(weights, calibrators)
+    # A target that scores itself is left out once, not twice.
+    second = jnp.asarray([[float(step > 0) for step in range(1 + calibrators)]], weights.dtype)
+    return jnp.broadcast_to(weights[:, None], of_scored.shape), second * of_scored
+
+
+def _total(weights: jax.Array, calibrators: int) -> jax.Array:
+    """The sum of weights [models] without the target's and the calibrator's: [models, 1 + calibrators]."""
+    at_target, at_second = _excluded(weights, calibrators)
+    return weights.sum() - at_target - at_second
 
 
 def _divided(coefficients: list[jax.Array], by: jax.Array) -> list[jax.Array]:

@@ -74,8 +74,8 @@ def plan(
     stages = [Stage("train", training, training * one_run), Stage("predict", pairs, pairs * one_run)]
     for named in explainers:
         each = named.evaluations(x.shape[1:])
-        few = each > LISTS["cheap"] and dear_points is not None
-        runs = models * min(audited, dear_points if few and dear_points else audited) * each
+        few = dear_points if dear_points is not None and each > LISTS["cheap"] else audited
+        runs = models * min(audited, few) * each
         stages.append(Stage(f"explain {named.name}", runs, runs * one_run))
     controls = 3 * pairs * (1 + explainers[0].evaluations(x.shape[1:]))
     stages.append(Stage("controls", controls, controls * one_run))
