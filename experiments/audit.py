@@ -238,7 +238,7 @@ def main(argv: Sequence[str]) -> None:
         config = read_config(values)
         workdir = Path(values.workdir or f"runs/audit-{config.dataset.replace('/', '_').replace(':', '_')}")
         places = Places(workdir, values.data_dir, values.source_dir)
-        use_machine(config)
+        use_machine()
         if not values["verbosity"].present:  # absl has raised the default to INFO by now
             logging.set_verbosity(logging.WARNING)
         if values.plan:
@@ -256,15 +256,10 @@ def main(argv: Sequence[str]) -> None:
         sys.exit(3)
 
 
-def use_machine(config: Config) -> None:
-    """Makes every core a device where there is no accelerator, and keeps compiled programs for the next run.
-
-    Surrogates solve linear systems, and on several CPU devices batched solves of LAPACK wait for each other for ever
-    (jax 0.10.2): with one of them there is a single device.
-    """
-    solves = any(text == "all" or explainers.family(text) == "surrogate" for text in config.explainers)
+def use_machine() -> None:
+    """Makes every core a device where there is no accelerator, and keeps compiled programs for the next run."""
     gc.freeze()  # what is imported stays: collections need not walk it again while programs are traced
-    if not solves and "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         jax.config.update("jax_num_cpu_devices", min(os.cpu_count() or 1, _MOST_CPU_DEVICES))
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(data.default_data_dir() / "compiled"))

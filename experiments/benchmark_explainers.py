@@ -37,7 +37,7 @@ ORDERS = 10
 # Runs of the model that one compiled call of leakjax holds at a time: their activations should stay near 10
 # MB.
 HELD = {"mlp": 1024, "cnn": 32}
-CHUNK = 16  # of these, for one example, where a method masks
+CHUNK = 32  # of these, for one example, where a method masks
 STEPS = 20
 
 

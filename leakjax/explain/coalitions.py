@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax._validate import fail
+from leakjax.explain.affine import mixture, split
 from leakjax.explain.segments import Segments, segments_for
 from leakjax.explain.types import (
     Explainer,
@@ -19,6 +20,9 @@ from leakjax.explain.types import (
     map_chunked,
     scalar_of,
 )
+
+# What a multiplication in the model costs, in those that mix images; convolutions of few channels cost more.
+MIXING = 2
 
 
 class Game(NamedTuple):
@@ -48,8 +52,12 @@ def game_of(
     baseline: Any,
     background: Any,
     segments: Segments | None,
+    chunk: int = 0,
 ) -> Game:
     """The game of one example.
+
+    Where all players' images under the model's affine start fit into `chunk` and mixing them is cheaper than
+    running the start, coalitions are mixed there.
 
     Args:
       scalar: What is explained, of (variables, x, target).
@@ -60,6 +68,8 @@ def game_of(
       background: Examples [rows, ...] to take hidden features from instead; a coalition is then worth its
         mean over the rows, and costs that many runs.
       segments: Which features go together; None for each by itself.
+      chunk: Runs of the model that may be held at a time; 0 for a method that asks for no more coalitions than
+        there are players.
     """
     alone = segments is None
     found = segments_for(x, segments)
@@ -69,10 +79,29 @@ def game_of(
 
     rows = filled("baseline", baseline, x)[None] if background is None else background_rows(background, x)
 
-    def value(present: jax.Array) -> jax.Array:
-        shown = spread(present)
-        worth = jax.vmap(lambda row: scalar(variables, jnp.where(shown, x, row), target))(rows)
-        return worth.mean()
+    model = split(lambda shown: scalar(variables, shown, target), x)
+    cheaper = found.count * model.images <= MIXING * model.multiplications
+
+    if cheaper and found.count * rows.shape[0] <= chunk:
+        inside = jax.vmap(lambda player: found.map == player)(jnp.arange(found.count))
+
+        def parts_of(row: jax.Array) -> list[jax.Array]:
+            hidden, push = jax.linearize(model.start, row)
+            shown = jax.vmap(push)(jnp.where(inside, x - row, 0))
+            return [jnp.concatenate([a[None], b]) for a, b in zip(hidden, shown, strict=True)]
+
+        parts = jax.vmap(parts_of)(rows)
+
+        def value(present: jax.Array) -> jax.Array:
+            shares = jnp.concatenate([jnp.ones(1, bool), present])
+            return jax.vmap(lambda parts: model.rest(mixture(parts, shares)))(parts).mean()
+
+    else:
+
+        def value(present: jax.Array) -> jax.Array:
+            shown = spread(present)
+            worth = jax.vmap(lambda row: scalar(variables, jnp.where(shown, x, row), target))(rows)
+            return worth.mean()
 
     return Game(found.count, value, rows.shape[0], x.dtype, spread)
 
@@ -83,13 +112,24 @@ def explain_game(
     baseline: Any,
     background: Any,
     values: Callable[[Game, jax.Array], jax.Array],
+    chunk: int = 0,
 ) -> Explainer:
-    """The explainer that gives each feature its segment's among the `values(game, key)`, [players]."""
+    """The explainer that gives each feature its segment's among the `values(game, key)`, [players].
+
+    `chunk` as for `game_of`.
+    """
     scalar = scalar_of(logits_fn, output)
 
     def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
         game = game_of(
-            scalar, variables, x, target, baseline=baseline, background=background, segments=segments
+            scalar,
+            variables,
+            x,
+            target,
+            baseline=baseline,
+            background=background,
+            segments=segments,
+            chunk=chunk,
         )
         return game.spread(values(game, key))
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from leakjax._validate import at_least, is_concrete
 from leakjax.explain.coalitions import background_rows
+from leakjax.explain.integrated import along_line
 from leakjax.explain.types import (
     Explainer,
     LogitsFn,
@@ -47,21 +48,25 @@ def gradient_shap(
     """
     at_least("samples", samples, 1)
     at_least("sigma", sigma, 0)
-    slope = jax.grad(scalar_of(logits_fn, output), argnums=1)
+    scalar = scalar_of(logits_fn, output)
+    noisy = not is_concrete(sigma) or sigma > 0
 
     def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
         rows = filled("baseline", baseline, x)[None] if background is None else background_rows(background, x)
 
+        def fn(place: jax.Array) -> jax.Array:
+            return scalar(variables, place, target)
+
         def term(sample: jax.Array) -> jax.Array:
             row_key, place_key, noise_key = jax.random.split(jax.random.fold_in(key, sample), 3)
-            # Drawing costs more than small models do: one row and no noise are not drawn.
-            start = rows[0 if len(rows) == 1 else jax.random.randint(row_key, (), 0, len(rows))]
-            end = x
-            if not is_concrete(sigma) or sigma:
-                end += sigma * jax.random.normal(noise_key, x.shape, x.dtype)
+            start = rows[jax.random.randint(row_key, (), 0, len(rows))]
+            end = x + sigma * jax.random.normal(noise_key, x.shape, x.dtype)
             place = jax.random.uniform(place_key, (), x.dtype)
-            return (x - start) * slope(variables, start + place * (end - start), target)
+            return (x - start) * jax.grad(fn)(start + place * (end - start))
 
-        return sum_chunked(term, jnp.arange(samples), chunk) / samples
+        if noisy or len(rows) > 1:
+            return sum_chunked(term, jnp.arange(samples), chunk) / samples
+        places = jax.random.uniform(key, (samples,), x.dtype)
+        return along_line(fn, rows[0], x, (places, jnp.full(samples, 1 / samples, x.dtype)), chunk)
 
     return explainer_of(logits_fn, attribute)

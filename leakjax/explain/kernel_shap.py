@@ -10,6 +10,7 @@ import numpy as np
 
 from leakjax._validate import at_least
 from leakjax.explain.coalitions import Game, explain_game
+from leakjax.explain.solve import solve_positive
 from leakjax.explain.types import Explainer, LogitsFn, sum_parts
 
 # A random order gives several coalitions: arcs of it, bent to a circle, each begun at a place of its own, so
@@ -154,7 +155,7 @@ def kernel_shap(
         scale = jnp.maximum(jnp.trace(square) / players, jnp.finfo(game.dtype).tiny)
         # `square` maps the vector of ones to 0; lifting that direction leaves the solution orthogonal to it.
         lifted = square / scale + 1 / players + SMALL * jnp.eye(players, dtype=game.dtype)
-        psi = jnp.linalg.solve(lifted, product / scale)
+        psi = solve_positive(lifted, product / scale)
         return gain / players + psi - psi.mean()
 
-    return explain_game(logits_fn, output, baseline, background, values)
+    return explain_game(logits_fn, output, baseline, background, values, chunk)

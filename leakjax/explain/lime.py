@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from leakjax._validate import at_least, one_of, positive
 from leakjax.explain.coalitions import Game, explain_game
+from leakjax.explain.solve import solve_positive
 from leakjax.explain.types import Explainer, LogitsFn, sum_parts
 
 REGRESSIONS = ("ridge", "lasso")
@@ -92,10 +93,10 @@ def lime(
         product -= mean * worth / mass
         if regression == "ridge":
             strength = 1.0 if penalty is None else penalty
-            return jnp.linalg.solve(square + strength * jnp.eye(players, dtype=game.dtype), product)
+            return solve_positive(square + strength * jnp.eye(players, dtype=game.dtype), product)
         return lasso(square / mass, product / mass, 0.01 if penalty is None else penalty)
 
-    return explain_game(logits_fn, output, baseline, background, values)
+    return explain_game(logits_fn, output, baseline, background, values, chunk)
 
 
 def _weights(shown: jax.Array, players: int, distance: str, width: float | None) -> jax.Array:

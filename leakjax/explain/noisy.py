@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from leakjax._validate import at_least
+from leakjax.explain.affine import split
 from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, scalar_of, sum_chunked
 
 
@@ -29,8 +30,21 @@ def smoothgrad(
 
     Source: Smilkov et al. 2017, "SmoothGrad", section 2.
     """
-    moments = _moments(logits_fn, samples, sigma, output, chunk)
-    return explainer_of(logits_fn, lambda *example: moments(*example)[0])
+    _check(samples, sigma)
+    scalar = scalar_of(logits_fn, output)
+
+    def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
+        model = split(lambda place: scalar(variables, place, target), x)
+
+        def share(sample: jax.Array) -> list[jax.Array]:
+            images = model.start(_noisy_copy(x, sigma, key, sample))
+            return jax.grad(lambda images: model.rest(images) / samples)(images)
+
+        total = sum_chunked(share, jnp.arange(samples), chunk)
+        # The way back through an affine start is the same from everywhere, so the samples take it together.
+        return jax.vjp(model.start, x)[1](total)[0]
+
+    return explainer_of(logits_fn, attribute)
 
 
 def smoothgrad_squared(
@@ -64,17 +78,24 @@ def vargrad(
 
 
 def _moments(logits_fn: LogitsFn, samples: int, sigma: float, output: str, chunk: int) -> Any:
-    at_least("samples", samples, 1)
-    at_least("sigma", sigma, 0)
+    _check(samples, sigma)
     slope = jax.grad(scalar_of(logits_fn, output), argnums=1)
 
     def moments(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> Any:
         def powers(sample: jax.Array) -> tuple[jax.Array, jax.Array]:
-            noise = sigma * jax.random.normal(jax.random.fold_in(key, sample), x.shape, x.dtype)
-            signed = slope(variables, x + noise, target)
+            signed = slope(variables, _noisy_copy(x, sigma, key, sample), target)
             return signed, signed**2
 
         sums = sum_chunked(powers, jnp.arange(samples), chunk)
         return jax.tree.map(lambda total: total / samples, sums)
 
     return moments
+
+
+def _check(samples: int, sigma: float) -> None:
+    at_least("samples", samples, 1)
+    at_least("sigma", sigma, 0)
+
+
+def _noisy_copy(x: jax.Array, sigma: float, key: jax.Array, sample: jax.Array) -> jax.Array:
+    return x + sigma * jax.random.normal(jax.random.fold_in(key, sample), x.shape, x.dtype)

@@ -70,7 +70,7 @@ def shapley_sampling(
         gains = jnp.diff(worth, axis=1, prepend=ends[0], append=ends[1])
         return jnp.take_along_axis(gains, ranks, axis=1).mean(0)
 
-    return explain_game(logits_fn, output, baseline, background, values)
+    return explain_game(logits_fn, output, baseline, background, values, chunk)
 
 
 def exact_shapley(
@@ -119,4 +119,4 @@ def exact_shapley(
         chance = np.array([1 / (players * math.comb(players - 1, s)) for s in range(players)])[size]
         return (worth - worth[0]) @ jnp.asarray(np.where(shown, chance, -chance), game.dtype)
 
-    return explain_game(logits_fn, output, baseline, background, values)
+    return explain_game(logits_fn, output, baseline, background, values, chunk)

@@ -72,8 +72,8 @@ def scalar_of(logits_fn: LogitsFn, output: str) -> ScalarFn:
 def explainer_of(logits_fn: LogitsFn, attribute: Attribute) -> Explainer:
     """The explainer that checks an example, then asks `attribute(variables, x, target, key, segments)`.
 
-    A target outside the classes is an error where it has a value; where it is traced the attribution is NaN,
-    so that it can be counted and never passes for an explanation.
+    An example that is not finite and a target outside the classes are errors where they have values; where they
+    are traced the attribution is NaN, so that it can be counted and never passes for an explanation.
     """
 
     def explainer(
@@ -88,9 +88,10 @@ def explainer_of(logits_fn: LogitsFn, attribute: Attribute) -> Explainer:
         if is_concrete(target) and not 0 <= int(target) < classes:
             raise fail("target", int(target), f"must be a class, 0 to {classes - 1}")
         attribution = attribute(variables, x, target, key, segments)
-        if is_concrete(target):
+        if is_concrete(target) and is_concrete(x):
             return attribution
-        return jnp.where((target >= 0) & (target < classes), attribution, jnp.nan)
+        valid = jnp.isfinite(x).all() & (target >= 0) & (target < classes)
+        return jnp.where(valid, attribution, jnp.nan)
 
     return explainer
 

@@ -45,7 +45,7 @@ def values():
 @pytest.fixture
 def call(values, monkeypatch, capsys):
     """Runs `main` as a shell would: (exit code, lines on standard error)."""
-    monkeypatch.setattr(audit, "use_machine", lambda config: None)
+    monkeypatch.setattr(audit, "use_machine", lambda: None)
 
     def call(*arguments):
         values.unparse_flags()
@@ -169,7 +169,7 @@ def test_a_workdir_of_another_config_names_the_flag_that_differs(values, tmp_pat
 
 
 def test_a_plan_prints_the_stages_and_writes_nothing(call, capsys, values, tmp_path, monkeypatch):
-    monkeypatch.setattr(audit, "use_machine", lambda config: None)
+    monkeypatch.setattr(audit, "use_machine", lambda: None)
     values(["audit"])
     argv = audit.parse_flags(["audit", *SMALL, "--plan", f"--workdir={tmp_path / 'work'}"])
     audit.main(argv)
@@ -267,15 +267,3 @@ def test_help_lists_the_flags():
     ).stdout
     for flag in ("--dataset", "--explainers", "--fail_above", "--[no]plan"):
         assert flag in shown
-
-
-@pytest.mark.parametrize(
-    ("named", "devices"), [("gradient", True), ("gradient,lime(grid=4)", False), ("all", False)]
-)
-def test_surrogates_keep_to_one_cpu_device(values, monkeypatch, named, devices):
-    values(["audit", f"--explainers={named}"])
-    updated = {}
-    monkeypatch.setattr(audit.jax.config, "update", updated.__setitem__)
-    monkeypatch.setenv("XLA_FLAGS", "")
-    audit.use_machine(audit.read_config(values))
-    assert ("jax_num_cpu_devices" in updated) == devices
