@@ -67,8 +67,8 @@ def anchors(
       tolerance: Precisions that are as good as equal when the rules of a length are told apart.
       most: Segments that a rule may hold.
       beam: Rules kept from each length to the next.
-      samples: Draws for each candidate of a length, on average and at most; the bandit shares them out as
-        doubt asks and leaves what it does not need.
+      samples: Most draws, as a mean over the candidates of a length; the bandit shares them out as doubt asks
+        and leaves what it does not need.
       batch: Draws for each of two rules at a time, before the bandit looks again.
       chunk: Draws held at a time; memory is chunk x what one run needs.
 

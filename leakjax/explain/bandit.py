@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import rel_entr
 
 ALPHA = 1.1  # The exploration rate grows with the looks at an arm to this power, as in KL-LUCB's experiments.
 LOOKS = ALPHA / (
@@ -68,12 +69,13 @@ def explore(
       delta: Probability that any arm's lower bound ever fails; the same for the upper bounds.
       tolerance: Shares that are as good as equal.
       batch: Draws from each of a round's two arms.
-      samples: Draws for each arm that takes part, at most and on average; those of `top` arms are kept back
-        for the judgement of the leaders. At least 2 x batch.
+      samples: Most draws, as a mean over the arms that take part; those of `top` arms are kept back for the
+        judgement of the leaders. At least 2 x batch.
       population: Draws that an arm has.
 
     Returns:
-      The arms, and how many times a draw was asked for, int32: never above samples x arms that take part.
+      The arms, and how many draws were asked for, int32: 2 x batch a round, some of them beyond an arm's
+      population, and never more than samples x arms that take part.
 
     Source: Kaufmann, Kalyanakrishnan 2013, "Information Complexity in Bandit Subset Selection", section 3
       (KL-LUCB); Ribeiro, Singh, Guestrin 2018, "Anchors", algorithm 1. The exploration rate counts the looks
@@ -101,6 +103,7 @@ def explore(
 
     def play(state: tuple[Arms, jax.Array, jax.Array]) -> tuple[Arms, jax.Array, jax.Array]:
         arms, runs, asked = state
+        # Those in doubt come first, the least drawn before the others.
         two = jax.lax.top_k(jnp.where(asked, -arms.draws, -population), min(2, count))[1]
         first, second = two[0], jnp.where(asked[two[-1]], two[-1], two[0])
         pair = jnp.stack([first, second])
@@ -144,9 +147,7 @@ def kl_bounds(mean: jax.Array, level: jax.Array) -> tuple[jax.Array, jax.Array]:
     def halve(_: Any, ends: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         within, beyond = ends
         middle = (within + beyond) / 2
-        divergence = jax.scipy.special.rel_entr(mean, middle) + jax.scipy.special.rel_entr(
-            1 - mean, 1 - middle
-        )
+        divergence = rel_entr(mean, middle) + rel_entr(1 - mean, 1 - middle)
         near = divergence <= jnp.stack([level, level])
         return jnp.where(near, middle, within), jnp.where(near, beyond, middle)
 
