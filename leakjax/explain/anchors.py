@@ -101,9 +101,13 @@ def anchors(
         (classes,) = jax.eval_shape(logits_fn, variables, x).shape
         if is_concrete(target) and not 0 <= int(target) < classes:
             raise fail("target", int(target), f"must be a class, 0 to {classes - 1}")
-        found, rows = segments_for(x, segments), background_rows(background, x)
+        found = segments_for(x, segments)
+        # Left to the compiler, the sort of a constant background is many times slower.
+        with jax.ensure_compile_time_eval():
+            rows = background_rows(background, x)
+            edges = jnp.quantile(rows, jnp.asarray([0.25, 0.5, 0.75], x.dtype), axis=0)
         players, population = found.count, rows.shape[0]
-        inside = _in_quarter(rows, x, found)
+        inside = _in_quarter(rows, edges, x, found)
 
         def decided(held: jax.Array, row: jax.Array) -> jax.Array:
             logits = logits_fn(variables, jnp.where(held[found.map], x, row))
@@ -180,9 +184,8 @@ def _first_of_length(rules: jax.Array, length: jax.Array) -> jax.Array:
     return (rules.sum(1) == length) & ~jnp.any(jnp.tril(same, -1), axis=1)
 
 
-def _in_quarter(rows: jax.Array, x: jax.Array, segments: Segments) -> jax.Array:
-    """Whether all of a segment lies in the same quarter of the rows' range, by quantiles, as x's; [rows, segments]."""
-    edges = jnp.quantile(rows, jnp.asarray([0.25, 0.5, 0.75], rows.dtype), axis=0)
+def _in_quarter(rows: jax.Array, edges: jax.Array, x: jax.Array, segments: Segments) -> jax.Array:
+    """Whether a row is between the same edges as x all over a segment, [rows, segments]."""
     inside = (edges[:, None] <= rows[None]).sum(0) == (edges <= x[None]).sum(0)[None]
     start = jnp.ones((rows.shape[0], segments.count), bool)
     return start.at[:, segments.map.reshape(-1)].min(inside.reshape(rows.shape[0], -1))
