@@ -7,10 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import rel_entr
 
-ALPHA = 1.1  # The exploration rate grows with the looks at an arm to this power, as in KL-LUCB's experiments.
-LOOKS = ALPHA / (
-    ALPHA - 1
-)  # At least the sum of 1 / looks^ALPHA, so that the bounds hold at all looks at once.
+ALPHA = 1.1  # Power of the looks at an arm in the exploration rate; any above 1 serves.
+LOOKS = ALPHA / (ALPHA - 1)  # No less than the sum of looks^-ALPHA: the bounds hold at all looks at once.
 
 
 class Arms(NamedTuple):
@@ -77,9 +75,9 @@ def explore(
       The arms, and how many draws were asked for, int32: 2 x batch a round, some of them beyond an arm's
       population, and never more than samples x arms that take part.
 
-    Source: Kaufmann, Kalyanakrishnan 2013, "Information Complexity in Bandit Subset Selection", section 3
-      (KL-LUCB); Ribeiro, Singh, Guestrin 2018, "Anchors", algorithm 1. The exploration rate counts the looks
-      at each arm alone, which its proof of correctness allows.
+    Source: KL-LUCB of Kaufmann, Kalyanakrishnan 2013, "Information Complexity in Bandit Subset Selection", as
+      in Ribeiro, Singh, Guestrin 2018, "Anchors", algorithm 1; but the exploration rate counts the looks at
+      each arm alone, which gives the same guarantee by a union over arms and looks.
     """
     count = alive.shape[0]
     rivals = alive.sum(dtype=jnp.int32)
