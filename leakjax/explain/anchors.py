@@ -1,15 +1,16 @@
 """Anchors: a few segments that, held fast, keep the model's decision whatever the others are."""
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from leakjax._validate import at_least, fail
+from leakjax._validate import at_least, fail, is_concrete
+from leakjax.explain.bandit import explore
 from leakjax.explain.coalitions import background_rows
-from leakjax.explain.segments import segments_for
+from leakjax.explain.segments import Segments, segments_for
 from leakjax.explain.types import LogitsFn, Variables, check_features, map_chunked
 
 
@@ -22,112 +23,169 @@ class Anchor(NamedTuple):
         target.
       coverage: Share of background rows that are in the example's quarter of the background's range of values
         in every feature that the rule holds.
-      found: Whether precision is at least the threshold with the confidence asked for; else the best rule
-        tried.
+      found: Whether, with the confidence asked for, the precision over all background rows is at least the
+        threshold; else this is the most precise rule tried.
+      runs: Runs of the model that the search took, int32.
     """
 
     held: jax.Array
     precision: jax.Array
     coverage: jax.Array
     found: jax.Array
+    runs: jax.Array
 
 
 def anchors(
     logits_fn: LogitsFn,
     *,
     background: Any,
-    threshold: float = 0.95,
-    confidence: float = 0.95,
+    threshold: Any = 0.95,
+    confidence: Any = 0.95,
+    tolerance: Any = 0.1,
     most: int = 4,
     beam: int = 2,
-    samples: int = 100,
+    samples: int = 200,
+    batch: int = 16,
     chunk: int = 64,
 ) -> Callable[..., Anchor]:
-    """The shortest rule that a beam search finds, and among those as short the one of the greatest coverage.
+    """The rule of the greatest coverage among those that a beam search finds precise.
 
-    Each rule gets the same number of draws, where the paper's bandit spends more on those in doubt.
+    At each length a bandit tells the `beam` most precise rules from the other candidates and then whether
+    each is precise enough; these grow by one segment, and a longer rule is tried only while it covers more
+    than the best one found. The background is the whole world of a rule: its rows are drawn without
+    replacement, and a rule that has seen them all is known exactly.
+
+    A row that the model gives logits that are not finite is not decided for the target. Where a target
+    outside the classes or an example that is not finite is traced, nothing is tried, nothing is found, and
+    precision and coverage are NaN.
 
     Args:
       logits_fn: Logits [classes] of one example.
       background: Examples [rows, ...] that segments outside the rule are drawn from, a row each draw.
       threshold: Precision that a rule must reach.
-      confidence: With which its lower bound (Chernoff) must reach it.
+      confidence: Probability that a rule which is said to reach it does, whatever the number of rules tried.
+      tolerance: Precisions that are as good as equal when the rules of a length are told apart.
       most: Segments that a rule may hold.
       beam: Rules kept from each length to the next.
-      samples: Draws for each rule.
-      chunk: Rules tried at a time; memory is chunk x samples x what one run needs.
+      samples: Most draws, as a mean over the candidates of a length; the bandit shares them out as doubt asks
+        and leaves what it does not need.
+      batch: Draws for each of two rules at a time, before the bandit looks again.
+      chunk: Draws held at a time; memory is chunk x what one run needs.
 
     Returns:
-      `explainer(variables, x, target, *, key, segments=None) -> Anchor`, `most x beam x segments x samples`
-      runs of the model.
+      `explainer(variables, x, target, *, key, segments=None) -> Anchor`, at most `samples` runs of the model
+      for each candidate: the empty rule, one rule a segment, and of each further length
+      `beam x (segments it may add)`. In a vmap every example takes the time of the one longest in doubt.
 
     Raises:
-      UsageError: On counts below 1, or a threshold or confidence outside (0, 1).
+      UsageError: On counts below 1, fewer samples than 2 x batch, a threshold, confidence or tolerance
+        outside (0, 1), a background that is not finite, or a target outside the classes.
 
-    Source: Ribeiro, Singh, Guestrin 2018, "Anchors: High-Precision Model-Agnostic Explanations", sections 2
-      and 3.
+    Source: Ribeiro, Singh, Guestrin 2018, "Anchors: High-Precision Model-Agnostic Explanations", section 3,
+      algorithms 1 and 2.
     """
-    for name, value in (("most", most), ("beam", beam), ("samples", samples)):
-        at_least(name, value, 1)
-    for name, share in (("threshold", threshold), ("confidence", confidence)):
-        if not 0 < share < 1:
+    for name, count in (("most", most), ("beam", beam), ("batch", batch)):
+        at_least(name, count, 1)
+    at_least("samples", samples, 2 * batch)
+    for name, share in (("threshold", threshold), ("confidence", confidence), ("tolerance", tolerance)):
+        if is_concrete(share) and not 0 < share < 1:
             raise fail(name, share, "must be between 0 and 1")
+    if is_concrete(background) and not np.all(np.isfinite(np.asarray(background))):
+        raise fail("background", "non-finite", "must hold finite numbers alone")
 
     def explainer(
         variables: Variables, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
     ) -> Anchor:
         check_features("x", x)
         x = jnp.asarray(x)
-        found, rows = segments_for(x, segments), background_rows(background, x)
-        players = found.count
-        drawn = rows[jax.random.randint(key, (samples,), 0, rows.shape[0])]
-        inside = _in_quarter(rows, x)
+        (classes,) = jax.eval_shape(logits_fn, variables, x).shape
+        if is_concrete(target) and not 0 <= int(target) < classes:
+            raise fail("target", int(target), f"must be a class, 0 to {classes - 1}")
+        found = segments_for(x, segments)
+        # Left to the compiler, the sort of a constant background is many times slower.
+        with jax.ensure_compile_time_eval():
+            rows = background_rows(background, x)
+            edges = jnp.quantile(rows, jnp.asarray([0.25, 0.5, 0.75], x.dtype), axis=0)
+        players, population = found.count, rows.shape[0]
+        inside = _in_quarter(rows, edges, x, found)
 
-        def judge(held: jax.Array) -> tuple[jax.Array, jax.Array]:
-            fast = held[found.map]
-            decided = jax.vmap(lambda row: jnp.argmax(logits_fn(variables, jnp.where(fast, x, row))))(drawn)
-            covered = jnp.all((inside | ~fast[None]).reshape(rows.shape[0], -1), axis=1)
-            return (decided == target).mean(dtype=x.dtype), covered.mean(dtype=x.dtype)
+        def decided(held: jax.Array, row: jax.Array) -> jax.Array:
+            logits = logits_fn(variables, jnp.where(held[found.map], x, row))
+            return (jnp.argmax(logits) == target) & jnp.isfinite(jnp.max(logits))
 
-        def sure(precision: jax.Array) -> jax.Array:
-            # The Chernoff bound: with this confidence the draws would not come from a precision below the
-            # threshold.
-            enough = samples * _divergence(precision, threshold) >= -math.log(1 - confidence)
-            return (precision >= threshold) & enough
+        def covered(held: jax.Array) -> jax.Array:
+            return jnp.all(inside | ~held[None], axis=1).mean(dtype=float)
 
-        kept = jnp.zeros((beam, players), bool)
-        best = Anchor(kept[0], *judge(kept[0]), jnp.zeros((), bool))
-        best = best._replace(found=sure(best.precision))
-        for _ in range(min(most, players)):
-            tried = (kept[:, None] | jnp.eye(players, dtype=bool)[None]).reshape(-1, players)
-            grown = (tried.sum(1) > kept[0].sum()) & _first_of_equals(tried)
-            precision, coverage = map_chunked(judge, tried, chunk)
-            reached = grown & sure(precision)
-            # Rules that reach the threshold come first, by coverage; the others follow by precision.
-            score = jnp.where(reached, 1 + coverage, jnp.where(grown, precision / 2, -1))
-            order = jnp.argsort(-score)[:beam]
-            top = order[0]
-            new = Anchor(tried[top], precision[top], coverage[top], reached[top])
-            better = ~best.found & (new.found | (new.precision > best.precision))
-            best = jax.tree.map(lambda old, new, better=better: jnp.where(better, new, old), best, new)
-            kept = jnp.where((score[order] >= 0)[:, None], tried[order], tried[top][None])
-        return best
+        def search(state: _Search) -> _Search:
+            order = jax.random.permutation(jax.random.fold_in(key, state.length), population)
+
+            def draw(rules: jax.Array, numbers: jax.Array) -> jax.Array:
+                drawn = (rules, order[numbers])
+                return map_chunked(lambda at: decided(state.tried[at[0]], rows[at[1]]), drawn, chunk)
+
+            arms, runs = explore(
+                draw,
+                state.alive,
+                top=beam,
+                threshold=threshold,
+                delta=(1 - confidence) / (1 + most),
+                tolerance=tolerance,
+                batch=batch,
+                samples=samples,
+                population=population,
+            )
+            leaders, runs = arms.leaders(beam), state.best.runs + runs
+            precision, valid = arms.mean[leaders], arms.alive[leaders] & (arms.low[leaders] >= threshold)
+            first = jnp.argmax(jnp.where(valid, 2 + state.coverage[leaders], precision))
+            top = leaders[first]
+            new = Anchor(state.tried[top], precision[first], state.coverage[top], valid[first], runs)
+            # The first rule takes the place of none, whose precision is NaN.
+            better = new.found | (~state.best.found & ~(new.precision <= state.best.precision))
+            best = jax.tree.map(lambda new, old: jnp.where(better, new, old), new, state.best)
+
+            length = state.length + 1
+            tried = (state.tried[leaders][:, None] | jnp.eye(players, dtype=bool)[None]).reshape(-1, players)
+            coverage = map_chunked(covered, tried, chunk)
+            alive = jnp.repeat(arms.alive[leaders], players) & _first_of_length(tried, length)
+            alive &= ~best.found | (coverage > best.coverage)
+            return _Search(length, tried, alive, coverage, best._replace(runs=runs))
+
+        candidates = beam * players
+        unknown = jnp.full((), jnp.nan)
+        nothing = Anchor(jnp.zeros(players, bool), unknown, unknown, jnp.zeros((), bool), jnp.int32(0))
+        sane = (target >= 0) & (target < classes) & jnp.isfinite(x).all()
+        start = _Search(
+            length=jnp.int32(0),
+            tried=jnp.zeros((candidates, players), bool),
+            alive=(jnp.arange(candidates) == 0) & sane,
+            coverage=jnp.ones(candidates),
+            best=nothing,
+        )
+        best = jax.lax.while_loop(lambda s: s.alive.any() & (s.length <= most), search, start).best
+        return best._replace(precision=best.precision.astype(x.dtype), coverage=best.coverage.astype(x.dtype))
 
     return explainer
 
 
-def _divergence(share: jax.Array, threshold: float) -> jax.Array:
-    """Kullback-Leibler divergence of Bernoulli distributions."""
-    return jax.scipy.special.rel_entr(share, threshold) + jax.scipy.special.rel_entr(1 - share, 1 - threshold)
+class _Search(NamedTuple):
+    """Where the beam search stands: the rules of one length, and the best of the shorter ones."""
+
+    length: jax.Array
+    tried: jax.Array
+    alive: jax.Array
+    coverage: jax.Array
+    best: Anchor
 
 
-def _first_of_equals(rules: jax.Array) -> jax.Array:
-    """Whether no rule before it is the same, boolean [rules]."""
-    same = jnp.all(rules[:, None] == rules[None], axis=-1)
-    return ~jnp.any(jnp.tril(same, -1), axis=1)
+def _first_of_length(rules: jax.Array, length: jax.Array) -> jax.Array:
+    """Whether a rule holds so many segments and no rule before it is the same, boolean [rules]."""
+    held = rules.astype(jnp.float32)
+    same = held @ held.T == length
+    return (rules.sum(1) == length) & ~jnp.any(jnp.tril(same, -1), axis=1)
 
 
-def _in_quarter(rows: jax.Array, x: jax.Array) -> jax.Array:
-    """Whether each feature of each row lies in the same quarter of the rows' range, by quantiles, as x's."""
-    edges = jnp.quantile(rows, jnp.asarray([0.25, 0.5, 0.75], rows.dtype), axis=0)
-    return (edges[:, None] <= rows[None]).sum(0) == (edges <= x[None]).sum(0)[None]
+def _in_quarter(rows: jax.Array, edges: jax.Array, x: jax.Array, segments: Segments) -> jax.Array:
+    """Whether a row is between the same edges as x all over a segment, [rows, segments]."""
+    inside = (edges[:, None] <= rows[None]).sum(0) == (edges <= x[None]).sum(0)[None]
+    start = jnp.ones((rows.shape[0], segments.count), bool)
+    return start.at[:, segments.map.reshape(-1)].min(inside.reshape(rows.shape[0], -1))

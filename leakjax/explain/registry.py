@@ -108,11 +108,12 @@ def _rules(
     *,
     most: int = 4,
     beam: int = 2,
-    samples: int = 100,
+    samples: int = 200,
     **options: Any,
 ) -> int:
     players = _players(shape, segments)
-    return samples * (1 + min(most, players) * beam * players)
+    grown = sum((beam if held else 1) * (players - held) for held in range(min(most, players)))
+    return samples * (1 + grown)
 
 
 EXPLAINERS: Mapping[str, Method] = MappingProxyType(

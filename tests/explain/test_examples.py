@@ -4,10 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.optimize import nnls
+from scipy.optimize import brentq, nnls
 
 from leakjax._validate import UsageError
 from leakjax.explain import EXAMPLE_EXPLAINERS, Segments, anchors, protodash
+from leakjax.explain.bandit import explore, kl_bounds
 from leakjax.explain.protodash import choose
 
 KEY = jax.random.key(0)
@@ -90,11 +91,170 @@ def test_anchors_hold_segments():
     np.testing.assert_array_equal(found.held, [True, False, False])
 
 
+def divergence(p, q):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nansum([p * np.log(p / q), (1 - p) * np.log((1 - p) / (1 - q))])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_kl_bounds_are_the_roots(x64, dtype):
+    means, levels = (a.ravel() for a in np.meshgrid([0, 0.02, 0.5, 0.9, 0.999, 1], [1e-3, 0.05, 0.7, 5]))
+    low, high = kl_bounds(jnp.asarray(means, dtype), jnp.asarray(levels, dtype))
+    assert low.dtype == dtype
+    for mean, level, below, above in zip(means, levels, np.asarray(low), np.asarray(high), strict=True):
+        over = lambda q, mean=mean, level=level: divergence(mean, q) - level
+        edge = 1e-300, 1 - 1e-16
+        expected_low = 0 if mean == 0 or over(edge[0]) < 0 else brentq(over, edge[0], mean, xtol=1e-15)
+        expected_high = 1 if mean == 1 or over(edge[1]) < 0 else brentq(over, mean, edge[1], xtol=1e-15)
+        # In float32 the divergence itself is known to some 1e-7, which counts where it is flat.
+        atol = 2e-5 if dtype == np.float32 else 1e-9
+        np.testing.assert_allclose([below, above], [expected_low, expected_high], atol=atol)
+
+
+def throw(shares, key, **options):
+    """The bandit on coins of known shares."""
+    shares = jnp.asarray(shares, jnp.float32)
+
+    def draw(arms, numbers):
+        alone = lambda arm, number: jax.random.fold_in(jax.random.fold_in(key, arm), number)
+        return jax.vmap(jax.random.uniform)(jax.vmap(alone)(arms, numbers)) < shares[arms]
+
+    settings = {"top": 2, "threshold": 0.5, "delta": 0.1, "tolerance": 0.05, "batch": 8, "samples": 400}
+    settings |= {"population": 10**8, "alive": jnp.ones(shares.shape, bool)} | options
+    return explore(draw, settings.pop("alive"), **settings)
+
+
+def test_the_bandit_finds_the_best_arms_and_draws_where_they_are_close():
+    shares = np.array([0.2, 0.9, 0.3, 0.8, 0.6, 0.1, 0.25, 0.97])
+    keys = jax.random.split(KEY, 200)
+    alive = jnp.arange(8) != 7
+    arms, runs = jax.jit(jax.vmap(lambda key: throw(shares, key, alive=alive)))(keys)
+    best = np.sort(jax.vmap(lambda arms: arms.leaders(2))(arms), axis=1)
+    assert (best == [1, 3]).all(1).mean() >= 0.9
+    draws = np.asarray(arms.draws)
+    assert (draws[:, 7] == 0).all()
+    assert (draws[:, :7] >= 8).all()
+    # The close ones, 0.8 and 0.6, need more than those far below.
+    assert draws[:, [3, 4]].mean(0).min() > 4 * draws[:, [0, 2, 5, 6]].mean()
+    assert (draws.sum(1) <= runs).all()
+    assert (runs <= 7 * 400).all()
+    held = (np.asarray(arms.low) <= shares) & (shares <= np.asarray(arms.high))
+    assert held.all(1).mean() >= 0.9
+    # It ends when followers may be better than leaders by no more than the tolerance.
+    followers, leaders = np.asarray(arms.high)[:, [0, 2, 4, 5, 6]], np.asarray(arms.low)[:, [1, 3]]
+    assert (followers.max(1) - leaders.min(1) <= 0.05).mean() >= 0.9
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.899, 0, 0.1), (0.97, 0.95, 1)])
+def test_a_leader_is_judged_with_the_confidence_however_often_it_is_looked_at(share, least, most):
+    judge = lambda key: throw([share], key, top=1, threshold=0.9, samples=2000)[0].low[0] >= 0.9
+    accepted = jax.jit(jax.vmap(judge))(jax.random.split(KEY, 400)).mean()
+    assert least <= accepted <= most
+
+
+def test_arms_that_are_drawn_out_are_known_exactly_and_budgets_end_the_search():
+    arms, runs = jax.jit(lambda key: throw([0.5, 0.5, 0.5], key, population=20, tolerance=1e-6))(KEY)
+    exact = np.asarray(arms.draws) == 20
+    assert exact[np.asarray(arms.leaders(2))].any()
+    np.testing.assert_array_equal(np.asarray(arms.low)[exact], np.asarray(arms.wins, np.float32)[exact] / 20)
+    np.testing.assert_array_equal(np.asarray(arms.high)[exact], np.asarray(arms.low)[exact])
+    arms, runs = jax.jit(lambda key: throw([0.5, 0.5, 0.5], key, tolerance=1e-6, samples=40))(KEY)
+    assert 3 * 40 - 16 < runs <= 3 * 40
+
+
+BACKGROUND = np.random.default_rng(4).normal(size=(300, 6)).astype(np.float32)
+WEIGHTS = np.random.default_rng(5).normal(size=(6, 2)).astype(np.float32) * np.array(
+    [[3], [2], [1], [1], [0.3], [0.3]]
+)
+
+
+def wavy(variables, x):
+    return jnp.tanh(x @ variables) + 0.5 * jnp.sin(2 * x[:2])
+
+
+def precision_of(held, x, target):
+    """Over the whole background, in NumPy."""
+    mixed = np.where(held, x, BACKGROUND).astype(np.float64)
+    return (np.argmax(np.tanh(mixed @ WEIGHTS) + 0.5 * np.sin(2 * mixed[:, :2]), axis=1) == target).mean()
+
+
+def test_rules_said_to_be_precise_are():
+    xs = np.random.default_rng(6).normal(size=(100, 6)).astype(np.float32)
+    weights = WEIGHTS.astype(np.float32)
+    targets = np.argmax(jax.vmap(lambda x: wavy(weights, x))(xs), axis=1)
+    explain = anchors(wavy, background=BACKGROUND, threshold=0.9, confidence=0.8)
+    keys = jax.random.split(KEY, 100)
+    found = jax.jit(jax.vmap(lambda x, target, key: explain(weights, x, target, key=key)))(xs, targets, keys)
+    exact = np.array([precision_of(*one) for one in zip(np.asarray(found.held), xs, targets, strict=True)])
+    said = np.asarray(found.found)
+    assert said.mean() > 0.5
+    assert (exact[said] >= 0.9 - 1e-6).mean() >= 0.8
+    assert np.abs(exact - np.asarray(found.precision)).max() < 0.15
+    assert (found.runs <= EXAMPLE_EXPLAINERS["anchors"].evaluations((6,))).all()
+    assert found.runs.mean() < EXAMPLE_EXPLAINERS["anchors"].evaluations((6,)) / 2
+
+
+def test_a_rule_exactly_as_precise_as_the_threshold_is_found_when_all_rows_are_drawn():
+    planted = lambda variables, x: both_first(variables, x[jnp.array([0, 3])])
+    x = np.array([1.0, 0.5, -1.0, 2.0, 0.3], np.float32)
+    precise = {0: (ROWS[:, 3] > 0).mean(), 3: (ROWS[:, 0] > 0).mean()}
+    explain = jax.jit(lambda least: anchors(planted, background=ROWS, threshold=least)(None, x, 1, key=KEY))
+    found = explain(max(precise.values()))
+    np.testing.assert_array_equal(np.flatnonzero(found.held), [max(precise, key=precise.get)])
+    assert found.found
+    assert found.precision == np.float32(max(precise.values()))
+    np.testing.assert_array_equal(np.flatnonzero(explain(0.95).held), [0, 3])
+
+
+def test_an_anchor_depends_on_its_key_alone():
+    members = np.stack([WEIGHTS, -WEIGHTS, WEIGHTS * np.nan]).astype(np.float32)
+    settings = {"background": BACKGROUND, "samples": 64, "most": 2}
+    whole, parts = (anchors(wavy, chunk=chunk, **settings) for chunk in (64, 5))
+    xs, keys = BACKGROUND[:3] + 0.1, jax.random.split(KEY, 3)
+    lanes = jax.vmap(lambda v, x, key: whole(v, x, 0, key=key), in_axes=(None, 0, 0))
+    ensemble = jax.jit(jax.vmap(lanes, in_axes=(0, None, None)))(members, xs, keys)
+    alone = jax.jit(lambda v, x, key: parts(v, x, 0, key=key))
+    for model in range(2):
+        for point in range(3):
+            one, again = (alone(members[model], xs[point], keys[point]) for _ in range(2))
+            jax.tree.map(np.testing.assert_array_equal, one, again)
+            for name, value in one._asdict().items():
+                np.testing.assert_array_equal(value, getattr(ensemble, name)[model, point])
+    # A diverged member decides for no class.
+    np.testing.assert_array_equal(ensemble.precision[2], 0)
+    assert not ensemble.found[2].any()
+
+
+def test_anchors_in_float64(x64):
+    found = anchors(both_first, background=ROWS)(None, ROWS[0].astype(np.float64) * 0 + 1, 1, key=KEY)
+    assert found.precision.dtype == found.coverage.dtype == np.float64
+    np.testing.assert_array_equal(np.flatnonzero(found.held), [0, 1])
+
+
+def test_what_cannot_be_explained_is_an_error_or_nothing():
+    explain = anchors(both_first, background=ROWS)
+    with pytest.raises(UsageError, match="target=2: must be a class, 0 to 1"):
+        explain(None, ROWS[0], 2, key=KEY)
+    with pytest.raises(UsageError, match="x='non-finite'"):
+        explain(None, ROWS[0] * np.nan, 1, key=KEY)
+    xs = np.stack([ROWS[0], ROWS[0] * np.nan, np.ones(5, np.float32)])
+    found = jax.jit(jax.vmap(lambda x, target: explain(None, x, target, key=KEY)))(xs, np.array([2, 1, 1]))
+    np.testing.assert_array_equal(found.found, [False, False, True])
+    np.testing.assert_array_equal(np.isnan(found.precision), [True, True, False])
+    np.testing.assert_array_equal(np.isnan(found.coverage), [True, True, False])
+    np.testing.assert_array_equal(found.runs[:2], 0)
+    assert not found.held[:2].any()
+
+
 def test_rows_and_bad_options():
     assert set(EXAMPLE_EXPLAINERS) == {"protodash", "anchors"}
     assert EXAMPLE_EXPLAINERS["protodash"].evaluations((5,), background=ROWS) == 41
-    assert EXAMPLE_EXPLAINERS["anchors"].evaluations((5,), background=ROWS) == (1 + 4 * 2 * 5) * 100
+    assert EXAMPLE_EXPLAINERS["anchors"].evaluations((5,), background=ROWS) == 200 * (1 + 5 + 2 * (4 + 3 + 2))
     with pytest.raises(UsageError, match="count=41: must be at most the background's rows, 40"):
         protodash(linear, background=ROWS, count=41)
     with pytest.raises(UsageError, match=r"threshold=1\.5: must be between 0 and 1"):
         anchors(linear, background=ROWS, threshold=1.5)
+    with pytest.raises(UsageError, match="samples=31: must be at least 32"):
+        anchors(linear, background=ROWS, samples=31)
+    with pytest.raises(UsageError, match="background='non-finite'"):
+        anchors(linear, background=ROWS * np.inf)
