@@ -299,7 +299,9 @@ def results_of(rows: dict[str, list[Any]]) -> dict[str, Any]:
         ]
         results.setdefault("networks", {})[named] = {
             "queries": asked,
+            "records": network["records"],
             "accuracy": network["accuracy"],
+            "defenses": network["defenses"],
             "discovered": {
                 name: [curve[n - 1] for n in asked] for name, curve in network["discovered"].items()
             },
@@ -313,7 +315,7 @@ def publish(config: Config, workdir: Path, measured: dict[str, Any]) -> dict[str
     rows = measured["rows"]
     results = results_of(rows)
     report = {
-        "schema": "leakjax.records/1",
+        "schema": section.SCHEMA,
         "config": dataclasses.asdict(config),
         "environment": environment(),
         "task": {"dataset": config.dataset, "points": rows["draws"][0]["membership"]["records"]},
@@ -331,7 +333,7 @@ def publish(config: Config, workdir: Path, measured: dict[str, Any]) -> dict[str
 def claim(workdir: Path, config: Config) -> None:
     """Takes a workdir for a config; UsageError names the flags that differ from those of its results."""
     path = workdir / "config.json"
-    mine = json.loads(json.dumps(dataclasses.asdict(config)))
+    mine = json.loads(json.dumps({"schema": section.SCHEMA, **dataclasses.asdict(config)}))
     try:
         theirs = json.loads(path.read_text()) if path.exists() else mine
         write_file(path, (json.dumps(theirs, indent=1) + "\n").encode())
@@ -347,7 +349,7 @@ def claim(workdir: Path, config: Config) -> None:
 def main(argv: list[str]) -> int:
     """Reads the flags and runs; 0, or 2 for what the user can mend."""
     try:
-        if flags.FLAGS["verbosity"].using_default_value:
+        if not flags.FLAGS["verbosity"].present:  # absl has raised the default to INFO by now
             logging.set_verbosity(logging.WARNING)
         if len(argv) > 1:
             raise UsageError(f"unexpected argument {argv[1]!r}: flags start with --")
