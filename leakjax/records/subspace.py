@@ -266,7 +266,7 @@ class _Attack:
 
 def difference(logits: np.ndarray, influence: np.ndarray, loss: str) -> np.ndarray:
     """The logit without a record minus that with it, from the full logit and its influence on label 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # NaN where no logit fits
         if loss == "probability":
             return logit(0.5 + 0.5 * np.tanh(0.5 * logits) + influence) - logits
         without = np.logaddexp(0, logits) + influence

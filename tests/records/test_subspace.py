@@ -36,6 +36,8 @@ def test_a_logit_difference_is_read_from_either_loss():
     chance = [1 / (1 + np.exp(-z[middle])) for z in (without, full)]
     found = difference(full[middle], chance[0] - chance[1], "probability")
     np.testing.assert_allclose(found, (without - full)[middle], rtol=1e-9)
+    for loss in LOSSES:  # no loss falls so far: the sign was wrong, or the answer is noise
+        assert np.isnan(difference(np.zeros(2), np.array([-0.8, -800.0]), loss)).all()
 
 
 def test_dependent_features_lower_what_can_be_recovered(key):
