@@ -14,6 +14,8 @@ Larger audits:
     python -m experiments.audit --dataset=fashion_mnist --points=20000 --models=256 --explainers=gradient --plan
     python -m experiments.audit --dataset=adult --group=race --widths=64 --points=10000
 
+--records=runs/records-adult adds what `experiments.records` found there to the page.
+
 The same command on the same --workdir goes on where it stopped. Exit codes: 0 done, 1 failed, 2 bad usage,
 3 the upper bound of a margin is above --fail_above.
 """
@@ -44,6 +46,7 @@ from leakjax.audit import explainers
 from leakjax.audit.plan import plan
 from leakjax.audit.store import Store
 from leakjax.models import MODELS, Model
+from leakjax.records import section
 from leakjax.report import publish, show
 from leakjax.report.schema import write_file
 from leakjax.shadow import checkpoint
@@ -159,8 +162,10 @@ def train(
     return ensemble, start.variables
 
 
-def run(config: Config, places: Places, console: Console) -> leakjax.report.Report:
-    """The audit that a config describes."""
+def run(
+    config: Config, places: Places, console: Console, sections: Sequence[str] = ()
+) -> leakjax.report.Report:
+    """The audit that a config describes; its page ends with the sections."""
     open_workdir(places.workdir, config)
     points = load_points(config, places)
     points, background = set_aside(points, config.background)
@@ -191,7 +196,7 @@ def run(config: Config, places: Places, console: Console) -> leakjax.report.Repo
         store=Store(places.workdir / "checkpoints"),
         say=console.print,
     )
-    publish(report, places.workdir)
+    publish(report, places.workdir, sections)
     return report
 
 
@@ -236,6 +241,7 @@ def main(argv: Sequence[str]) -> None:
         if len(argv) > 1:
             raise _validate.fail("arguments", argv[1:], "there are flags alone; see --help")
         config = read_config(values)
+        sections = [section.of_workdir(Path(values.records).expanduser())] if values.records else []
         workdir = Path(values.workdir or f"runs/audit-{config.dataset.replace('/', '_').replace(':', '_')}")
         places = Places(workdir, values.data_dir, values.source_dir)
         use_machine()
@@ -244,7 +250,7 @@ def main(argv: Sequence[str]) -> None:
         if values.plan:
             print_plan(config, places, Console())
             return
-        report = run(config, places, console)
+        report = run(config, places, console, sections)
     except _validate.UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

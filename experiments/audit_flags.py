@@ -132,6 +132,9 @@ def define_flags() -> None:
     flags.DEFINE_bool("label_known", True, "Whether the attacker knows the true class.")
     flags.DEFINE_bool("explain_label", False, "Explain the true class, not the model's predicted one.")
     flags.DEFINE_string("group", None, "Column by which leakage is broken down, e.g. race of adult.")
+    flags.DEFINE_string(
+        "records", None, "A workdir of experiments.records, whose findings become a section of report.html."
+    )
     flags.DEFINE_integer("seed", 0, "Of all randomness.")
     flags.DEFINE_bool("plan", False, "Print what would run and what it costs, and stop.")
     flags.DEFINE_float("fail_above", None, "Exit with 3 if the upper bound of a margin is above this share.")

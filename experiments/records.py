@@ -35,9 +35,8 @@ from leakjax.records import compare, encode, figures, section, study, summary
 from leakjax.report.schema import write_file
 
 PARTS = ("draws", "defenses", "approximations", "network", "sweep", "sizes")
-THRESHOLDS = {
-    "adult": 1e-13
-}  # below it, the rounding of 1e-9-converged models looks like records beyond the rank
+# Below it, the rounding of 1e-9-converged models looks like records beyond the rank.
+THRESHOLDS = {("adult", "probability"): 1e-13, ("adult", "cross_entropy"): 1e-12}
 POINTS = {"adult": 2000, "parkinsons": 200, "fashion_mnist": 1800}
 
 flags.DEFINE_string("dataset", "adult", "adult, fashion_mnist, parkinsons or npz:<path>.")
@@ -55,7 +54,7 @@ flags.DEFINE_integer("seed", 0, "Of everything that is drawn.")
 flags.DEFINE_float("l2", 1.0, "Penalty on the sum of losses, the 1/C of scikit-learn.")
 flags.DEFINE_string("scaling", "zscore", f"Of continuous features: {', '.join(encode.SCALINGS)}.")
 flags.DEFINE_string(
-    "loss", "probability", "Of self-explanations and their graph: probability (the paper's) or cross_entropy."
+    "loss", "probability", "Whose change is the influence: probability (the paper's) or cross_entropy."
 )
 flags.DEFINE_integer("k", 5, "Records of an explanation, for the influence graph and the defenses.")
 flags.DEFINE_integer("queries", 1000, "Queries of a static batch.")
@@ -64,7 +63,9 @@ flags.DEFINE_list(
     "oracles", None, f"For Algorithm 1: {', '.join(study.ORACLES)}; exact alone for fashion_mnist."
 )
 flags.DEFINE_float(
-    "threshold", None, "Influence that Algorithm 1 takes for noise; 1e-13 for adult, 1e-14 otherwise."
+    "threshold",
+    None,
+    "Influence that Algorithm 1 takes for noise; 1e-13 for adult (1e-12 by cross_entropy), 1e-14 otherwise.",
 )
 flags.DEFINE_integer("network_points", 200, "Records of the network, which is retrained without each.")
 flags.DEFINE_list("pair", ["5", "7"], "The two classes of fashion_mnist.")
@@ -114,6 +115,7 @@ def config_from(values: Any) -> Config:
         raise fail("k", values.k, f"must be at most points={points}, the size of the training set")
     if len(values.pair) != 2 or not all(each.isdigit() for each in values.pair):
         raise fail("pair", ",".join(values.pair), "must be two classes, as in 5,7")
+    threshold = THRESHOLDS.get((values.dataset, values.loss), 1e-14)
     same = ("dataset", "seed", "l2", "scaling", "loss", "k", "queries", "walks", "network_points", "width")
     return Config(
         **{name: getattr(values, name) for name in same},
@@ -121,7 +123,7 @@ def config_from(values: Any) -> Config:
         draws=draws,
         points=points,
         oracles=tuple(oracles),
-        threshold=values.threshold if values.threshold is not None else THRESHOLDS.get(values.dataset, 1e-14),
+        threshold=values.threshold if values.threshold is not None else threshold,
         pair=(int(values.pair[0]), int(values.pair[1])),
     )
 
@@ -171,13 +173,22 @@ def work(config: Config, load_scaled: Callable[[str], encode.Task]) -> Iterator[
         drawn = make(index)
         return {
             "membership": study.membership(task, drawn, loss=config.loss),
-            "static": study.static(task, drawn, queries=config.queries),
+            "static": study.static(task, drawn, queries=config.queries, loss=config.loss),
             "graph": study.graph(drawn, k=config.k, walks=config.walks, loss=config.loss),
-            "subspace": study.subspace(drawn, oracles=config.oracles, threshold=config.threshold),
+            "subspace": study.subspace(
+                drawn, oracles=config.oracles, loss=config.loss, threshold=config.threshold
+            ),
         }
 
     def defenses(index: int) -> dict[str, Any]:
-        return study.defenses(task, make(index), k=config.k, queries=config.queries)
+        return study.defenses(
+            task,
+            make(index),
+            k=config.k,
+            queries=config.queries,
+            loss=config.loss,
+            threshold=config.threshold,
+        )
 
     def approximations(index: int) -> dict[str, Any]:
         drawn = make(index)
@@ -186,17 +197,27 @@ def work(config: Config, load_scaled: Callable[[str], encode.Task]) -> Iterator[
 
     def network(index: int, l2: float) -> dict[str, Any]:
         rows, others = encode.draw(task, config.network_points, key=key(index))
-        return compare.compare_network(task, rows, others, l2=l2, key=key(index))
+        return compare.compare_network(
+            task,
+            rows,
+            others,
+            l2=l2,
+            k=min(config.k, len(rows)),
+            queries=config.queries,
+            loss=config.loss,
+            key=key(index),
+        )
 
     def setting(index: int, l2: float, scaling: str) -> dict[str, Any]:
         drawn = study.make_draw(load_scaled(scaling), points, l2=l2, key=key(index))
-        return {"setting": f"{scaling}, lambda = {l2 / points:g}", **study.brief(drawn, k=config.k)}
+        return {
+            "setting": f"{scaling}, lambda = {l2 / points:g}",
+            **study.brief(drawn, k=config.k, loss=config.loss),
+        }
 
     def size(index: int, count: int) -> dict[str, Any]:
-        return {
-            "points": count,
-            **study.brief(study.make_draw(task, count, l2=config.l2, key=key(index)), k=config.k),
-        }
+        drawn = study.make_draw(task, count, l2=config.l2, key=key(index))
+        return {"points": count, **study.brief(drawn, k=config.k, loss=config.loss)}
 
     repeats = range(min(3, config.draws))
     settings = [(l2, scaling) for scaling in ("zscore", "minmax") for l2 in (0.01, 0.1, 1.0, 10.0, 100.0)]
@@ -278,7 +299,9 @@ def results_of(rows: dict[str, list[Any]]) -> dict[str, Any]:
         ]
         results.setdefault("networks", {})[named] = {
             "queries": asked,
+            "records": network["records"],
             "accuracy": network["accuracy"],
+            "defenses": network["defenses"],
             "discovered": {
                 name: [curve[n - 1] for n in asked] for name, curve in network["discovered"].items()
             },
@@ -292,7 +315,7 @@ def publish(config: Config, workdir: Path, measured: dict[str, Any]) -> dict[str
     rows = measured["rows"]
     results = results_of(rows)
     report = {
-        "schema": "leakjax.records/1",
+        "schema": section.SCHEMA,
         "config": dataclasses.asdict(config),
         "environment": environment(),
         "task": {"dataset": config.dataset, "points": rows["draws"][0]["membership"]["records"]},
@@ -310,7 +333,7 @@ def publish(config: Config, workdir: Path, measured: dict[str, Any]) -> dict[str
 def claim(workdir: Path, config: Config) -> None:
     """Takes a workdir for a config; UsageError names the flags that differ from those of its results."""
     path = workdir / "config.json"
-    mine = json.loads(json.dumps(dataclasses.asdict(config)))
+    mine = json.loads(json.dumps({"schema": section.SCHEMA, **dataclasses.asdict(config)}))
     try:
         theirs = json.loads(path.read_text()) if path.exists() else mine
         write_file(path, (json.dumps(theirs, indent=1) + "\n").encode())
@@ -326,7 +349,7 @@ def claim(workdir: Path, config: Config) -> None:
 def main(argv: list[str]) -> int:
     """Reads the flags and runs; 0, or 2 for what the user can mend."""
     try:
-        if flags.FLAGS["verbosity"].using_default_value:
+        if not flags.FLAGS["verbosity"].present:  # absl has raised the default to INFO by now
             logging.set_verbosity(logging.WARNING)
         if len(argv) > 1:
             raise UsageError(f"unexpected argument {argv[1]!r}: flags start with --")

@@ -1,6 +1,7 @@
 """Settings of every test: the CPU, two forced devices, no display, strict ranks."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
@@ -17,3 +18,13 @@ def x64():
     """Float64 inside the test."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real files: $LEAKJAX_TEST_DATA, or ../shared/data beside the repository."""
+    default = Path(__file__).parents[1].parent / "shared" / "data"
+    folder = Path(os.environ.get("LEAKJAX_TEST_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"no real data in {folder}; name their folder in LEAKJAX_TEST_DATA")
+    return folder

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 
 from leakjax._validate import one_of
+from leakjax.records.oracle import Oracle
 
 DISTRIBUTIONS = ("uniform", "marginal", "true")
 
@@ -41,6 +42,26 @@ def draw_queries(
     two_valued = ((population == low) | (population == high)).all(axis=0)
     fraction = rng.random((count, features))
     return low + (high - low) * np.where(two_valued, fraction < 0.5, fraction)
+
+
+def static_batches(
+    oracle: Oracle, population: np.ndarray, count: int, *, key: jax.Array, blocks: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """The records that an oracle shows to a batch of queries of each distribution: int [count, k] by name.
+
+    Args:
+        oracle: Answers queries with records.
+        population: See draw_queries.
+        count: Queries of each batch.
+        key: For the draws.
+        blocks: See draw_queries.
+    """
+    return {
+        name: oracle.ask(
+            draw_queries(name, population, count, key=jax.random.fold_in(key, number), blocks=blocks)
+        ).records
+        for number, name in enumerate(DISTRIBUTIONS)
+    }
 
 
 def distinct_revealed(records: np.ndarray) -> np.ndarray:

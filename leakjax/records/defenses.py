@@ -1,30 +1,57 @@
 """Which defense of a record-based explanation stops which attack, and what is left of its usefulness."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from leakjax.records.baselines import distinct_revealed, draw_queries
+from leakjax.records.baselines import distinct_revealed, static_batches
+from leakjax.records.descent import descend
 from leakjax.records.graph import coverage
-from leakjax.records.influence import Service, influence, top_k
-from leakjax.records.membership import explanations, self_explanations
-from leakjax.records.oracle import oracle
+from leakjax.records.influence import top_k
+from leakjax.records.oracle import Oracle
 from leakjax.records.prototypes import nearest, private_prototypes, substitute
-from leakjax.records.release import Release
+from leakjax.records.release import Explanation, Release
 from leakjax.records.subspace import reconstruct
 
 
+class Target(NamedTuple):
+    """A model behind any release, and the points that are asked about.
+
+    Attributes:
+        offer: The oracle of a release.
+        x: [records, features], the private records.
+        y: [records], their labels.
+        outside: [others, features], points that were not trained on.
+        labels: [others], theirs.
+        blocks: int [features]; see draw_queries.
+        loss: Whose change is the influence; see influence.
+        threshold: The influence that Algorithm 1 takes for noise; None for a model that is not linear.
+    """
+
+    offer: Callable[[Release], Oracle]
+    x: np.ndarray
+    y: np.ndarray
+    outside: np.ndarray
+    labels: np.ndarray
+    blocks: np.ndarray
+    loss: str
+    threshold: float | None
+
+
 class Row(NamedTuple):
-    """One defense. Shares are of the training set; None where an attack or a measure does not apply.
+    """One defense. Counts are of training records; None where an attack or a measure does not apply.
 
     Attributes:
         epsilon: Of one query, where the answer has one.
         advantage: Share of members that their own explanation reveals, minus that of non-members.
         advantage_nearby: The same when the attacker queries next to the point.
-        static: Records that a static batch of true points revealed.
+        static_uniform: Records that a static batch of uniform queries revealed.
+        static_marginal: The same of queries drawn from the marginals.
+        static_true: The same of real points that were not trained on.
         walked: Records that the median walk along the influence graph revealed.
+        descent: Records that gradient descent revealed with the queries of one static batch.
         subspace: Records that Algorithm 1 measured.
         seen: Records that any answer to Algorithm 1 contained.
         most: The most records that one attack revealed.
@@ -36,8 +63,11 @@ class Row(NamedTuple):
     epsilon: float | None
     advantage: float
     advantage_nearby: float
-    static: int
+    static_uniform: int
+    static_marginal: int
+    static_true: int
     walked: float
+    descent: int | None
     subspace: int | None
     seen: int | None
     most: float
@@ -45,10 +75,8 @@ class Row(NamedTuple):
     likeness: float
 
 
-def releases(service: Service, k: int) -> Mapping[str, Release]:
-    """The defenses to compare, by name; scales follow the service's own influence."""
-    own = influence(service, service.model.x[:, :-1], service.model.y)
-    typical = float(np.median(np.abs(own).max(axis=1)))
+def releases(typical: float, k: int) -> Mapping[str, Release]:
+    """The defenses to compare, by name; bounds and noise follow the typical influence of a leading record."""
     return {
         "none": Release(k=k),
         "one record": Release(k=1),
@@ -65,73 +93,110 @@ def releases(service: Service, k: int) -> Mapping[str, Release]:
     }
 
 
-def noise_floor(release: Release, least: float = 1e-13) -> float:
+def noise_floor(release: Release, least: float) -> float:
     """The influence that an attacker takes for noise: the release's rounding, or `least` in float64."""
     if release.digits is not None:
         return 10.0 ** (-release.digits - 1)
     return 1e-6 if release.float32 else least
 
 
-def measure(
-    service: Service,
-    release: Release,
-    outside: np.ndarray,
-    labels: np.ndarray,
-    *,
-    queries: int,
-    key: jax.Array,
-) -> Row:
+def compare_defenses(
+    target: Target, *, k: int, queries: int, prototypes: int, key: jax.Array
+) -> dict[str, dict[str, float | None]]:
+    """Every defense of a target under every attack.
+
+    Args:
+        target: What is attacked; the last of its outside points serve as public prototypes.
+        k: Records of an explanation.
+        queries: Of each static batch and of the descent.
+        prototypes: How many points are public; at most half of those outside.
+        key: Of the service and the attacks.
+
+    Returns:
+        The name of each defense to the fields of its Row.
+    """
+    count = max(1, min(prototypes, len(target.outside) // 2))
+    public = target.outside[-count:]
+    target = target._replace(outside=target.outside[:-count], labels=target.labels[:-count])
+    queries = min(queries, len(target.outside))
+    leading = magnitudes(target, target.x, target.y).max(axis=1)
+    strength = magnitudes(target, target.outside[:queries], target.labels[:queries])
+    rows = {
+        name: measure(target, release, strength, queries=queries, key=key)
+        for name, release in releases(float(np.median(leading)), k).items()
+    }
+    for name, epsilon in (
+        ("public prototypes", None),
+        ("private prototypes", 10.0),
+        ("private prototypes, strict", 1.0),
+    ):
+        rows[name] = measure_prototypes(
+            target, public, strength, k=min(k, count), epsilon=epsilon, queries=queries, key=key
+        )
+    return {name: row._asdict() for name, row in rows.items()}
+
+
+def magnitudes(target: Target, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The |influence| [queries, records] of every record on queries x [queries, features] of labels y."""
+    answer = target.offer(Release(k=len(target.x), values="magnitude")).ask(x, y)
+    result = np.empty(answer.records.shape)
+    np.put_along_axis(result, answer.records, np.asarray(answer.values), axis=1)
+    return result
+
+
+def measure(target: Target, release: Release, strength: np.ndarray, *, queries: int, key: jax.Array) -> Row:
     """Attacks one release of private records in every way and measures its use.
 
     Args:
-        service: From serve.
+        target: What is attacked.
         release: The defense.
-        outside: [points, features], points that were not trained on.
-        labels: [points], theirs.
-        queries: Of the static batch.
-        key: Of the service and the attacks.
+        strength: [queries, records], of magnitudes.
+        queries: Of each static batch and of the descent.
+        key: Of the attacks.
     """
-    own = self_explanations(service, release, key=key)
-    here = np.arange(len(own.records))[:, None]
-    advantage = float((own.records == here).any(axis=1).mean())
+    own = target.offer(release).ask(target.x, target.y).records
     # Far below any feature's resolution, and enough to be another query.
-    beside = self_explanations(service, release, key=key, offset=1e-4)
-    batch = draw_queries("true", outside, queries, key=key)
-    static = int(distinct_revealed(oracle(service, release, key=key).ask(batch).records)[-1])
-    walked = float(np.median(coverage(beside.records if release.exclude_self else own.records)))
-    found = seen = None
+    beside = target.offer(release).ask(target.x + 1e-4, target.y).records
+    here = np.arange(len(own))[:, None]
+    asked = static_batches(target.offer(release), target.outside, queries, key=key, blocks=target.blocks)
+    static = {f"static_{name}": int(distinct_revealed(records)[-1]) for name, records in asked.items()}
+    walked = float(np.median(coverage(beside if release.exclude_self else own)))
+    descent = found = seen = None
     if release.values != "none":
-        attack = reconstruct(
-            oracle(service, release, key=key),
-            key=key,
-            signed=release.values == "signed",
-            threshold=noise_floor(release),
-        )
-        found, seen = len(attack.found), len(attack.seen)
-    exact = np.abs(influence(service, outside[:queries], labels[:queries]))
-    shown = explanations(service, outside[:queries], labels[:queries], release, key=key).records
-    best = top_k(exact, shown.shape[1])
-    captured = np.take_along_axis(exact, shown, axis=1).sum() / np.take_along_axis(exact, best, axis=1).sum()
-    records = service.model.x[:, :-1]
+        descent = int(descend(target.offer(release), budget=queries, key=key).discovered[-1])
+        if target.threshold is not None:
+            attack = reconstruct(
+                target.offer(release),
+                key=key,
+                loss=target.loss,
+                signed=release.values == "signed",
+                threshold=noise_floor(release, target.threshold),
+            )
+            found, seen = len(attack.found), len(attack.seen)
+    shown = target.offer(release).ask(target.outside[:queries], target.labels[:queries]).records
+    best = top_k(strength, shown.shape[1])
+    captured = (
+        np.take_along_axis(strength, shown, axis=1).sum() / np.take_along_axis(strength, best, axis=1).sum()
+    )
     return Row(
-        None,
-        advantage,
-        float((beside.records == here).any(axis=1).mean()),
-        static,
-        walked,
-        found,
-        seen,
-        float(max(static, walked, seen or 0)),
-        float(captured),
-        likeness(records, best, records, shown, key),
+        epsilon=None,
+        advantage=float((own == here).any(axis=1).mean()),
+        advantage_nearby=float((beside == here).any(axis=1).mean()),
+        **static,
+        walked=walked,
+        descent=descent,
+        subspace=found,
+        seen=seen,
+        most=float(max(*static.values(), walked, descent or 0, seen or 0)),
+        captured=float(captured),
+        likeness=likeness(target.x, best, target.x, shown, key),
     )
 
 
 def measure_prototypes(
-    service: Service,
+    target: Target,
     prototypes: np.ndarray,
-    outside: np.ndarray,
-    labels: np.ndarray,
+    strength: np.ndarray,
     *,
     k: int,
     epsilon: float | None,
@@ -143,25 +208,36 @@ def measure_prototypes(
     No training record is ever released, so reconstruction finds none; what is left to an attacker is
     membership: is the prototype nearest to the query in the answer more often for members?
     """
-    records = service.model.x[:, :-1]
 
     def answer(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         if epsilon is not None:
-            return private_prototypes(x, prototypes, records, k=k, epsilon=epsilon, key=key)
-        return substitute(explanations(service, x, y, Release(k=k), key=key), records, prototypes).records
+            return private_prototypes(x, prototypes, target.x, k=k, epsilon=epsilon, key=key)
+        shown = target.offer(Release(k=k, values="none")).ask(x, y).records
+        return substitute(Explanation(shown, None), target.x, prototypes).records
 
     def hits(x: np.ndarray, y: np.ndarray, offset: float) -> float:
         return float((answer(x + offset, y) == nearest(x, prototypes)[:, None]).any(axis=1).mean())
 
-    members, own = (
-        records[:: max(1, len(records) // queries)],
-        service.model.y[:: max(1, len(records) // queries)],
-    )
-    others, theirs = outside[:queries], labels[:queries]
+    every = max(1, len(target.x) // queries)
+    members, own = target.x[::every], target.y[::every]
+    others, theirs = target.outside[:queries], target.labels[:queries]
     advantage, nearby = (hits(members, own, step) - hits(others, theirs, step) for step in (0.0, 1e-4))
-    best = top_k(np.abs(influence(service, others, theirs)), k)
-    like = likeness(records, best, prototypes, answer(others, theirs), key)
-    return Row(epsilon, advantage, nearby, 0, 0.0, None, None, 0.0, None, like)
+    like = likeness(target.x, top_k(strength, k), prototypes, answer(others, theirs), key)
+    return Row(
+        epsilon=epsilon,
+        advantage=advantage,
+        advantage_nearby=nearby,
+        static_uniform=0,
+        static_marginal=0,
+        static_true=0,
+        walked=0.0,
+        descent=None,
+        subspace=None,
+        seen=None,
+        most=0.0,
+        captured=None,
+        likeness=like,
+    )
 
 
 def likeness(

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from leakjax.records.study import K
+from leakjax.report.figures import DPI
 
 INK, ACCENT, MUTED = "#22303c", "#b5372f", "#8fa3b3"
 SHADES = {1: "#b5372f", 5: "#d98c3f", 10: "#3a6ea5"}
@@ -134,5 +135,5 @@ def _axes(count: int, *, width: float, sharey: bool = False) -> tuple[Figure, li
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()

@@ -70,20 +70,30 @@ def influence(service: Service, x: np.ndarray, y: np.ndarray, *, loss: str = "pr
 
     Source: Shokri, Strobel and Zick, equation 4 and section 5.2.
     """
-    one_of("loss", loss, LOSSES)
     x = with_bias(x)
     if x.shape[1] != service.model.x.shape[1]:
         raise fail(
             "x.shape[1]", x.shape[1] - 1, f"must be {service.model.x.shape[1] - 1}, the service's features"
         )
-    sign = 2.0 * np.asarray(y, np.float64)[:, None] - 1
-    with_record = sign * (x @ service.model.theta)[:, None]
-    without = sign * (x @ service.without.theta.T)
-    if loss == "probability":
-        value = 0.5 * (np.tanh(0.5 * with_record) - np.tanh(0.5 * without))
-    else:
-        value = np.logaddexp(0, -without) - np.logaddexp(0, -with_record)
+    value = loss_change(x @ service.model.theta, x @ service.without.theta.T, y, loss)
     return np.where(service.without.converged, value, 0.0)
+
+
+def loss_change(full: np.ndarray, without: np.ndarray, y: np.ndarray, loss: str) -> np.ndarray:
+    """The loss of other models minus that of the full one [queries, models], from logits of label 1.
+
+    Args:
+        full: [queries], of the full model.
+        without: [queries, models].
+        y: [queries], the label of each query, 0 or 1.
+        loss: One of LOSSES.
+    """
+    one_of("loss", loss, LOSSES)
+    sign = 2.0 * np.asarray(y, np.float64)[:, None] - 1
+    full, without = sign * full[:, None], sign * without
+    if loss == "probability":
+        return 0.5 * (np.tanh(0.5 * full) - np.tanh(0.5 * without))
+    return np.logaddexp(0, -without) - np.logaddexp(0, -full)
 
 
 def influence_chunks(

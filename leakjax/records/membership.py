@@ -8,8 +8,9 @@ import numpy as np
 from scipy import stats
 
 from leakjax._validate import UsageError
-from leakjax.records.influence import Service, influence_chunks
-from leakjax.records.release import Explanation, Release, explain
+from leakjax.records.influence import Service
+from leakjax.records.oracle import Answer, oracle
+from leakjax.records.release import Release
 
 
 class Share(NamedTuple):
@@ -28,42 +29,9 @@ class Share(NamedTuple):
     points: int
 
 
-def explanations(
-    service: Service,
-    x: np.ndarray,
-    y: np.ndarray,
-    release: Release,
-    *,
-    key: jax.Array,
-    loss: str = "probability",
-    chunk: int = 1024,
-) -> Explanation:
-    """What the service releases for labelled queries, in memory bounded by chunk x records.
-
-    Args:
-        service: From serve.
-        x: [queries, features].
-        y: [queries], the labels that the loss is taken of.
-        release: What an explanation releases.
-        key: Of the service.
-        loss: See influence.
-        chunk: Queries explained together.
-
-    Returns:
-        The explanations of all queries.
-    """
-    records = service.model.x[:, :-1]
-    parts = [
-        explain(value, x[part], records, release, key=key)
-        for part, value in influence_chunks(service, x, y, loss=loss, chunk=chunk)
-    ]
-    values = None if release.values == "none" else np.concatenate([part.values for part in parts])
-    return Explanation(np.concatenate([part.records for part in parts]), values)
-
-
 def self_explanations(
     service: Service, release: Release, *, key: jax.Array, loss: str = "probability", offset: float = 0.0
-) -> Explanation:
+) -> Answer:
     """What the service releases when each of its records is the query.
 
     Args:
@@ -75,14 +43,13 @@ def self_explanations(
             records.
 
     Returns:
-        The explanations of all records, in their order.
+        The answers about all records and their labels, in their order.
     """
-    return explanations(
-        service, service.model.x[:, :-1] + offset, service.model.y, release, key=key, loss=loss
-    )
+    asked = oracle(service, release, key=key, loss=loss)
+    return asked.ask(service.model.x[:, :-1] + offset, service.model.y)
 
 
-def self_revealing(explanation: Explanation, k: int) -> np.ndarray:
+def self_revealing(explanation: Answer, k: int) -> np.ndarray:
     """Which records are among the first k of their own explanation: bool [records].
 
     Source: Shokri, Strobel and Zick, section 5 (k-self-revealing).

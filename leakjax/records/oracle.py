@@ -6,20 +6,22 @@ record instead of one product per feature: a simulation of the same answers, not
 the two).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from scipy.linalg.blas import dger
 
-from leakjax._validate import UsageError
-from leakjax.records.influence import Service, influence, predictions
+from leakjax._validate import UsageError, one_of
+from leakjax.records.influence import LOSSES, Service, influence, loss_change, predictions
 from leakjax.records.release import Explanation, Release, check_release, explain, round_digits, round_values
+
+CHUNK = 1024  # queries answered together, so that memory stays bounded by chunk x records
 
 
 class Answer(NamedTuple):
-    """The service's answer to a batch of queries, whose label is taken to be 0.
+    """The service's answer to a batch of queries.
 
     Attributes:
         prediction: [queries], the probability of label 1; NaN where the query was refused.
@@ -30,6 +32,13 @@ class Answer(NamedTuple):
     prediction: np.ndarray
     records: np.ndarray
     values: np.ndarray | None
+
+
+def joined(parts: Sequence[Answer]) -> Answer:
+    """The answers to several batches as that to one."""
+    values = None if parts[0].values is None else np.concatenate([part.values for part in parts])
+    prediction = np.concatenate([part.prediction for part in parts])
+    return Answer(prediction, np.concatenate([part.records for part in parts]), values)
 
 
 class Subspace:
@@ -80,13 +89,12 @@ class Frame:
         """The answers at u [axes] moved by one step along one (ascending) axis each: [len(axes)] queries."""
         # Blocks that fit the cache: several passes over the images of all records, one over memory.
         image = self._space.at(u)
-        parts = [
-            self._answer(self._space.along(image, axes[low : low + 64], steps[low : low + 64]))
-            for low in range(0, len(axes), 64)
-        ]
-        values = None if parts[0].values is None else np.concatenate([part.values for part in parts])
-        prediction = np.concatenate([part.prediction for part in parts])
-        return Answer(prediction, np.concatenate([part.records for part in parts]), values)
+        return joined(
+            [
+                self._answer(self._space.along(image, axes[low : low + 64], steps[low : low + 64]))
+                for low in range(0, len(axes), 64)
+            ]
+        )
 
     def restrict(self, reflector: np.ndarray, first: float) -> None:
         """Narrows the subspace; see Subspace.restrict."""
@@ -104,20 +112,28 @@ class Oracle:
 
     def __init__(
         self,
-        answers: Callable[[np.ndarray], Answer],
+        answers: Callable[[np.ndarray, np.ndarray], Answer],
         features: int,
         held: tuple[Subspace, Callable[[np.ndarray], Answer]] | None = None,
     ):
-        """Offers `answers` of queries [queries, features]; `held` answers the images of queries instead."""
+        """Offers `answers` of queries [queries, features] and labels [queries].
+
+        `held` answers the images of queries, about label 0, instead.
+        """
         self.features, self.queries, self.refused = features, 0, 0
         self._answers, self._held = answers, held
 
-    def ask(self, x: np.ndarray) -> Answer:
-        """The answers to queries x [queries, features]."""
-        return self._count(self._answers(np.asarray(x, np.float64)))
+    def ask(self, x: np.ndarray, y: np.ndarray | None = None) -> Answer:
+        """The answers to queries x [queries, features] about their labels y [queries], or label 0 for all."""
+        x = np.asarray(x, np.float64)
+        y = np.zeros(len(x), int) if y is None else np.asarray(y)
+        parts = [
+            self._answers(x[low : low + CHUNK], y[low : low + CHUNK]) for low in range(0, len(x) or 1, CHUNK)
+        ]
+        return self._count(joined(parts))
 
     def frame(self) -> Frame:
-        """A frame on the whole query space."""
+        """A frame on the whole query space, whose queries are about label 0."""
         if self._held is None:
             return Frame(Subspace(np.zeros(self.features), np.eye(self.features)), self.ask)
         space, answer = self._held
@@ -134,6 +150,7 @@ def oracle(
     release: Release,
     *,
     key: jax.Array,
+    loss: str = "probability",
     refuse: Callable[[np.ndarray], np.ndarray] | None = None,
     hold: bool = False,
 ) -> Oracle:
@@ -143,6 +160,7 @@ def oracle(
         service: From serve.
         release: What its explanations release.
         key: Of the service, for noisy selection.
+        loss: Whose change is the influence; see influence.
         refuse: bool [queries] of x [queries, features]: the queries that are not answered; None answers all.
         hold: Whether frame() keeps images under every leave-one-out model; for releases of one record without
             noise or exclusion, and no refusals.
@@ -154,24 +172,29 @@ def oracle(
         UsageError: A release that the service cannot give, or `hold` with one that it does not cover.
     """
     check_release(release, len(service.model.y))
+    one_of("loss", loss, LOSSES)
     if hold and (release.k != 1 or release.noise or release.exclude_self or refuse is not None):
         raise UsageError(
             "hold=True: covers only k=1 without noise, self-exclusion or refusals; set hold=False"
         )
     if hold and not service.without.converged.all():
         raise UsageError("hold=True: a leave-one-out model did not converge; set hold=False")
-    held = _held(service, release) if hold else None
-    return Oracle(_answers(service, release, key, refuse), service.model.x.shape[1] - 1, held)
+    held = _held(service, release, loss) if hold else None
+    return Oracle(_answers(service, release, key, loss, refuse), service.model.x.shape[1] - 1, held)
 
 
 def _answers(
-    service: Service, release: Release, key: jax.Array, refuse: Callable[[np.ndarray], np.ndarray] | None
-) -> Callable[[np.ndarray], Answer]:
+    service: Service,
+    release: Release,
+    key: jax.Array,
+    loss: str,
+    refuse: Callable[[np.ndarray], np.ndarray] | None,
+) -> Callable[[np.ndarray, np.ndarray], Answer]:
     """The answers to any queries under any release."""
     records = service.model.x[:, :-1]
 
-    def answers(x: np.ndarray) -> Answer:
-        explanation = explain(influence(service, x, np.zeros(len(x))), x, records, release, key=key)
+    def answers(x: np.ndarray, y: np.ndarray) -> Answer:
+        explanation = explain(influence(service, x, y, loss=loss), x, records, release, key=key)
         prediction = round_digits(predictions(service, x), release).astype(np.float64)
         if refuse is not None:
             no = refuse(x)
@@ -186,18 +209,19 @@ def _answers(
     return answers
 
 
-def _held(service: Service, release: Release) -> tuple[Subspace, Callable[[np.ndarray], Answer]]:
+def _held(service: Service, release: Release, loss: str) -> tuple[Subspace, Callable[[np.ndarray], Answer]]:
     """The logits of every model as a map of the query, and the answer of one record from them."""
     theta = np.concatenate([service.without.theta, service.model.theta[None]])
 
     def answer(logits: np.ndarray) -> Answer:
-        # The probability is monotone in the logit, so the largest |difference| is at one of the two extremes.
-        full, row = logits[:, -1], np.arange(len(logits))
+        # Either loss is monotone in the logit, so the largest |difference| is at one of the two extremes.
+        full, row = logits[:, -1], np.arange(len(logits))[:, None]
         prediction = 0.5 + 0.5 * np.tanh(0.5 * full)
-        ends = np.stack([logits[:, :-1].argmax(axis=1), logits[:, :-1].argmin(axis=1)])
-        values = 0.5 * (np.tanh(0.5 * logits[row, ends]) - np.tanh(0.5 * full))
-        larger = np.abs(values).argmax(axis=0)
-        records, value = ends[larger, row][:, None], round_values(values[larger, row], release)[:, None]
+        ends = np.stack([logits[:, :-1].argmax(axis=1), logits[:, :-1].argmin(axis=1)], axis=1)
+        values = loss_change(full, logits[row, ends], np.zeros(len(full)), loss)
+        larger = np.abs(values).argmax(axis=1)[:, None]
+        records = np.take_along_axis(ends, larger, axis=1)
+        value = round_values(np.take_along_axis(values, larger, axis=1), release)
         shown = {"signed": value, "magnitude": np.abs(value), "none": None}[release.values]
         return Answer(round_digits(prediction, release).astype(np.float64), records, shown)
 

@@ -1,10 +1,15 @@
-"""The records section of the HTML report, and a page around it that needs nothing else."""
+"""The records section of an HTML report, alone on its page or at the end of an audit's."""
 
-import base64
-import html
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from leakjax._validate import fail
+from leakjax.report import shell, tables, words
+from leakjax.report.tables import escaped
+
+SCHEMA = "leakjax.records/2"
 NAMES = {
     "components": "influence graph: components",
     "singletons": "components of one record",
@@ -24,111 +29,154 @@ CAPTIONS = {
     "figure15_sizes": "Self-revealing records against the size of the training set: the share falls, the "
     "number grows.",
 }
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;color:#22303c}
-body{max-width:60rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums;display:block;overflow-x:auto}
-th,td{padding:.3rem .7rem;text-align:right;border-bottom:1px solid
-#d8dfe5}th{font-weight:600;vertical-align:bottom}
-td:first-child,th:first-child{text-align:left}img{max-width:100%}figure{margin:1.5rem
-0}figcaption{color:#566573} .lead{font-size:1.2rem}"""
+ATTACKS = {
+    "static_uniform": "a batch of random queries",
+    "static_marginal": "a batch of queries from the marginals",
+    "static_true": "a batch of real points",
+    "walked": "walking the influence graph",
+    "descent": "gradient descent",
+    "seen": "subspace reduction",
+}
+REVEALED = (*ATTACKS, "subspace", "most")
+USE = ("most", "advantage", "advantage_nearby", "captured", "likeness", "epsilon")
+LEGEND = (
+    "The first table counts the training records that each attack revealed: batches of equally many queries "
+    "(uniform: random values; marginal: values from the marginals; true: real points that were not trained on), the "
+    "median walk along the influence graph, gradient descent with as many queries as a batch, and Algorithm 1, by "
+    "any answer that it was given (“seen”) and by measuring them (“subspace”). Most is the largest of them.",
+    "Advantage: how much more often a member's own answer contains it than a non-member's, asked at the point and "
+    "right beside it. Captured: the influence of the shown records over that of the true top records. Likeness: 1 "
+    "when the true records are shown, 0 when random ones are. Epsilon: the differential privacy of one answer, "
+    "where it has any. A dash: the attack or the measure does not apply.",
+)
+
+
+def of_workdir(workdir: Path) -> str:
+    """The section of a finished run of experiments.records, for the page of an audit.
+
+    Raises:
+        UsageError: `workdir` does not hold such a run.
+    """
+    try:
+        report = json.loads((workdir / "report.json").read_text())
+    except OSError as error:
+        rule = f"must be a finished workdir of experiments.records; no report.json ({error.strerror})"
+        raise fail("records", str(workdir), rule) from None
+    except ValueError:
+        raise fail("records", str(workdir), "its report.json is damaged") from None
+    schema = report.get("schema") if isinstance(report, dict) else None
+    if schema != SCHEMA:
+        rule = (
+            f"must be a workdir of experiments.records: its report has the schema {schema!r}, not {SCHEMA!r}"
+        )
+        raise fail("records", str(workdir), rule)
+    images = {path.stem: path.read_bytes() for path in (workdir / "figures").glob("*.png")}
+    return section(report, images, level=2)
 
 
 def page(report: Mapping[str, Any], images: Mapping[str, bytes]) -> str:
-    """A page of its own around the section."""
-    title = f"leakjax: records of {html.escape(report['task']['dataset'])}"
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>'
-        f"<h1>{title}</h1>{section(report, images)}</body></html>\n"
-    )
+    """The section on a page of its own."""
+    return shell.wrap(f"leakjax: records of {report['task']['dataset']}", section(report, images, level=1))
 
 
-def section(report: Mapping[str, Any], images: Mapping[str, bytes]) -> str:
+def section(report: Mapping[str, Any], images: Mapping[str, bytes], *, level: int) -> str:
     """The section on record-based explanations, as an HTML fragment.
 
     Args:
         report: The document that experiments.records writes as report.json.
         images: PNGs by name, of figures.images.
+        level: Of its heading; those inside are one below.
     """
     results, task = report["results"], report["task"]
     draws = results["draws"]
-    parts = [f'<section id="records"><p class="lead">{html.escape(lead(report))}</p>']
+
+    def heading(text: str) -> str:
+        return f"<h{level + 1}>{escaped(text)}</h{level + 1}>"
+
+    parts = [
+        f'<section id="records"><h{level}>What explanations by training records give away: '
+        f"{escaped(task['dataset'])}</h{level}>",
+        f'<p class="lead">{escaped(lead(report))}</p>',
+        _note(
+            "Such an explanation names the training records of the largest influence on an answer: those without "
+            "which the model's loss there would have changed most."
+        ),
+    ]
     if results.get("beside_paper"):
         parts += [
-            "<h2>Beside the paper</h2>",
-            table(
+            heading("Beside the paper"),
+            _table(
                 ["", "here", "± over draws", "paper"],
                 (
                     [NAMES.get(r["what"], r["what"]), *map(number, (r["ours"], r["spread"], r["paper"]))]
                     for r in results["beside_paper"]
                 ),
             ),
-            "<p>± is the standard deviation of a draw, for shares half of the 95 % interval of the mean.</p>",
+            _note("± is the standard deviation of a draw, for shares half of the 95 % interval of the mean."),
         ]
-    parts += [
-        _figure(name, images) for name in ("figure6_self_revealing", "figure7_influence") if name in images
-    ]
+    parts += [_figure(name, images) for name in ("figure6_self_revealing", "figure7_influence")]
     for column, by_k in draws["groups"].items():
         parts += [
-            f"<h2>Self-revealing by {html.escape(column)}</h2>",
-            table(
+            heading(f"Self-revealing by {column}"),
+            _table(
                 ["group", "records", *(f"k = {k}" for k in by_k)],
                 (
-                    [name, value["points"], *(_interval(by_k[k][name]) for k in by_k)]
+                    [
+                        name,
+                        number(value["points"]),
+                        *(words.with_interval(by_k[k][name], words.percent) for k in by_k),
+                    ]
                     for name, value in next(iter(by_k.values())).items()
                 ),
             ),
         ]
     parts += [
-        "<h2>Reconstruction with a fixed batch of queries</h2>",
-        *([_figure("figure9_static", images)] if "figure9_static" in images else []),
-        "<h2>Reconstruction by subspace reduction (Algorithm 1)</h2>",
-        f"<p>Rank of the training points with the bias: {number(draws['rank']['mean'])}, the method's bound. "
-        "“Also seen” counts every record that any answer held.</p>",
-        table(
+        heading("Reconstruction with a fixed batch of queries"),
+        _figure("figure9_static", images),
+        heading("Reconstruction by subspace reduction (Algorithm 1)"),
+        _note(
+            f"Rank of the training points with the bias: {number(draws['rank']['mean'])}, the method's bound. "
+            "“Also seen” counts every record that any answer held."
+        ),
+        _table(
             ["oracle", "recovered", "also seen", "queries", "error of theta"],
             (
                 [name, *(number(row[field]["mean"]) for field in ("found", "seen", "queries", "theta_error"))]
                 for name, row in draws["subspace"].items()
             ),
         ),
-        "<h2>Walking the influence graph</h2>",
-        *([_figure("figure10_coverage", images)] if "figure10_coverage" in images else []),
-        table(
+        heading("Walking the influence graph"),
+        _figure("figure10_coverage", images),
+        _table(
             ["strategy", "queries until all reachable records were known"],
             ([name, number(value["mean"])] for name, value in draws["queries"].items()),
         ),
     ]
     if results.get("defenses"):
-        rows = results["defenses"]
         parts += [
-            "<h2>Which defense stops what, and what it costs</h2>",
-            f"<p>{html.escape(verdict(rows, task['points']))}</p>",
-            "<p>Advantage: how much more often a member's own answer contains it than a non-member's, asked at "
-            "the point and right beside it. Static, walked, subspace and seen: records revealed by a batch of "
-            "real points, by walking the influence graph, by Algorithm 1, and by any answer to it; most is the "
-            "largest of them. Captured: the influence of the shown records over that of the true top records. "
-            "Likeness: 1 when the true records are shown, 0 when random ones are.</p>",
-            _matrix("defense", rows),
+            heading("Which defense stops what, and what it costs"),
+            *_defenses(results["defenses"], task["points"]),
         ]
     if results.get("approximations"):
-        parts += ["<h2>Approximate influence beside exact</h2>", _matrix("method", results["approximations"])]
+        parts += [heading("Approximate influence beside exact"), _matrix("method", results["approximations"])]
     for name, network in results.get("networks", {}).items():
         parts += [
-            f"<h2>A model that is not linear: {html.escape(name)}</h2>",
-            f"<p>Distinct records revealed; training accuracy {100 * network['accuracy']:.1f} %.</p>",
-            table(
+            heading(f"A model that is not linear: {name}"),
+            f"<p>Training accuracy {words.percent(network['accuracy'])}. Distinct records revealed where an "
+            "answer shows one:</p>",
+            _table(
                 ["attack", *(f"{count} queries" for count in network["queries"])],
-                ([attack, *counts] for attack, counts in network["discovered"].items()),
+                ([attack, *map(number, counts)] for attack, counts in network["discovered"].items()),
             ),
+            *_defenses(network["defenses"], network["records"]),
         ]
     if results.get("sweep"):
         parts += [
-            "<h2>How the figures move with lambda and scaling</h2>",
+            heading("How the figures move with lambda and scaling"),
             _matrix("setting", results["sweep"]),
         ]
     if "figure15_sizes" in images:
-        parts += ["<h2>Size of the training set</h2>", _figure("figure15_sizes", images)]
+        parts += [heading("Size of the training set"), _figure("figure15_sizes", images)]
     return "\n".join([*parts, "</section>"])
 
 
@@ -148,13 +196,15 @@ def lead(report: Mapping[str, Any]) -> str:
 
 
 def verdict(rows: Mapping[str, Mapping[str, Any]], points: int) -> str:
-    """Which defense left the attackers least, among releases of private records and among prototypes."""
+    """What the best attack reveals undefended, and which defense left it least and most."""
     private = {name: row for name, row in rows.items() if row["captured"] is not None}
     least = min(private, key=lambda name: private[name]["most"])
     worst = max(private, key=lambda name: private[name]["most"])
+    attack = max(ATTACKS, key=lambda name: rows["none"][name] or 0)
     text = (
-        f"Among the answers that show training records, “{least}” leaves the best attack "
-        f"{number(private[least]['most'])} of {points} and “{worst}” {number(private[worst]['most'])}."
+        f"Undefended, the best attack is {ATTACKS[attack]}, which reveals {number(rows['none'][attack])} of "
+        f"{points} training records. Among the answers that show training records, “{least}” leaves the best "
+        f"attack {number(private[least]['most'])} and “{worst}” {number(private[worst]['most'])}."
     )
     guarded = {name: row for name, row in rows.items() if row["epsilon"] is not None}
     if guarded:
@@ -177,30 +227,36 @@ def number(value: Any) -> str:
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}" if value == int(value) else f"{value:.1f}"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """An HTML table; every cell is escaped."""
-    cells = ["<tr>" + "".join(f"<th>{html.escape(str(each))}</th>" for each in head) + "</tr>"]
-    cells += [
-        "<tr>" + "".join(f"<td>{html.escape(str(each))}</td>" for each in row) + "</tr>" for row in rows
+def _defenses(rows: Mapping[str, Mapping[str, Any]], points: int) -> list[str]:
+    """What the attacks reveal under each defense, and what is left of its use."""
+    legend = "".join(_note(text) for text in LEGEND)
+    return [
+        f"<p>{escaped(verdict(rows, points))}</p>",
+        _matrix("records revealed under", rows, REVEALED),
+        _matrix("defense", rows, USE),
+        f"<details><summary>What the columns say</summary>{legend}</details>",
     ]
-    return "<table>" + "".join(cells) + "</table>"
 
 
-def _matrix(what: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """A table of rows of equal fields."""
-    fields = list(next(iter(rows.values())))
-    return table(
-        [what, *(field.replace("_", " ") for field in fields)],
-        ([name, *(number(row[field]) for field in fields)] for name, row in rows.items()),
+def _matrix(what: str, rows: Mapping[str, Mapping[str, Any]], fields: Iterable[str] | None = None) -> str:
+    """A table of fields of rows (all if None), without those that no row has."""
+    fields = next(iter(rows.values())) if fields is None else fields
+    held = [field for field in fields if any(row[field] is not None for row in rows.values())]
+    return _table(
+        [what, *(field.replace("_", " ") for field in held)],
+        ([name, *(number(row[field]) for field in held)] for name, row in rows.items()),
     )
 
 
-def _interval(share: Mapping[str, float]) -> str:
-    return f"{100 * share['value']:.0f} % ({100 * share['low']:.0f} to {100 * share['high']:.0f})"
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of names in the first column and numbers in the others."""
+    columns = {name: tables.NUMBER if place else tables.TEXT for place, name in enumerate(head)}
+    return f'<div class="wide">{tables.table(columns, rows)}</div>'
+
+
+def _note(text: str) -> str:
+    return f'<p class="note">{escaped(text)}</p>'
 
 
 def _figure(name: str, images: Mapping[str, bytes]) -> str:
-    source = base64.b64encode(images[name]).decode()
-    caption = html.escape(CAPTIONS[name])
-    image = f'<img alt="{caption}" src="data:image/png;base64,{source}">'
-    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+    return shell.figure(images[name], CAPTIONS[name]) if name in images else ""

@@ -1,17 +1,18 @@
 """One draw of training points under every attack: the measurements that stand beside the paper's."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from leakjax.records.baselines import DISTRIBUTIONS, distinct_revealed, draw_queries
-from leakjax.records.defenses import Row, measure, measure_prototypes, noise_floor, releases
+from leakjax.records.baselines import distinct_revealed, static_batches
+from leakjax.records.defenses import Target, compare_defenses, noise_floor
 from leakjax.records.encode import Task, draw
 from leakjax.records.graph import STRATEGIES, coverage, summarise, traverse
-from leakjax.records.influence import Service, influence, serve
-from leakjax.records.membership import auc, explanations, self_explanations, self_revealing
+from leakjax.records.influence import Service, serve
+from leakjax.records.membership import auc, self_explanations, self_revealing
 from leakjax.records.oracle import oracle
 from leakjax.records.release import Release
 from leakjax.records.subspace import reconstruct
@@ -57,7 +58,7 @@ def membership(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
     own = self_explanations(service, release, key=drawn.key, loss=loss)
     revealed = {str(k): self_revealing(own, min(k, records)) for k in K}
     others = drawn.outside[:records]
-    theirs = explanations(service, task.x[others], task.y[others], release, key=drawn.key, loss=loss)
+    theirs = oracle(service, release, key=drawn.key, loss=loss).ask(task.x[others], task.y[others])
     first = [np.abs(np.asarray(part.values)[:, 0]) for part in (own, theirs)]
     return {
         "revealed": {k: np.flatnonzero(hit).tolist() for k, hit in revealed.items()},
@@ -71,19 +72,20 @@ def membership(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
     }
 
 
-def static(task: Task, drawn: Draw, *, queries: int) -> dict[str, Any]:
+def static(task: Task, drawn: Draw, *, queries: int, loss: str) -> dict[str, Any]:
     """Distinct records revealed by static batches of queries: for each distribution and k, [queries]."""
-    result: dict[str, Any] = {}
-    for number, distribution in enumerate(DISTRIBUTIONS):
-        key = jax.random.fold_in(drawn.key, number)
-        population = task.x[drawn.outside] if len(drawn.outside) else task.x
-        batch = draw_queries(distribution, population, queries, key=key, blocks=task.blocks)
-        asked = oracle(drawn.service, Release(k=min(max(K), len(drawn.members))), key=drawn.key)
-        records = np.concatenate(
-            [asked.ask(batch[low : low + 256]).records for low in range(0, queries, 256)]
-        )
-        result[distribution] = {str(k): distinct_revealed(records[:, :k]).tolist() for k in K}
-    return result
+    release = Release(k=min(max(K), len(drawn.members)), values="none")
+    shown = static_batches(
+        oracle(drawn.service, release, key=drawn.key, loss=loss),
+        task.x[drawn.outside] if len(drawn.outside) else task.x,
+        queries,
+        key=drawn.key,
+        blocks=task.blocks,
+    )
+    return {
+        name: {str(k): distinct_revealed(records[:, :k]).tolist() for k in K}
+        for name, records in shown.items()
+    }
 
 
 def graph(drawn: Draw, *, k: int, walks: int, loss: str) -> dict[str, Any]:
@@ -106,7 +108,9 @@ def graph(drawn: Draw, *, k: int, walks: int, loss: str) -> dict[str, Any]:
     return {**summarise(neighbours)._asdict(), "coverage": reach.tolist(), "queries": queries}
 
 
-def subspace(drawn: Draw, *, oracles: tuple[str, ...], threshold: float = 1e-13) -> dict[str, Any]:
+def subspace(
+    drawn: Draw, *, oracles: tuple[str, ...], loss: str = "probability", threshold: float = 1e-13
+) -> dict[str, Any]:
     """Algorithm 1 against oracles that release more or less, beside the rank that bounds it."""
     service = drawn.service
     result: dict[str, Any] = {"rank": int(np.linalg.matrix_rank(service.model.x))}
@@ -114,8 +118,9 @@ def subspace(drawn: Draw, *, oracles: tuple[str, ...], threshold: float = 1e-13)
     for name in oracles:
         release = ORACLES[name]
         attack = reconstruct(
-            oracle(service, release, key=drawn.key, hold=hold),
+            oracle(service, release, key=drawn.key, loss=loss, hold=hold),
             key=drawn.key,
+            loss=loss,
             signed=release.values == "signed",
             threshold=noise_floor(release, threshold),
         )
@@ -128,43 +133,32 @@ def subspace(drawn: Draw, *, oracles: tuple[str, ...], threshold: float = 1e-13)
     return result
 
 
-def defenses(task: Task, drawn: Draw, *, k: int, queries: int, prototypes: int = 200) -> dict[str, Any]:
-    """Every defense under every attack: name to the fields of defenses.Row."""
-    count = max(1, min(prototypes, len(drawn.outside) // 2))
-    public, outside = task.x[drawn.outside[-count:]], drawn.outside[:-count]
-    queries = min(queries, len(outside))
-    others, labels = task.x[outside], task.y[outside]
-    rows: dict[str, Row] = {
-        name: measure(drawn.service, release, others, labels, queries=queries, key=drawn.key)
-        for name, release in releases(drawn.service, k).items()
-    }
-    for name, epsilon in (
-        ("public prototypes", None),
-        ("private prototypes", 10.0),
-        ("private prototypes, strict", 1.0),
-    ):
-        rows[name] = measure_prototypes(
-            drawn.service,
-            public,
-            others,
-            labels,
-            k=min(k, count),
-            epsilon=epsilon,
-            queries=queries,
-            key=drawn.key,
-        )
-    return {name: row._asdict() for name, row in rows.items()}
+def defenses(
+    task: Task, drawn: Draw, *, k: int, queries: int, loss: str, threshold: float, prototypes: int = 200
+) -> dict[str, Any]:
+    """Every defense of the service under every attack; see compare_defenses."""
+    model = drawn.service.model
+    target = Target(
+        offer=partial(oracle, drawn.service, key=drawn.key, loss=loss),
+        x=model.x[:, :-1],
+        y=model.y,
+        outside=task.x[drawn.outside],
+        labels=task.y[drawn.outside],
+        blocks=task.blocks,
+        loss=loss,
+        threshold=threshold,
+    )
+    return compare_defenses(target, k=k, queries=queries, prototypes=prototypes, key=drawn.key)
 
 
-def brief(drawn: Draw, *, k: int = 5) -> dict[str, float]:
+def brief(drawn: Draw, *, k: int = 5, loss: str = "probability") -> dict[str, float]:
     """The paper's key figures alone, for sweeps over settings."""
-    values = np.abs(influence(drawn.service, drawn.service.model.x[:, :-1], drawn.service.model.y))
-    release = Release(k=min(max(K), len(values)), values="none")
-    own = self_explanations(drawn.service, release, key=drawn.key)
+    release = Release(k=min(max(K), len(drawn.members)), values="magnitude")
+    own = self_explanations(drawn.service, release, key=drawn.key, loss=loss)
     shares = {f"k={each}": float(self_revealing(own, min(each, release.k)).mean()) for each in K}
     return {
         **shares,
         **summarise(own.records[:, :k])._asdict(),
-        "typical_influence": float(np.median(values.max(axis=1))),
+        "typical_influence": float(np.median(np.asarray(own.values)[:, 0])),
         "unconverged": int((~drawn.service.without.converged).sum()),
     }

@@ -13,7 +13,8 @@ import jax
 import numpy as np
 from scipy.special import logit
 
-from leakjax._validate import UsageError, at_least, positive
+from leakjax._validate import UsageError, at_least, one_of, positive
+from leakjax.records.influence import LOSSES
 from leakjax.records.oracle import Answer, Frame, Oracle
 
 FAR = 1e6  # in units of the query bound: hyperplanes beyond it are those of a constant
@@ -43,6 +44,7 @@ def reconstruct(
     key: jax.Array,
     bound: float = 1.0,
     odds: float = 0.02,
+    loss: str = "probability",
     signed: bool = True,
     threshold: float = 1e-13,
     patience: int = 8,
@@ -55,6 +57,7 @@ def reconstruct(
         key: For the random points.
         bound: The norm of a query to start from; exceeded only where no point of the subspace is shorter.
         odds: Predictions of starting points stay in (odds, 1 - odds), where the logit is well conditioned.
+        loss: Whose change the oracle releases as influence; see influence.
         signed: Whether the oracle releases the sign of the influence; without it, it is worked out.
         threshold: The least influence that is not taken for noise; set it above an oracle's rounding.
         patience: Starting points that fail in a row before the attack ends.
@@ -73,8 +76,9 @@ def reconstruct(
     positive("bound", bound)
     positive("odds", odds)
     at_least("patience", patience, 1)
+    one_of("loss", loss, LOSSES)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-    attack = _Attack(oracle, rng, bound, float(-logit(odds)), signed)
+    attack = _Attack(oracle, rng, bound, float(-logit(odds)), loss, signed)
     theta = attack.recover_theta()
     failures = 0
     while failures < patience and attack.frame.axes:
@@ -97,10 +101,16 @@ class _Attack:
     """The state of the attack: the subspace left, the full model on it, and what was found."""
 
     def __init__(
-        self, oracle: Oracle, rng: np.random.Generator, bound: float, logit_bound: float, signed: bool
+        self,
+        oracle: Oracle,
+        rng: np.random.Generator,
+        bound: float,
+        logit_bound: float,
+        loss: str,
+        signed: bool,
     ):
         self.frame: Frame = oracle.frame()
-        self.rng, self.bound, self.logit_bound, self.signed = rng, bound, logit_bound, signed
+        self.rng, self.bound, self.logit_bound, self.loss, self.signed = rng, bound, logit_bound, loss, signed
         self.gradient, self.offset = np.zeros(self.frame.axes), 0.0  # the full model's logit on the subspace
         self.shortest = 0.0  # the norm of the subspace's point nearest to 0, which is its origin
         self.found: list[int] = []
@@ -217,7 +227,7 @@ class _Attack:
         query.
         """
         logits, values = np.append(self.offset + self.gradient @ u, logits), np.append(here, values)
-        candidate = difference(logits, values)
+        candidate = difference(logits, values, self.loss)
         if self.signed:
             return candidate
         turns = self.rng.standard_normal((8, len(u)))
@@ -229,10 +239,10 @@ class _Attack:
             return None
         at_turns = (self.offset + (u + turns) @ self.gradient)[there]
         magnitude = (answer.values * hit).sum(axis=1)[there]
-        misfits, candidates = [], [candidate, difference(logits, -values)]
+        misfits, candidates = [], [candidate, difference(logits, -values, self.loss)]
         for sign, candidate in zip((1, -1), candidates, strict=True):
             expected = candidate[0] + turns[there] @ ((candidate[1:] - candidate[0]) / steps)
-            misfits.append(np.abs(difference(at_turns, sign * magnitude) - expected).sum())
+            misfits.append(np.abs(difference(at_turns, sign * magnitude, self.loss) - expected).sum())
         best = int(np.argmin(np.nan_to_num(misfits, nan=np.inf)))
         return (
             candidates[best]
@@ -254,8 +264,10 @@ class _Attack:
         self.shortest = float(np.hypot(self.shortest, first))
 
 
-def difference(logits: np.ndarray, influence: np.ndarray) -> np.ndarray:
-    """The logit without a record minus that with it, from the full logit and the record's influence."""
-    probability = 0.5 + 0.5 * np.tanh(0.5 * logits)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return logit(probability + influence) - logits
+def difference(logits: np.ndarray, influence: np.ndarray, loss: str) -> np.ndarray:
+    """The logit without a record minus that with it, from the full logit and its influence on label 0."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # NaN where no logit fits
+        if loss == "probability":
+            return logit(0.5 + 0.5 * np.tanh(0.5 * logits) + influence) - logits
+        without = np.logaddexp(0, logits) + influence
+        return without + np.log(-np.expm1(-without)) - logits  # the inverse of log(1 + exp(logit))

@@ -1,13 +1,9 @@
 """report.html: one page that needs nothing else, for a model owner who has not read the papers."""
 
-import base64
-import html
-from collections.abc import Mapping
-from importlib import resources
-from string import Template
+from collections.abc import Mapping, Sequence
 
-from leakjax.report import headline, tables, words
-from leakjax.report.figures import DPI, examples_of
+from leakjax.report import headline, shell, tables, words
+from leakjax.report.figures import examples_of
 from leakjax.report.schema import Report
 from leakjax.report.tables import escaped
 
@@ -25,17 +21,17 @@ ROC = (
 )
 
 
-def render(report: Report, images: Mapping[str, bytes]) -> str:
+def render(report: Report, images: Mapping[str, bytes], sections: Sequence[str] = ()) -> str:
     """The page of a report; everything that comes from the report is escaped.
 
     Args:
         report: what the audit found.
         images: its figures as PNGs, by name, as `leakjax.report.figures.images` draws them.
+        sections: of other measurements: finished HTML, which is taken as it is.
     """
-    template = Template(resources.files(__package__).joinpath("page.html").read_text("utf-8"))
     leading = headline.lead(report)
-    return template.substitute(
-        dataset=html.escape(report.task["dataset"]),
+    content = shell.template("page.html").substitute(
+        dataset=escaped(report.task["dataset"]),
         alarm=_alarm(report),
         lead=escaped(words.lead(report)),
         cards=_cards(report),
@@ -54,7 +50,9 @@ def render(report: Report, images: Mapping[str, bytes]) -> str:
         limits="\n".join(f"<li>{escaped(limit)}</li>" for limit in words.limits(report)),
         rows=tables.attacks(report),
         settings=tables.settings(report),
+        sections="\n".join(sections),
     )
+    return shell.wrap(f"leakjax: {report.task['dataset']}", content)
 
 
 def _alarm(report: Report) -> str:
@@ -131,14 +129,7 @@ def _groups(report: Report) -> str:
 
 
 def _figure(images: Mapping[str, bytes], name: str, description: str) -> str:
-    if name not in images:
-        return ""
-    data = base64.b64encode(images[name]).decode()
-    width = int.from_bytes(images[name][16:20]) * 96 // DPI  # in the pixels of a page, from those of the PNG
-    return (
-        f'<figure><img alt="chart, described below" width="{width}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{escaped(description)}</figcaption></figure>\n"
-    )
+    return shell.figure(images[name], description) if name in images else ""
 
 
 def _paragraphs(sentences: list[str]) -> str:

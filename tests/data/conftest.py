@@ -1,21 +1,9 @@
 import hashlib
-import os
-from pathlib import Path
 
 import pytest
 
 from leakjax._validate import UsageError
 from leakjax.data import files
-
-
-@pytest.fixture
-def real_data():
-    """The folder with the real files: $LEAKJAX_TEST_DATA, or ../shared/data beside the repository."""
-    default = Path(__file__).parents[2].parent / "shared" / "data"
-    folder = Path(os.environ.get("LEAKJAX_TEST_DATA", default))
-    if not folder.is_dir():
-        pytest.skip(f"no real data in {folder}; name their folder in LEAKJAX_TEST_DATA")
-    return folder
 
 
 @pytest.fixture

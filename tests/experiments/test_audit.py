@@ -12,6 +12,8 @@ from absl import flags
 from experiments import audit
 from leakjax._validate import UsageError
 from leakjax.report import from_json
+from tests.records.fake_records import fake_records
+from tests.report.reader import Reader
 
 ROOT = Path(__file__).parents[2]
 MODELS, EPOCHS = 16, 3
@@ -95,6 +97,7 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--targets=16"], ["targets=16", "0 to 15"]),
         (["--targets=x"], ["targets='x'", "whole numbers"]),
         (["--group=race"], ["group='race'"]),
+        (["--records=/nowhere"], ["records='/nowhere'", "experiments.records", "No such file"]),
         (["--audit_points=201"], ["audit_points=201", "200 points"]),
         (["--models=many"], ["--models=many"]),
         (["--modles=16"], ["modles", "models"]),
@@ -202,13 +205,15 @@ def shell(*arguments, cwd, cache):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The same command twice, the second with a limit that no margin can keep."""
+    """The same command twice, the second with a limit that no margin can keep and findings on records."""
     place = tmp_path_factory.mktemp("binary")
     cache = place / "cache"
     first = shell(*SMALL, cwd=place, cache=cache)
     work = place / "runs" / "audit-synthetic"
     kept = {name: (work / name).read_bytes() for name in ("report.json", "metrics.jsonl")}
-    second = shell(*SMALL, "--fail_above=-1", cwd=place, cache=cache)
+    (place / "records").mkdir()
+    (place / "records" / "report.json").write_text(json.dumps(fake_records()))
+    second = shell(*SMALL, "--fail_above=-1", "--records=records", cwd=place, cache=cache)
     return work, kept, first, second
 
 
@@ -241,6 +246,14 @@ def test_the_same_command_reuses_what_is_there_and_gives_the_same_numbers(runs):
     assert after == before
     assert "orbax" not in second.stderr
     assert second.stderr.count("\n") < 10
+
+
+def test_findings_on_records_are_a_section_of_the_page_and_no_part_of_the_config(runs):
+    work, *_ = runs
+    reader = Reader((work / "report.html").read_text())
+    assert reader.tags.count("section") == 1
+    assert "What explanations by training records give away: <adult>" in reader.text
+    assert "records" not in json.loads((work / "config.json").read_text())
 
 
 def test_a_margin_above_the_limit_ends_with_3(runs):

@@ -1,8 +1,5 @@
 """A small binary task, its trained service and an attacker's key."""
 
-import os
-from pathlib import Path
-
 import jax
 import numpy as np
 import pytest
@@ -26,13 +23,3 @@ def service() -> Service:
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(7)
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    """The folder with the real files: $LEAKJAX_TEST_DATA, or ../shared/data beside the repository."""
-    default = Path(__file__).parents[2].parent / "shared" / "data"
-    folder = Path(os.environ.get("LEAKJAX_TEST_DATA", default))
-    if not folder.is_dir():
-        pytest.skip(f"no real data in {folder}; name their folder in LEAKJAX_TEST_DATA")
-    return folder

@@ -8,8 +8,16 @@ from flax import linen as nn
 
 from leakjax._validate import UsageError
 from leakjax.records.agreement import agreement
-from leakjax.records.compare import compare_linear, linear_logits, network_logits, network_start
+from leakjax.records.compare import (
+    attack_network,
+    compare_linear,
+    linear_logits,
+    network_logits,
+    network_start,
+)
 from leakjax.records.descent import descend, network_oracle
+from leakjax.records.encode import Task
+from leakjax.records.influence import LOSSES
 from leakjax.records.influence_functions import (
     cross_entropy,
     influence_functions,
@@ -172,6 +180,59 @@ def test_the_attack_on_a_network_finds_records_within_its_budget(networks, key):
     )
     with pytest.raises(UsageError, match="no influence values"):
         descend(silent, budget=10, key=key)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_network_answers_with_the_change_of_either_loss(networks, key, loss):
+    x, _, _, models = networks
+    asked = network_oracle(
+        network_logits, models.full, models.without, np.asarray(x), Release(k=12), key=key, loss=loss
+    )
+    labels = np.arange(4) % 2
+    answer = asked.ask(np.asarray(x[:4]), labels)
+    for row, label in enumerate(labels):
+        chances = np.array(
+            [
+                1 / (1 + np.exp(-network_logits(p, x[row])[0]))
+                for p in (models.full, *(_member(models.without, record) for record in range(12)))
+            ]
+        )
+        right = chances if label else 1 - chances
+        losses = 1 - right if loss == "probability" else -np.log(right)
+        found = dict(zip(answer.records[row].tolist(), answer.values[row], strict=True))
+        np.testing.assert_allclose([found[r] for r in range(12)], losses[1:] - losses[0], atol=1e-12)
+
+
+def test_a_network_is_attacked_and_defended_like_a_linear_model(networks, key):
+    x, y, _, models = networks
+    others, labels = task(40, 3, seed=5)
+    points = np.concatenate([x, others]), np.concatenate([y, labels])
+    small = Task("small", *points, np.arange(3), {})
+    result = attack_network(
+        models,
+        small,
+        np.arange(12),
+        np.arange(12, 52),
+        budget=200,
+        k=2,
+        queries=20,
+        prototypes=10,
+        loss="probability",
+        key=key,
+    )
+    asked = np.asarray(jax.vmap(network_logits, (None, 0))(models.full, others))
+    changes = [jax.vmap(network_logits, (None, 0))(_member(models.without, r), others) for r in range(12)]
+    leading = np.argmax(
+        [np.abs(1 / (1 + np.exp(-c)) - 1 / (1 + np.exp(-asked)))[:, 0] for c in changes], axis=0
+    )
+    # 200 draws of 40 points ask every one of them.
+    assert result["discovered"]["true"][-1] == len(set(leading.tolist()))
+    assert {len(curve) for curve in result["discovered"].values()} == {200}
+    rows = result["defenses"]
+    assert all(row["subspace"] is row["seen"] is None for row in rows.values())
+    assert rows["no values"] == {**rows["none"], "descent": None, "most": rows["no values"]["most"]}
+    assert rows["one record"]["most"] < rows["noisy selection, high"]["most"] == 12
+    assert rows["public prototypes"]["most"] == 0
 
 
 def _member(stacked, index):

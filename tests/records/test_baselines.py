@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
-from leakjax.records.baselines import distinct_revealed, draw_queries
+from leakjax.records.baselines import DISTRIBUTIONS, distinct_revealed, draw_queries, static_batches
+from leakjax.records.oracle import Answer, Oracle
 
 
 def population():
@@ -46,3 +47,22 @@ def test_an_unknown_distribution_is_named(key):
 
 def test_distinct_records_are_counted_as_they_arrive():
     assert distinct_revealed(np.array([[3, 1], [1, 3], [2, 1], [-1, -1], [3, 0]])).tolist() == [2, 2, 3, 3, 4]
+
+
+def test_static_batches_ask_what_each_attacker_knows(key):
+    points, asked = population(), []
+
+    def answers(x, y):
+        asked.append(x)
+        return Answer(np.zeros(len(x)), np.arange(len(x))[:, None], None)
+
+    blocks = np.array([0, 1, 1, 1])
+    shown = static_batches(Oracle(answers, 4), points, 50, key=key, blocks=blocks)
+    assert list(shown) == list(DISTRIBUTIONS)
+    assert all(records[:, 0].tolist() == list(range(50)) for records in shown.values())
+    uniform, marginal, true = asked
+    known = {row.tobytes() for row in points}
+    assert all(row.tobytes() in known for row in true)
+    assert not any(row.tobytes() in known for row in uniform)
+    assert (marginal[:, 1:].sum(axis=1) == 1).all()
+    assert not all(row.tobytes() in known for row in marginal)

@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +10,7 @@ from absl import flags
 from experiments import records
 from leakjax._validate import UsageError
 from tests.records.conftest import task
+from tests.report.reader import Reader
 
 FLAGS = [
     "--draws=2",
@@ -62,21 +62,12 @@ def test_a_run_leaves_a_report_with_every_figure(finished):
 def test_the_page_is_whole_and_needs_nothing_else(finished):
     folder, _, _ = finished
     text = (folder / "run" / "report.html").read_text()
-    depth: list[str] = []
-
-    class Reader(HTMLParser):
-        def handle_starttag(self, tag, attrs):
-            if tag not in ("meta", "img"):
-                depth.append(tag)
-            for name, value in attrs:
-                assert name not in ("src", "href") or value.startswith("data:")
-
-        def handle_endtag(self, tag):
-            assert depth.pop() == tag
-
-    Reader().feed(text)
-    assert not depth
-    assert text.count("<img") == 5
+    reader = Reader(text)
+    assert all(link.startswith("data:image/png;base64,") for link in reader.links)
+    assert reader.tags.count("img") == 5
+    report = json.loads((folder / "run" / "report.json").read_text())
+    rows = next(rows for rows in reader.tables if rows[0][0] == "records revealed under")
+    assert [row[0] for row in rows[1:]] == list(report["results"]["defenses"])
 
 
 def test_the_same_command_resumes_and_another_is_refused(finished, root):
@@ -93,6 +84,21 @@ def test_the_same_command_resumes_and_another_is_refused(finished, root):
     other = run(*given, "--parts=draws", "--l2=2", cwd=root)
     assert other.returncode == 2
     assert "holds a run with another parts, l2; choose another" in other.stderr
+
+
+def test_a_network_of_a_run_is_in_its_results():
+    rows = [{"none": {"most": 1.0}}]
+    network = {
+        "records": 12,
+        "l2": 1.0,
+        "accuracy": 0.5,
+        "agreement": {"TracIn": {"correlation": 0.1}},
+        "discovered": {"descent": list(range(200)), "true": [1] * 200},
+        "defenses": rows[0],
+    }
+    found = records.results_of({"network": [network]})["networks"]["12 records, l2 = 1"]
+    assert (found["queries"], found["records"], found["defenses"]) == ([100], 12, rows[0])
+    assert found["discovered"] == {"descent": [99], "true": [1]}
 
 
 def values(**changes):
@@ -132,6 +138,13 @@ def test_bad_input_is_one_line_and_status_2(given, message, tmp_path, root):
 def test_every_flag_is_checked_by_name(changes, message):
     with pytest.raises(UsageError, match=message):
         records.config_from(values(**changes))
+
+
+def test_the_noise_that_algorithm_1_expects_follows_data_and_loss():
+    assert records.config_from(values()).threshold == 1e-13
+    assert records.config_from(values(loss="cross_entropy")).threshold == 1e-12
+    assert records.config_from(values(loss="cross_entropy", threshold=1e-9)).threshold == 1e-9
+    assert records.config_from(values(dataset="parkinsons")).threshold == 1e-14
 
 
 def test_an_unknown_data_set_is_named():

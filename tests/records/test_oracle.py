@@ -2,18 +2,21 @@ import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
+from leakjax.records import oracle as module
+from leakjax.records.influence import LOSSES
 from leakjax.records.oracle import oracle
 from leakjax.records.release import Release
 from tests.records.conftest import task
 
 
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(
     "release",
     [Release(k=1), Release(k=1, values="magnitude"), Release(k=1, digits=3), Release(k=1, clip=1e-3)],
 )
-def test_a_held_frame_gives_the_answers_of_the_plain_one(service, key, release):
-    plain = oracle(service, release, key=key).frame()
-    held = oracle(service, release, key=key, hold=True).frame()
+def test_a_held_frame_gives_the_answers_of_the_plain_one(service, key, release, loss):
+    plain = oracle(service, release, key=key, loss=loss).frame()
+    held = oracle(service, release, key=key, loss=loss, hold=True).frame()
     rng = np.random.default_rng(0)
     while plain.axes > 2:
         u = rng.standard_normal((4, plain.axes))
@@ -29,6 +32,38 @@ def test_a_held_frame_gives_the_answers_of_the_plain_one(service, key, release):
         reflector /= np.linalg.norm(reflector)
         plain.restrict(reflector, 0.3)
         held.restrict(reflector, 0.3)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_an_answer_holds_the_largest_changes_of_the_loss(service, key, loss, labelled):
+    x, y = task(9, 6, seed=5)
+    answer = oracle(service, Release(k=3), key=key, loss=loss).ask(x, y if labelled else None)
+    design = np.concatenate([x, np.ones((9, 1))], axis=1)
+    for row, query in enumerate(design):
+        chances = 1 / (1 + np.exp(-np.append(service.without.theta, [service.model.theta], axis=0) @ query))
+        wrong = 1 - chances if labelled and y[row] else chances
+        losses = wrong if loss == "probability" else -np.log(1 - wrong)
+        change = losses[:-1] - losses[-1]
+        expected = np.argsort(-np.abs(change))[:3]
+        assert answer.records[row].tolist() == expected.tolist()
+        np.testing.assert_allclose(answer.values[row], change[expected], atol=1e-12)
+        assert answer.prediction[row] == pytest.approx(chances[-1])
+
+
+def test_many_queries_are_answered_in_parts(service, key, monkeypatch):
+    x, y = task(9, 6, seed=5)
+    for release in (Release(k=2), Release(k=2, values="none"), Release(k=2, noise=0.1)):
+        asked = oracle(service, release, key=key)
+        whole = asked.ask(x, y)
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "CHUNK", 4)
+            parts = asked.ask(x, y)
+        for ours, theirs in zip(parts, whole, strict=True):
+            assert (ours is None) == (theirs is None)
+            if theirs is not None:
+                np.testing.assert_allclose(ours, theirs, atol=1e-14)
+        assert asked.queries == 18
 
 
 def test_probing_moves_along_the_axes_of_an_orthonormal_frame(service, key):
@@ -60,3 +95,5 @@ def test_holding_is_refused_where_it_would_not_be_exact(service, key):
             oracle(service, release, key=key, hold=True)
     with pytest.raises(UsageError, match="k=61"):
         oracle(service, Release(k=61), key=key)
+    with pytest.raises(UsageError, match="loss='hinge'"):
+        oracle(service, Release(k=1), key=key, loss="hinge")

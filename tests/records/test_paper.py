@@ -31,8 +31,9 @@ def test_the_papers_figures_lie_within_the_spread_of_a_draw(drawn):
     assert found["unconverged"] == 0
 
 
-def test_algorithm_1_recovers_the_rank_and_two_digits_stop_it(drawn):
-    found = study.subspace(drawn, oracles=("exact", "digits2"))
+@pytest.mark.parametrize(("loss", "threshold"), [("probability", 1e-13), ("cross_entropy", 1e-12)])
+def test_algorithm_1_recovers_the_rank_and_two_digits_stop_it(drawn, loss, threshold):
+    found = study.subspace(drawn, oracles=("exact", "digits2"), loss=loss, threshold=threshold)
     assert found["exact"]["found"] == found["rank"]
     assert abs(found["rank"] - 91.5) < 5
     assert found["exact"]["queries"] < 7000

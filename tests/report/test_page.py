@@ -1,59 +1,17 @@
 import base64
 import json
 import struct
-from html.parser import HTMLParser
 
 import pytest
 
-from leakjax.report import figures, page, publish, to_json
+from leakjax.report import figures, page, publish, shell, to_json
 from tests.report.fake_report import ALONE, MARGINS, fake_report
+from tests.report.reader import Reader
 
-VOID = {"meta", "img", "br", "wbr"}
 IMAGES = {
     name: struct.pack(">16xII", 1440, 720) + name.encode()
     for name in ("leakage", "roc", figures.examples_of("integrated_gradients"))
 }
-
-
-class Reader(HTMLParser):
-    """Reads a page as text, tables and attributes, and refuses tags that do not match."""
-
-    def __init__(self, content: str):
-        super().__init__()
-        self.open, self.links, self.tags, self.texts, self.tables = [], [], [], [], []
-        self.feed(content)
-        self.close()
-        assert self.open == []
-        self.text = " ".join("".join(self.texts).split())
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.links += [value for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
-        assert not any(name.startswith("on") for name, _ in attrs)
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in ("td", "th"):
-            self.tables[-1][-1].append("")
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" in self.open:
-            assert "url(" not in data
-            assert "@import" not in data
-            return
-        self.texts.append(data)
-        if self.open and self.open[-1] in ("td", "th"):
-            self.tables[-1][-1][-1] += data.replace("\xa0", " ")
-
-    def table(self, heading: str) -> list[list[str]]:
-        """The body of the first table with a column of this heading."""
-        return next(rows[1:] for rows in self.tables if heading in rows[0])
 
 
 def read(report=None, images=IMAGES) -> Reader:
@@ -224,3 +182,24 @@ def test_everything_is_published_and_twice_the_same(published, tmp_path):
     links = Reader((tmp_path / "report.html").read_text()).links
     embedded = {base64.b64decode(link.partition(",")[2]) for link in links}
     assert embedded == {(tmp_path / name).read_bytes() for name in figures_of}
+
+
+def test_sections_of_other_measurements_stand_before_the_glossary(tmp_path):
+    own = "<section><h2>Of another kind</h2><p>7 &lt; 8</p></section>"
+    publish(fake_report(), tmp_path, [own, own.replace("7", "6")])
+    text = (tmp_path / "report.html").read_text()
+    assert own in text
+    reader = Reader(text)
+    places = [reader.text.index(words) for words in ("How it was measured", "7 < 8", "6 < 8", "Glossary")]
+    assert places == sorted(places)
+    assert (
+        text.replace(own, "").replace(own.replace("7", "6"), "").split()
+        == page.render(fake_report(), figures.images(fake_report())).split()
+    )
+
+
+def test_any_content_gets_the_page_around_it():
+    reader = Reader(shell.wrap("<leaks>", "<h1>$1</h1>" + shell.figure(IMAGES["roc"], "a < b")))
+    assert reader.tags.count("main") == reader.tags.count("style") == 1
+    assert reader.text == "<leaks> $1a < b"
+    assert [base64.b64decode(link.partition(",")[2]) for link in reader.links] == [IMAGES["roc"]]
