@@ -1,4 +1,4 @@
-r"""leakjax's explainers beside captum's: the same attributions (--check), and how many a second (--speed).
+r"""leakjax's explainers beside captum's: the same (--check), how fast (--speed), how exact (--error).
 
 Needs the extra `bench` (torch, captum). Both libraries run on the same cores in one process, one after the
 other; compilation is apart. The commands and what to expect:
@@ -7,8 +7,13 @@ other; compilation is apart. The commands and what to expect:
     About 90 seconds. Every line without a note below 1e-4, exit code 0; otherwise 1.
 
   python -m experiments.benchmark_explainers --speed
-    About 20 minutes on 2 cores: attributions per second of both at B = 1, 64, 512 and their ratio, captum at
-    its defaults and tuned (the better of a few internal batch sizes).
+    About 10 minutes: attributions per second of both at B = 1, 64, 512 and their ratio, captum at its defaults
+    and tuned (the better of a few internal batch sizes).
+
+  python -m experiments.benchmark_explainers --error
+    About 2 minutes: how far the sampled Shapley values of both are from the exact ones at the budgets of
+    --speed. The error falls with the root of the runs, so the squared ratio is what either would have to
+    run more.
 """
 
 import os
@@ -25,7 +30,7 @@ import torch
 from absl import app, flags
 from captum._utils.models.linear_model import SkLearnRidge
 
-from experiments.captum_bridge import CLASSES, Pair, cnn, mlp, to_torch
+from experiments.captum_bridge import CLASSES, Pair, cnn, from_torch, mlp, to_torch
 from experiments.captum_check import rows
 from leakjax.explain import EXPLAINERS, Segments, batched, grid
 
@@ -43,6 +48,7 @@ STEPS = 20
 
 _CHECK = flags.DEFINE_bool("check", False, "Compare attributions.")
 _SPEED = flags.DEFINE_bool("speed", False, "Measure attributions per second.")
+_ERROR = flags.DEFINE_bool("error", False, "Compare sampled Shapley values with exact ones.")
 _BATCHES = flags.DEFINE_list("batches", ["1", "64", "512"], "Batch sizes of --speed.")
 _METHODS = flags.DEFINE_list("methods", [], "Methods of --speed; all by default.")
 _NETWORKS = flags.DEFINE_list("networks", ["mlp", "cnn"], "Networks of --speed.")
@@ -163,12 +169,8 @@ def speed(networks: list[str], batches: list[int], methods: list[str]) -> Iterat
 
 
 def _line(network: str, name: str, pair: Pair, explain: Any, batch: int) -> str:
-    rng = np.random.default_rng(0)
-    xs = rng.normal(size=(batch, SIDE, SIDE, 1)).astype(np.float32)
-    targets, ids = rng.integers(0, CLASSES, size=batch), np.arange(batch)
-    segments = None
-    if EXPLAINERS[name].masks:
-        segments = Segments(np.broadcast_to(CELLS.map, (batch, *CELLS.map.shape)), CELLS.count)
+    xs, targets, cells = _examples(batch)
+    ids, segments = np.arange(batch), cells if EXPLAINERS[name].masks else None
     variables = jax.device_put(pair.variables)
 
     def mine() -> None:
@@ -192,6 +194,34 @@ def _line(network: str, name: str, pair: Pair, explain: Any, batch: int) -> str:
     )
 
 
+def errors(networks: list[str], count: int = 32) -> Iterator[str]:
+    """Root mean square errors of the sampled Shapley values, relative to the exact ones, and their ratio."""
+    yield "{:8}{:20}{:>12}{:>12}{:>9}".format("network", "method", "leakjax", "captum", "ratio")
+    xs, targets, segments = _examples(count)
+    for network in networks:
+        pair = (cnn if network == "cnn" else mlp)(SIDE, 1)
+        maps = {}
+        for name in ("exact_shapley", "kernel_shap", "shapley_sampling"):
+            explainer = EXPLAINERS[name].factory(pair.logits_fn, chunk=CHUNK, **OPTIONS.get(name, {}))
+            explain = batched(explainer, size=1)
+            key, ids = jax.random.key(0), np.arange(count)
+            maps[name] = explain(pair.variables, xs, targets, key=key, ids=ids, segments=segments)
+        exact = np.asarray(maps.pop("exact_shapley"))
+        for name, ours in maps.items():
+            torch.manual_seed(0)
+            captums = from_torch(captum_calls(name, pair, count)[0](to_torch(xs), torch.tensor(targets)))
+            mine, other = (np.linalg.norm(found - exact) / np.linalg.norm(exact) for found in (ours, captums))
+            yield f"{network:8}{name:20}{mine:12.3f}{other:12.3f}{other / mine:9.2f}"
+
+
+def _examples(count: int) -> tuple[np.ndarray, np.ndarray, Segments]:
+    """Inputs, their targets and their segments."""
+    rng = np.random.default_rng(0)
+    xs = rng.normal(size=(count, SIDE, SIDE, 1)).astype(np.float32)
+    segments = Segments(np.broadcast_to(CELLS.map, (count, *CELLS.map.shape)), CELLS.count)
+    return xs, rng.integers(0, CLASSES, size=count), segments
+
+
 def main(argv: list[str]) -> None:
     """Runs what the flags ask for."""
     del argv
@@ -204,6 +234,9 @@ def main(argv: list[str]) -> None:
             print(f"{row.network:16}{row.method:52}{row.difference:10.1e}  {row.note}", flush=True)
         if wrong:
             sys.exit(f"{wrong} methods differ by {CLOSE} or more")
+    if _ERROR.value:
+        for line in errors(_NETWORKS.value):
+            print(line, flush=True)
     if _SPEED.value:
         for line in speed(_NETWORKS.value, [int(batch) for batch in _BATCHES.value], _METHODS.value):
             print(line, flush=True)

@@ -155,9 +155,9 @@ def _noisy(pair: Pair) -> Iterator[tuple[str, float]]:
                 to_torch(x), nt_type=kind, nt_samples=samples, stdevs=sigma, target=int(TARGETS[0]), abs=False
             )
         yield name, apart(mine, found)
-    places = [jax.random.uniform(jax.random.split(key, 3)[1], ()) for key in keys]
+    places = np.asarray(jax.random.uniform(key, (samples,)), np.float64)
     mine = ours(pair, explain.gradient_shap(f, samples=samples))[:1]
-    with mock.patch("numpy.random.uniform", return_value=np.array(places, np.float64)):
+    with mock.patch("numpy.random.uniform", return_value=places):
         found = theirs.GradientShap(pair.module).attribute(
             to_torch(x), torch.zeros_like(to_torch(x)), n_samples=samples, target=int(TARGETS[0])
         )

@@ -130,7 +130,7 @@ def batched(explainer: Explainer, *, size: int = 128) -> Callable[..., jax.Array
 
     @jax.jit
     def run(
-        variables: Variables, xs: jax.Array, targets: Any, key: jax.Array, ids: Any, segments: Any
+        variables: Variables, xs: jax.Array, targets: Any, ids: Any, segments: Any, *, key: jax.Array
     ) -> jax.Array:
         keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, ids)
 
@@ -144,13 +144,13 @@ def batched(explainer: Explainer, *, size: int = 128) -> Callable[..., jax.Array
     ) -> jax.Array:
         check_features("xs", xs)
         whole = (xs, jnp.asarray(targets), jnp.asarray(ids), segments)
+        if len(xs) <= size:  # slices of device arrays would cost more than small models do
+            return run(variables, *whole, key=key)
 
         def part(start: int) -> jax.Array:
-            xs, targets, ids, segments = jax.tree.map(lambda leaf: leaf[start : start + size], whole)
-            return run(variables, xs, targets, key, ids, segments)
+            return run(variables, *jax.tree.map(lambda leaf: leaf[start : start + size], whole), key=key)
 
-        parts = [part(start) for start in range(0, len(xs), size)]
-        return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+        return jnp.concatenate([part(start) for start in range(0, len(xs), size)])
 
     return explain_batch
 

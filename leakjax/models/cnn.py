@@ -14,11 +14,14 @@ from leakjax.models.model import Model, from_flax
 def max_pool(x: jax.Array) -> jax.Array:
     """The maximum over 2 x 2 windows, [batch, height, width, channels] to half height and width.
 
-    By reshape: on the CPU ten times as fast as `reduce_window`. An odd last row or column is left out.
+    By reshape and pairs: on the CPU more than ten times as fast as `reduce_window`. An odd last row or column
+    is left out.
     """
     batch, height, width, channels = x.shape
     x = x[:, : height // 2 * 2, : width // 2 * 2]
-    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max((2, 4))
+    cells = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
+    rows = jnp.maximum(cells[:, :, 0], cells[:, :, 1])
+    return jnp.maximum(rows[:, :, :, 0], rows[:, :, :, 1])
 
 
 def convolve_by_products(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) -> jax.Array:
