@@ -16,6 +16,7 @@ other; compilation is apart. The commands and what to expect:
     run more.
 """
 
+import functools
 import os
 import sys
 import time
@@ -39,9 +40,13 @@ SIDE = 28
 CELLS = grid((SIDE, SIDE, 1), 4)
 SAMPLES = 128  # of LIME and KernelSHAP, on 16 segments
 ORDERS = 10
-# Runs of the model that one compiled call of leakjax holds at a time: their activations should stay near 10
-# MB.
-HELD = {"mlp": 1024, "cnn": 32}
+NETWORKS: dict[str, Callable[[int, int], Pair]] = {
+    "mlp": mlp,
+    "cnn": cnn,
+    "plain_cnn": functools.partial(cnn, plain=True),
+}
+# Runs of the model that one compiled call holds at a time: their activations should stay near 10 MB.
+HELD = {"mlp": 1024, "cnn": 32, "plain_cnn": 32}
 CHUNK = 32  # of these, for one example, where a method masks
 STEPS = 20
 
@@ -51,7 +56,9 @@ _SPEED = flags.DEFINE_bool("speed", False, "Measure attributions per second.")
 _ERROR = flags.DEFINE_bool("error", False, "Compare sampled Shapley values with exact ones.")
 _BATCHES = flags.DEFINE_list("batches", ["1", "64", "512"], "Batch sizes of --speed.")
 _METHODS = flags.DEFINE_list("methods", [], "Methods of --speed; all by default.")
-_NETWORKS = flags.DEFINE_list("networks", ["mlp", "cnn"], "Networks of --speed.")
+_NETWORKS = flags.DEFINE_list(
+    "networks", ["mlp", "cnn"], "Of mlp, cnn and plain_cnn, for --speed and --error."
+)
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "gradient": {},
@@ -156,7 +163,7 @@ def speed(networks: list[str], batches: list[int], methods: list[str]) -> Iterat
     titles = ("network", "method", "B", "leakjax/s", "captum/s", "tuned/s", "times", "tuned")
     yield "{:8}{:20}{:>5}{:>12}{:>12}{:>12}{:>9}{:>9}".format(*titles)
     for network in networks:
-        pair = (cnn if network == "cnn" else mlp)(SIDE, 1)
+        pair = NETWORKS[network](SIDE, 1)
         for name in methods or OPTIONS:
             if name == "gradcam" and pair.last is None:
                 continue
@@ -199,7 +206,7 @@ def errors(networks: list[str], count: int = 32) -> Iterator[str]:
     yield "{:8}{:20}{:>12}{:>12}{:>9}".format("network", "method", "leakjax", "captum", "ratio")
     xs, targets, segments = _examples(count)
     for network in networks:
-        pair = (cnn if network == "cnn" else mlp)(SIDE, 1)
+        pair = NETWORKS[network](SIDE, 1)
         maps = {}
         for name in ("exact_shapley", "kernel_shap", "shapley_sampling"):
             explainer = EXPLAINERS[name].factory(pair.logits_fn, chunk=CHUNK, **OPTIONS.get(name, {}))

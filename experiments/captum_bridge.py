@@ -1,5 +1,6 @@
 """The same networks, with the same weights, as JAX functions and as PyTorch modules (extra `bench`)."""
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -82,11 +83,12 @@ class Cnn(nn.Module):
         return self.dense(hidden.flatten(1))
 
 
-def cnn(side: int, channels: int, width: int = 16, *, pool: str = "cells") -> Pair:
+def cnn(side: int, channels: int, width: int = 16, *, pool: str = "cells", plain: bool = False) -> Pair:
     """`Cnn` with running statistics away from 0 and 1, and its twin.
 
     Pooling by "cells" is leakjax's own, the fastest on a CPU, which shares among equal maxima; by "windows" a
-    window reduction, which picks the first of them as PyTorch does; by "mean" an average.
+    window reduction, which picks the first of them as PyTorch does; by "mean" an average. A `plain` twin calls
+    XLA's convolution for its first layer too.
     """
     rng = np.random.default_rng(1)
     module = Cnn(side, channels, width, pool).eval()
@@ -108,7 +110,7 @@ def cnn(side: int, channels: int, width: int = 16, *, pool: str = "cells") -> Pa
         hidden = x[None]
         for layer in ("0", "1"):
             kernel = variables[f"conv{layer}.weight"]
-            hidden = convolve(hidden, kernel)
+            hidden = (convolve if plain else convolve_fast)(hidden, kernel)
             bias, mean, var, scale, shift = (
                 variables[name].reshape(1, 1, 1, -1)
                 for name in (
@@ -138,17 +140,18 @@ def cnn(side: int, channels: int, width: int = 16, *, pool: str = "cells") -> Pa
 
 
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """A 3 x 3 convolution; of one channel, which XLA's is slow on, as nine products with shifted images."""
+    """A 3 x 3 convolution of images [batch, height, width, channels]."""
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def convolve_fast(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The same; of one channel, with which XLA is slow on a CPU, as nine products with shifted images."""
     if kernel.shape[2] > 1:
-        return jax.lax.conv_general_dilated(
-            x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
+        return convolve(x, kernel)
     _, rows, columns, _ = x.shape
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    return sum(
-        (padded[:, i : i + rows, j : j + columns] @ kernel[i, j] for i in range(3) for j in range(3)),
-        start=jnp.zeros(()),
-    )
+    parts = [padded[:, i : i + rows, j : j + columns] @ kernel[i, j] for i in range(3) for j in range(3)]
+    return functools.reduce(jnp.add, parts)
 
 
 def to_torch(xs: np.ndarray) -> torch.Tensor:

@@ -5,7 +5,7 @@
 trains a logistic regression on 2,000 people of UCI Adult ten times over, with every leave-one-out model, and
 attacks its explanations as section 5 of Shokri, Strobel and Zick (Privacy Risks of Explaining Machine
 Learning Models) does. Expect 11 / 21 / 28 % of the records to reveal themselves at k = 1 / 5 / 10 and some 91
-to fall to subspace reduction; about a quarter of an hour on two busy cores, --parts=draws in two minutes.
+to fall to subspace reduction; about four minutes on one core, half a minute with --parts=draws.
 
 Other data sets: fashion_mnist (two classes, lifted to 2,048 random features, 1,800 points: all fall;
 half a minute), parkinsons (--source_dir with pd_speech.csv or pd_speech.csv.gz) and npz:<path> with binary

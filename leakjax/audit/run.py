@@ -163,7 +163,7 @@ def audit(
         smallest_margin=smallest,
         curves=curves,
         examples=rows.examples(points, results, shown),
-        feature_names=None,
+        feature_names=points.feature_names or None,
     )
 
 

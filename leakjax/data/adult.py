@@ -96,7 +96,8 @@ def load(data_dir: Path, source_dir: Path | None = None) -> Points:
     Source: Shokri, Strobel, Zick, Privacy Risks of Explaining Machine Learning Models, appendix B.
     """
     columns = raw(data_dir, source_dir)
-    numbers = np.stack([columns[name] for name in _NUMBERS if name != "fnlwgt"], axis=1).astype(np.float32)
+    kept = [name for name in _NUMBERS if name != "fnlwgt"]
+    numbers = np.stack([columns[name] for name in kept], axis=1).astype(np.float32)
     low, high = numbers.min(axis=0), numbers.max(axis=0)
     indicators = [columns[name][:, None] == np.array(categories) for name, categories in _CATEGORIES.items()]
     decade = columns["age"] // 10 * 10
@@ -106,7 +107,8 @@ def load(data_dir: Path, source_dir: Path | None = None) -> Points:
         "age": np.array([f"{start}-{start + 9}" for start in decade]),
     }
     x = np.concatenate([(numbers - low) / (high - low), *indicators], axis=1, dtype=np.float32)
-    return in_order(x, columns["label"], classes=2, name="adult", groups=groups)
+    names = kept + [f"{name}: {category}" for name, listed in _CATEGORIES.items() for category in listed]
+    return in_order(x, columns["label"], classes=2, name="adult", groups=groups, feature_names=names)
 
 
 def _parse(content: bytes) -> dict[str, np.ndarray]:

@@ -11,13 +11,13 @@ from leakjax.data.points import Points, in_order
 
 
 def load(path: str | os.PathLike[str]) -> Points:
-    """Reads `x`, `y` and, if there, `group` from an .npz file; never unpickles.
+    """Reads `x`, `y` and, if there, `group` and `features` from an .npz file; never unpickles.
 
     Features are used as they are, cast to float32: scale images to [0, 1] before saving them.
 
     Args:
         path: a file by `np.savez`: x real [points, ...], y integers [points] in which each of 0..classes-1
-            occurs, group numbers or text [points].
+            occurs, group numbers or text [points], features text [features], the names of the features.
 
     Returns:
         The points; `group` becomes the only group column, under that name.
@@ -28,9 +28,9 @@ def load(path: str | os.PathLike[str]) -> Points:
     """
     path = Path(path).expanduser()
     arrays = _read(path)
-    if not {"x", "y"} <= arrays.keys() <= {"x", "y", "group"}:
+    if not {"x", "y"} <= arrays.keys() <= {"x", "y", "group", "features"}:
         raise UsageError(
-            f"{path}: has the keys {', '.join(sorted(arrays))}; must have x, y and optionally group"
+            f"{path}: has the keys {', '.join(sorted(arrays))}; must have x, y and optionally group and features"
         )
     _check_dtype(path, "x", arrays["x"], "biuf", "real numbers")
     _check_dtype(path, "y", arrays["y"], "iu", "integers 0..classes-1")
@@ -42,9 +42,15 @@ def load(path: str | os.PathLike[str]) -> Points:
     if "group" in arrays:
         _check_dtype(path, "group", arrays["group"], "biufU", "numbers or text")
         groups["group"] = arrays["group"].astype(str)
+    names: list[str] = []
+    if "features" in arrays:
+        _check_dtype(path, "features", arrays["features"], "U", "text")
+        names = arrays["features"].ravel().tolist()
     with np.errstate(over="ignore"):  # an overflow becomes an infinity, which validation names
         x = arrays["x"].astype(np.float32)
-    return in_order(x, arrays["y"], classes=len(present), name=f"npz:{path}", groups=groups)
+    return in_order(
+        x, arrays["y"], classes=len(present), name=f"npz:{path}", groups=groups, feature_names=names
+    )
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """Labelled points: what every data set becomes."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ class Points(NamedTuple):
             folded with it, so that a point keeps its randomness when others come or go.
         duplicates: how many exact duplicates (equal features) were removed.
         groups: name of a group column -> str [points], for leakage by group.
+        feature_names: of the features of one point, flattened; empty where they have none.
     """
 
     x: np.ndarray
@@ -31,10 +32,17 @@ class Points(NamedTuple):
     ids: np.ndarray
     duplicates: int = 0
     groups: Mapping[str, np.ndarray] = MappingProxyType({})
+    feature_names: Sequence[str] = ()
 
 
 def in_order(
-    x: np.ndarray, y: np.ndarray, *, classes: int, name: str, groups: Mapping[str, np.ndarray] | None = None
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    classes: int,
+    name: str,
+    groups: Mapping[str, np.ndarray] | None = None,
+    feature_names: Sequence[str] = (),
 ) -> Points:
     """Validated points whose ids are their rows.
 
@@ -44,6 +52,7 @@ def in_order(
         classes: how many classes there are.
         name: of the data set.
         groups: name -> str [points].
+        feature_names: of the features of one point, flattened; they label the figures.
 
     Returns:
         The points, x as it is and y int32.
@@ -52,7 +61,7 @@ def in_order(
         UsageError: as `validate`.
     """
     ids = np.arange(len(x), dtype=np.int32)
-    points = validate(Points(x, y, classes, name, ids, groups=groups or {}))
+    points = validate(Points(x, y, classes, name, ids, groups=groups or {}, feature_names=feature_names))
     return points._replace(y=y.astype(np.int32, copy=False))
 
 
@@ -72,8 +81,8 @@ def validate(points: Points) -> Points:
         `points`, unchanged.
 
     Raises:
-        UsageError: no points, lengths that differ, fewer than two classes, NaN or infinite features, labels
-            that are not integers in 0..classes-1.
+        UsageError: no points, lengths that differ, names for some features alone, fewer than two classes, NaN or
+            infinite features, labels that are not integers in 0..classes-1.
     """
     name, x, y = points.name, points.x, points.y
     if len(x) == 0 or x.ndim < 2 or x[0].size == 0:
@@ -90,6 +99,10 @@ def validate(points: Points) -> Points:
             raise UsageError(
                 f"{name}: {key} has shape {column.shape}, must be ({len(x)},), one value a point"
             )
+    if len(points.feature_names) not in (0, x[0].size):
+        raise UsageError(
+            f"{name}: has {len(points.feature_names)} feature names, must have {x[0].size}, or none"
+        )
     if points.classes < 2:
         raise UsageError(f"{name}: has {points.classes} class, must have at least 2")
     if y.dtype.kind not in "iu":

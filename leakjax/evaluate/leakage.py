@@ -6,7 +6,7 @@ import numpy as np
 from scipy import special
 
 from leakjax.evaluate.bootstrap import Interval, Resamples, interval, mean_over_targets
-from leakjax.evaluate.roc import Rates, allowed, rates_of
+from leakjax.evaluate.roc import Rates, allowed
 
 FPRS = (0.001, 0.01)
 # The headline is the lowest false-positive rate that allows at least this many false positives.
@@ -64,5 +64,4 @@ __all__ = [
     "leakage",
     "margin",
     "planted_tpr",
-    "rates_of",
 ]

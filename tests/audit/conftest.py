@@ -35,7 +35,8 @@ def points():
     y = (x[:, 0] + rng.normal(size=POINTS) > 0).astype(np.int32)
     x = np.column_stack([x, np.arange(POINTS)]).astype(np.float32)
     groups = {"side": np.where(rng.random(POINTS) < 0.3, "left", "right")}
-    return Points(x, y, CLASSES, "small", 1000 + np.arange(POINTS, dtype=np.int32), 2, groups)
+    names = [f"measure {place}" for place in range(FEATURES)] + ["number"]
+    return Points(x, y, CLASSES, "small", 1000 + np.arange(POINTS, dtype=np.int32), 2, groups, names)
 
 
 @pytest.fixture(scope="session")

@@ -86,6 +86,7 @@ def test_the_report_is_sound_and_complete(report):
     assert document["task"]["duplicates_removed"] == 2
     assert {example["id"] for example in report.examples} <= set(range(1000, 1000 + POINTS))
     assert set(report.examples[0]["maps"]) == set(EXPLAINERS)
+    assert report.feature_names[-1] == "number"
 
 
 def test_all_controls_are_there_and_pass(report):

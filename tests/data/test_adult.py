@@ -62,6 +62,8 @@ def test_encoding(folders):
         f"{column}={category}" for column, categories in adult.COLUMNS.items() for category in categories
     ]
     assert len(names) == 99
+    numbers_named = ["age", "education-num", "capital-gain", "capital-loss", "hours-per-week"]
+    assert points.feature_names == numbers_named + [name.replace("=", ": ") for name in names]
     hot = [{names[i] for i in np.flatnonzero(row)} for row in points.x[:, 5:]]
     assert hot[1] == {
         "education=HS-grad",

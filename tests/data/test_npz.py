@@ -26,12 +26,14 @@ def load_error(path):
 
 
 def test_points_are_used_as_they_are(tmp_path):
-    path = save(tmp_path, x=X.astype(np.uint8), y=Y, group=np.array([3, 4, 5, 6]))
+    names = np.array(["age", "height", "weight"])
+    path = save(tmp_path, x=X.astype(np.uint8), y=Y, group=np.array([3, 4, 5, 6]), features=names)
     points = load(f"npz:{path}")
     assert (points.x.dtype, points.y.dtype, points.ids.dtype) == (np.float32, np.int32, np.int32)
     np.testing.assert_array_equal(points.x, X)
     np.testing.assert_array_equal(points.y, Y)
     np.testing.assert_array_equal(points.groups["group"], ["3", "4", "5", "6"])
+    assert points.feature_names == ["age", "height", "weight"]
     assert (points.name, points.classes, points.duplicates) == (f"npz:{path}", 2, 0)
 
 
@@ -46,6 +48,8 @@ def test_points_that_are_equal_in_float32_are_duplicates(tmp_path):
     ("arrays", "message"),
     [
         ({"x": X}, "has the keys x; must have x, y and optionally group"),
+        ({"x": X, "y": Y, "features": np.array(["a", "b"])}, "has 2 feature names, must have 3, or none"),
+        ({"x": X, "y": Y, "features": np.arange(3)}, "features"),
         ({"X": X, "y": Y}, "has the keys X, y; must"),
         ({"x": X, "y": Y, "z": Y}, "has the keys x, y, z; must"),
         ({"x": X.astype(object), "y": Y}, "array 'x' holds objects, which are never loaded"),

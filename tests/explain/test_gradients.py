@@ -8,6 +8,7 @@ import pytest
 from leakjax._validate import UsageError
 from leakjax.explain import (
     gradient,
+    gradient_shap,
     input_x_gradient,
     integrated_gradients,
     smoothgrad,
@@ -131,3 +132,20 @@ def test_bad_options_are_named():
         integrated_gradients(square, chunk=0)(None, jnp.ones(2), 0, key=KEY)
     with pytest.raises(UsageError, match=r"baseline=\(3,\): .*shape of x, \(2,\)"):
         integrated_gradients(square, baseline=np.zeros(3))(None, jnp.ones(2), 0, key=KEY)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.5])
+@pytest.mark.parametrize("rows", [None, [[0.5, 1.0], [-1.0, 2.0], [0.0, 0.0]]])
+def test_gradient_shap_is_the_mean_of_integrated_gradients(rows, sigma):
+    x, baseline = np.array([2.0, -1.0], np.float32), np.array([0.5, 1.0], np.float32)
+    background = None if rows is None else np.array(rows, np.float32)
+    explain = gradient_shap(square, samples=20_000, baseline=baseline, background=background, sigma=sigma)
+    starts = [baseline] if rows is None else background
+    # The gradient is linear in the place, so its mean over the way and the noise is that in the middle.
+    middles = [(x + start) / 2 for start in starts]
+    expected = np.mean(
+        [(x - b) * [2 * m[0] + 3 * m[1], 3 * m[0]] for b, m in zip(starts, middles, strict=True)], axis=0
+    )
+    found = explain(None, x, 0, key=KEY)
+    np.testing.assert_allclose(found, expected, atol=0.1)
+    assert not np.array_equal(found, explain(None, x, 0, key=jax.random.key(1)))
