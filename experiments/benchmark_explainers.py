@@ -161,7 +161,7 @@ def best_time(call: Callable[[], Any], warm: bool) -> float:
 def speed(networks: list[str], batches: list[int], methods: list[str]) -> Iterator[str]:
     """The lines of the table."""
     titles = ("network", "method", "B", "leakjax/s", "captum/s", "tuned/s", "times", "tuned")
-    yield "{:8}{:20}{:>5}{:>12}{:>12}{:>12}{:>9}{:>9}".format(*titles)
+    yield "{:10}{:20}{:>5}{:>12}{:>12}{:>12}{:>9}{:>9}".format(*titles)
     for network in networks:
         pair = NETWORKS[network](SIDE, 1)
         for name in methods or OPTIONS:
@@ -196,14 +196,14 @@ def _line(network: str, name: str, pair: Pair, explain: Any, batch: int) -> str:
     rates = [captum_rate(chosen) for chosen in ({}, *settings)]
     plain, tuned = rates[0], max(rates)
     return (
-        f"{network:8}{name:20}{batch:5}{rate:12.1f}{plain:12.1f}{tuned:12.1f}"
+        f"{network:10}{name:20}{batch:5}{rate:12.1f}{plain:12.1f}{tuned:12.1f}"
         f"{rate / plain:9.2f}{rate / tuned:9.2f}"
     )
 
 
 def errors(networks: list[str], count: int = 32) -> Iterator[str]:
     """Root mean square errors of the sampled Shapley values, relative to the exact ones, and their ratio."""
-    yield "{:8}{:20}{:>12}{:>12}{:>9}".format("network", "method", "leakjax", "captum", "ratio")
+    yield "{:10}{:20}{:>12}{:>12}{:>9}".format("network", "method", "leakjax", "captum", "ratio")
     xs, targets, segments = _examples(count)
     for network in networks:
         pair = NETWORKS[network](SIDE, 1)
@@ -218,7 +218,7 @@ def errors(networks: list[str], count: int = 32) -> Iterator[str]:
             torch.manual_seed(0)
             captums = from_torch(captum_calls(name, pair, count)[0](to_torch(xs), torch.tensor(targets)))
             mine, other = (np.linalg.norm(found - exact) / np.linalg.norm(exact) for found in (ours, captums))
-            yield f"{network:8}{name:20}{mine:12.3f}{other:12.3f}{other / mine:9.2f}"
+            yield f"{network:10}{name:20}{mine:12.3f}{other:12.3f}{other / mine:9.2f}"
 
 
 def _examples(count: int) -> tuple[np.ndarray, np.ndarray, Segments]:
