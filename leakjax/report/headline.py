@@ -78,6 +78,20 @@ def margin(report: Report, row: Row) -> Row:
     return row["margin"]["tpr_at_fpr"][rate(report)]
 
 
+def fewer(report: Report, both: Row) -> bool:
+    """Whether a row was measured on fewer records than the attack on predictions, as dear explainers may be."""
+    prediction = row(report, "prediction")
+    return prediction is not None and both["nonmembers"] < prediction["nonmembers"]
+
+
+def alone(report: Report, both: Row | None) -> Any:
+    """The share of members that the prediction alone catches, on the records of a row of the view "both"."""
+    if both is not None and fewer(report, both):
+        return tpr(report, both)["value"] - margin(report, both)["value"]
+    prediction = row(report, "prediction")
+    return tpr(report, prediction)["value"] if prediction else None
+
+
 def measurable(figure: Row) -> bool:
     """Whether a margin is above 0 beyond doubt: its whole interval is."""
     return known(figure["low"]) and figure["low"] > 0

@@ -39,8 +39,9 @@ def render(report: Report, images: Mapping[str, bytes], sections: Sequence[str] 
         exclusions=_paragraphs(words.exclusions(report)),
         hardening=_paragraphs(words.hardening(report)),
         leakage=tables.leakage(report),
+        fewer=_paragraphs(words.fewer(report)),
         headline_attack=escaped(words.attacker(leading)) if leading else "",
-        figures=_figure(images, "leakage", LEAKAGE) + _figure(images, "roc", ROC),
+        figures=_figure(images, "leakage", LEAKAGE) + _figure(images, "roc", _roc(report)),
         cost=_paragraphs(words.cost(report)) or "<p>No defense was tried.</p>",
         utility=_utility(report),
         examples=_examples(report, images),
@@ -63,16 +64,25 @@ def _alarm(report: Report) -> str:
 def _cards(report: Report) -> str:
     rate = words.false_alarms(headline.rate(report))
     explainer = headline.worst(report) or ""
-    rows = {"prediction alone": headline.row(report, "prediction")}
+    shares = {"prediction alone": headline.alone(report, headline.row(report, "both", explainer))}
     for defense in headline.defenses(report):
         named = f"with {explainer}" if defense == headline.PLAIN else f"hardened with {defense}"
-        rows[named] = headline.row(report, "both", explainer, defense)
+        row = headline.row(report, "both", explainer, defense)
+        if row:
+            shares[named] = headline.tpr(report, row)["value"]
     return "\n".join(
-        f'<div class="card"><b>{words.percent(headline.tpr(report, row)["value"])}</b>'
+        f'<div class="card"><b>{words.percent(share)}</b>'
         f"{escaped(name)}<br><span>of training records caught at {rate}</span></div>"
-        for name, row in rows.items()
-        if row
+        for name, share in shares.items()
+        if share is not None
     )
+
+
+def _roc(report: Report) -> str:
+    both = headline.row(report, "both", headline.worst(report) or "")
+    if both and headline.fewer(report, both):
+        return f"{ROC} The black line is of all records, the others are of fewer."
+    return ROC
 
 
 def _utility(report: Report) -> str:

@@ -46,7 +46,7 @@ def leakage(report: Report) -> str:
         rows.append(
             [
                 explainer if defense == headline.PLAIN else Marked(defense, INDENTED),
-                words.percent(headline.tpr(report, both)["value"]),
+                words.caught_with(report, both),
                 words.with_interval(margin, words.signed),
                 words.percent(headline.tpr(report, sole)["value"]) if sole else "",
                 words.area(both["auc"]["value"]),

@@ -36,6 +36,8 @@ def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None
     margins = [headline.margin(report, both) for _, _, both in headline.listed(report) if both]
     if any(headline.reaches_zero(margin) for margin in margins):
         _say(console, "* No measurable extra leakage: the interval reaches 0.")
+    if words.fewer(report):
+        _say(console, *words.fewer(report))
     console.print(_controls(report))
     _say(console, f"{words.sentence(words.floor(report))} Intervals are 95 %.")
     for name in ("report.html", "report.json", "figures"):
@@ -75,7 +77,7 @@ def _leakage(report: Report) -> Table:
         margin = headline.margin(report, both)
         table.add_row(
             Text(name),
-            words.percent(headline.tpr(report, both)["value"]),
+            words.caught_with(report, both),
             words.with_interval(margin, words.signed) + ("*" if headline.reaches_zero(margin) else " "),
             words.percent(headline.tpr(report, sole)["value"]) if sole else "",
             words.area(both["auc"]["value"]),

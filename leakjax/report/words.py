@@ -8,6 +8,7 @@ from leakjax.report.headline import known
 from leakjax.report.schema import Report, Row
 
 UNKNOWN = "not measured"
+FEWER = "†"
 
 
 def number(value: Any) -> str:
@@ -98,17 +99,19 @@ def exclusions(report: Report) -> list[str]:
 
 def lead(report: Report) -> str:
     """The headline: what predictions give away, and what the worst explanation adds."""
-    alone = headline.row(report, "prediction")
+    explainer = headline.worst(report)
+    both = headline.row(report, "both", explainer) if explainer else None
+    alone = headline.alone(report, both)
     if alone is None:
         return "No attack on predictions was run."
     first = (
-        f"An attacker who sees only predictions catches {percent(headline.tpr(report, alone)['value'])} "
+        f"An attacker who sees only predictions catches {percent(alone)} "
         f"of the training records at {false_alarms(headline.rate(report))}"
     )
-    explainer = headline.worst(report)
-    both = headline.row(report, "both", explainer) if explainer else None
     if both is None:
         return f"{first}."
+    if headline.fewer(report, both):
+        first += f" among the fewer that {explainer} explained"
     count = len(headline.explainers(report))
     among = f" (the largest margin of {count} explainers)" if count > 1 else ""
     caught = percent(headline.tpr(report, both)["value"])
@@ -116,6 +119,25 @@ def lead(report: Report) -> str:
         f"{first}; with explanations by {explainer}{among}, {caught}: "
         f"{added(report, headline.margin(report, both))}."
     )
+
+
+def fewer(report: Report) -> list[str]:
+    """What the mark FEWER beside an explainer's figure says; empty where all were audited on all records."""
+    rows = [both for _, _, both in headline.listed(report) if both and headline.fewer(report, both)]
+    if not rows:
+        return []
+    all_records = headline.row(report, "prediction")["nonmembers"]  # type: ignore[index]
+    return [
+        f"{FEWER} Audited on fewer records, for its cost: some {rows[0]['nonmembers']:,} that a target was not "
+        f"trained on in place of {all_records:,}. On them the prediction alone catches "
+        f"{percent(headline.alone(report, rows[0]))}."
+    ]
+
+
+def caught_with(report: Report, both: Row) -> str:
+    """The share of members that prediction and explanation catch, marked if it is among fewer records."""
+    mark = f" {FEWER}" if headline.fewer(report, both) else ""
+    return percent(headline.tpr(report, both)["value"]) + mark
 
 
 def added(report: Report, margin: Row) -> str:

@@ -82,3 +82,23 @@ def test_it_says_what_an_explanation_gives_away_alone_plain_and_hardened():
         hardened = headline.tpr(report, headline.row(report, "explanation", explainer, name))["value"]
         assert f"alone catches {words.percent(plain)} of" in sentence
         assert f"{words.percent(hardened)} when hardened" in sentence
+
+
+def test_what_was_audited_on_fewer_records_is_compared_on_those():
+    worst = headline.worst(fake_report())
+    rows = leakage()
+    for row in rows:
+        if row["explainer"] == worst:
+            row["nonmembers"] = 250
+            row["tpr_at_fpr"]["0.01"] = figure(row["tpr_at_fpr"]["0.01"]["value"] + 0.02, 0.006)
+    report = fake_report(leakage=rows)
+    (note,) = words.fewer(report)
+    for said in ("some 250", "in place of 898", "alone catches 10.3 %"):
+        assert said in note
+    assert words.lead(report).startswith(
+        "An attacker who sees only predictions catches 10.3 % of the training records at 1 % false alarms "
+        f"among the fewer that {worst} explained;"
+    )
+    marked = {name for name, _, both in headline.listed(report) if "†" in words.caught_with(report, both)}
+    assert marked == {worst}
+    assert words.fewer(fake_report()) == []
