@@ -116,10 +116,9 @@ def _affine(equation: Any, inputs: list[Any]) -> bool:
         return False
     if name == "select_n" and 0 in active:
         return False
-    if name == "convert_element_type":
-        given, taken = equation.invars[0].aval.dtype, equation.outvars[0].aval.dtype
-        return jnp.issubdtype(taken, jnp.floating) and jnp.promote_types(given, taken) == taken
-    return True
+    taken = equation.outvars[0].aval.dtype
+    widened = all(jnp.promote_types(equation.invars[place].aval.dtype, taken) == taken for place in active)
+    return widened and jnp.issubdtype(taken, jnp.floating)
 
 
 def _multiplications(equation: Any) -> int:

@@ -116,9 +116,11 @@ def explore(
         wins, draws = arms.wins[pair], arms.draws[pair]
         looks = jnp.ceil(draws / batch)
         low, high = kl_bounds(wins / draws, jnp.log(LOOKS * rivals * looks**ALPHA / delta) / draws)
+        # Compiled, a division by a constant is not rounded to the nearest share; `whole` is none, but equal.
+        whole = jnp.maximum(draws, population)
         arms = arms._replace(
-            low=arms.low.at[pair].set(jnp.maximum(low, wins / population)),
-            high=arms.high.at[pair].set(jnp.minimum(high, (wins + population - draws) / population)),
+            low=arms.low.at[pair].set(jnp.maximum(low, wins / whole)),
+            high=arms.high.at[pair].set(jnp.minimum(high, (wins + population - draws) / whole)),
         )
         runs = runs + 2 * batch
         return arms, runs, doubtful(arms, runs)

@@ -97,12 +97,14 @@ def along_line(
       chunk: Gradients held at a time.
     """
     model = split(fn, start)
-    ends = jax.vmap(model.start)(jnp.stack([start, end]))
+    # From one end and along: a mixture of both ends would make NaN of what the start masks by infinities.
+    images, push = jax.linearize(model.start, start)
+    parts = [jnp.stack(pair) for pair in zip(images, push(end - start), strict=True)]
 
     def weighted(item: tuple[jax.Array, jax.Array]) -> list[jax.Array]:
         place, weight = item
-        here = mixture(ends, jnp.stack([1 - place, place]))
+        here = mixture(parts, jnp.stack([jnp.ones_like(place), place]))
         return jax.grad(lambda images: weight * model.rest(images))(here)
 
-    (total,) = jax.vjp(model.start, start)[1](sum_chunked(weighted, items, chunk))
+    (total,) = jax.linear_transpose(push, start)(sum_chunked(weighted, items, chunk))
     return (end - start) * total

@@ -17,7 +17,9 @@ from leakjax.explain.types import Explainer, LogitsFn, sum_parts
 # that each by itself is uniform among those of its size; sorting once for each would cost more than small
 # models do.
 PAIRS_PER_ORDER = 8
-SMALL = 1e-6  # of the mean diagonal, added where too few coalitions leave the regression open
+# Added to the diagonal, in units of its mean; where the coalitions leave the regression open, or nearly, more, lest
+# rounding decide what they do not.
+SMALL, OPEN = 1e-6, 1e-4
 
 
 class Plan(NamedTuple):
@@ -154,7 +156,9 @@ def kernel_shap(
             square, product = square + found[0], product + found[1]
         scale = jnp.maximum(jnp.trace(square) / players, jnp.finfo(game.dtype).tiny)
         # `square` maps the vector of ones to 0; lifting that direction leaves the solution orthogonal to it.
-        lifted = square / scale + 1 / players + SMALL * jnp.eye(players, dtype=game.dtype)
+        scarce = plan.pairs and len(plan.present) / 2 + plan.pairs < 2 * players
+        ridge = (OPEN if scarce else SMALL) * jnp.eye(players, dtype=game.dtype)
+        lifted = square / scale + 1 / players + ridge
         psi = solve_positive(lifted, product / scale)
         return gain / players + psi - psi.mean()
 

@@ -54,10 +54,13 @@ class Row(NamedTuple):
         descent: Records that gradient descent revealed with the queries of one static batch.
         subspace: Records that Algorithm 1 measured.
         seen: Records that any answer to Algorithm 1 contained.
+        subspace_queries: Queries that Algorithm 1 asked.
         most: The most records that one attack revealed.
-        captured: |influence| of the released records over that of the true top k, on new points.
-        likeness: 1 - the distance of the true top k to the nearest released record, over that of a random
-            one.
+        captured: |influence| of the released records over that of the true top k, on new points; k is that of the
+            undefended answer.
+        likeness: 1 - the distance of the true top k to the nearest released record, over that of as many
+            random ones.
+        values: Correlation of the released values with the true influence of their records.
     """
 
     epsilon: float | None
@@ -70,9 +73,11 @@ class Row(NamedTuple):
     descent: int | None
     subspace: int | None
     seen: int | None
+    subspace_queries: int | None
     most: float
     captured: float | None
     likeness: float
+    values: float | None
 
 
 def releases(typical: float, k: int) -> Mapping[str, Release]:
@@ -119,10 +124,10 @@ def compare_defenses(
     public = target.outside[-count:]
     target = target._replace(outside=target.outside[:-count], labels=target.labels[:-count])
     queries = min(queries, len(target.outside))
-    leading = magnitudes(target, target.x, target.y).max(axis=1)
-    strength = magnitudes(target, target.outside[:queries], target.labels[:queries])
+    leading = np.abs(true_influence(target, target.x, target.y)).max(axis=1)
+    exact = true_influence(target, target.outside[:queries], target.labels[:queries])
     rows = {
-        name: measure(target, release, strength, queries=queries, key=key)
+        name: measure(target, release, exact, k=k, queries=queries, key=key)
         for name, release in releases(float(np.median(leading)), k).items()
     }
     for name, epsilon in (
@@ -131,26 +136,29 @@ def compare_defenses(
         ("private prototypes, strict", 1.0),
     ):
         rows[name] = measure_prototypes(
-            target, public, strength, k=min(k, count), epsilon=epsilon, queries=queries, key=key
+            target, public, exact, k=min(k, count), epsilon=epsilon, queries=queries, key=key
         )
     return {name: row._asdict() for name, row in rows.items()}
 
 
-def magnitudes(target: Target, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The |influence| [queries, records] of every record on queries x [queries, features] of labels y."""
-    answer = target.offer(Release(k=len(target.x), values="magnitude")).ask(x, y)
+def true_influence(target: Target, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The influence [queries, records] of every record on queries x [queries, features] of labels y."""
+    answer = target.offer(Release(k=len(target.x))).ask(x, y)
     result = np.empty(answer.records.shape)
     np.put_along_axis(result, answer.records, np.asarray(answer.values), axis=1)
     return result
 
 
-def measure(target: Target, release: Release, strength: np.ndarray, *, queries: int, key: jax.Array) -> Row:
+def measure(
+    target: Target, release: Release, exact: np.ndarray, *, k: int, queries: int, key: jax.Array
+) -> Row:
     """Attacks one release of private records in every way and measures its use.
 
     Args:
         target: What is attacked.
         release: The defense.
-        strength: [queries, records], of magnitudes.
+        exact: [queries, records], the true influence on as many points from outside.
+        k: Records of the undefended answer, by which the use is measured.
         queries: Of each static batch and of the descent.
         key: Of the attacks.
     """
@@ -161,7 +169,7 @@ def measure(target: Target, release: Release, strength: np.ndarray, *, queries: 
     asked = static_batches(target.offer(release), target.outside, queries, key=key, blocks=target.blocks)
     static = {f"static_{name}": int(distinct_revealed(records)[-1]) for name, records in asked.items()}
     walked = float(np.median(coverage(beside if release.exclude_self else own)))
-    descent = found = seen = None
+    descent = found = seen = asked_in_all = values = None
     if release.values != "none":
         descent = int(descend(target.offer(release), budget=queries, key=key).discovered[-1])
         if target.threshold is not None:
@@ -172,12 +180,14 @@ def measure(target: Target, release: Release, strength: np.ndarray, *, queries: 
                 signed=release.values == "signed",
                 threshold=noise_floor(release, target.threshold),
             )
-            found, seen = len(attack.found), len(attack.seen)
-    shown = target.offer(release).ask(target.outside[:queries], target.labels[:queries]).records
-    best = top_k(strength, shown.shape[1])
-    captured = (
-        np.take_along_axis(strength, shown, axis=1).sum() / np.take_along_axis(strength, best, axis=1).sum()
-    )
+            found, seen, asked_in_all = len(attack.found), len(attack.seen), attack.queries
+    answer = target.offer(release).ask(target.outside[:queries], target.labels[:queries])
+    best, shown = top_k(np.abs(exact), k), answer.records
+    of_best, of_shown = (np.take_along_axis(exact, records, axis=1) for records in (best, shown))
+    if answer.values is not None:
+        released = np.ravel(answer.values)
+        # Values that were all rounded to the same tell nothing.
+        values = float(np.corrcoef(released, of_shown.ravel())[0, 1]) if np.ptp(released) else 0.0
     return Row(
         epsilon=None,
         advantage=float((own == here).any(axis=1).mean()),
@@ -187,16 +197,18 @@ def measure(target: Target, release: Release, strength: np.ndarray, *, queries: 
         descent=descent,
         subspace=found,
         seen=seen,
+        subspace_queries=asked_in_all,
         most=float(max(*static.values(), walked, descent or 0, seen or 0)),
-        captured=float(captured),
+        captured=float(np.abs(of_shown).sum() / np.abs(of_best).sum()),
         likeness=likeness(target.x, best, target.x, shown, key),
+        values=values,
     )
 
 
 def measure_prototypes(
     target: Target,
     prototypes: np.ndarray,
-    strength: np.ndarray,
+    exact: np.ndarray,
     *,
     k: int,
     epsilon: float | None,
@@ -222,7 +234,7 @@ def measure_prototypes(
     members, own = target.x[::every], target.y[::every]
     others, theirs = target.outside[:queries], target.labels[:queries]
     advantage, nearby = (hits(members, own, step) - hits(others, theirs, step) for step in (0.0, 1e-4))
-    like = likeness(target.x, top_k(strength, k), prototypes, answer(others, theirs), key)
+    like = likeness(target.x, top_k(np.abs(exact), k), prototypes, answer(others, theirs), key)
     return Row(
         epsilon=epsilon,
         advantage=advantage,
@@ -234,9 +246,11 @@ def measure_prototypes(
         descent=None,
         subspace=None,
         seen=None,
+        subspace_queries=None,
         most=0.0,
         captured=None,
         likeness=like,
+        values=None,
     )
 
 
@@ -245,7 +259,7 @@ def likeness(
 ) -> float:
     """How close what is shown of a pool [queries, shown] is to the true top records [queries, k]."""
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-    by_chance = pool[rng.integers(len(pool), size=shown.shape)]
+    by_chance = pool[rng.integers(len(pool), size=best.shape)]
 
     def distance(to: np.ndarray) -> float:
         wanted = records[best]

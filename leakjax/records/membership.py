@@ -30,7 +30,7 @@ class Share(NamedTuple):
 
 
 def self_explanations(
-    service: Service, release: Release, *, key: jax.Array, loss: str = "probability", offset: float = 0.0
+    service: Service, release: Release, *, key: jax.Array, loss: str = "probability"
 ) -> Answer:
     """What the service releases when each of its records is the query.
 
@@ -39,14 +39,11 @@ def self_explanations(
         release: What an explanation releases.
         key: Of the service.
         loss: See influence.
-        offset: Added to every feature of the queries: an attacker's way around a service that recognises its
-            records.
 
     Returns:
         The answers about all records and their labels, in their order.
     """
-    asked = oracle(service, release, key=key, loss=loss)
-    return asked.ask(service.model.x[:, :-1] + offset, service.model.y)
+    return oracle(service, release, key=key, loss=loss).ask(service.model.x[:, :-1], service.model.y)
 
 
 def self_revealing(explanation: Answer, k: int) -> np.ndarray:

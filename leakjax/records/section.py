@@ -37,16 +37,18 @@ ATTACKS = {
     "descent": "gradient descent",
     "seen": "subspace reduction",
 }
-REVEALED = (*ATTACKS, "subspace", "most")
-USE = ("most", "advantage", "advantage_nearby", "captured", "likeness", "epsilon")
+REVEALED = (*ATTACKS, "subspace", "subspace_queries", "most")
+USE = ("most", "advantage", "advantage_nearby", "captured", "likeness", "values", "epsilon")
 LEGEND = (
     "The first table counts the training records that each attack revealed: batches of equally many queries "
     "(uniform: random values; marginal: values from the marginals; true: real points that were not trained on), the "
-    "median walk along the influence graph, gradient descent with as many queries as a batch, and Algorithm 1, by "
-    "any answer that it was given (“seen”) and by measuring them (“subspace”). Most is the largest of them.",
+    "median walk along the influence graph, gradient descent with as many queries as a batch, and Algorithm 1, "
+    "which asks more (“subspace queries”), by any answer that it was given (“seen”) and by measuring them "
+    "(“subspace”). Most is the largest of them, whatever it asked.",
     "Advantage: how much more often a member's own answer contains it than a non-member's, asked at the point and "
-    "right beside it. Captured: the influence of the shown records over that of the true top records. Likeness: 1 "
-    "when the true records are shown, 0 when random ones are. Epsilon: the differential privacy of one answer, "
+    "right beside it. Captured: the influence of the shown records over that of the records that an undefended "
+    "answer shows. Likeness: 1 when those are shown, 0 when random ones are. Values: correlation of the released "
+    "values with the true influence. Epsilon: the differential privacy of one answer, "
     "where it has any. A dash: the attack or the measure does not apply.",
 )
 
@@ -71,7 +73,10 @@ def of_workdir(workdir: Path) -> str:
         )
         raise fail("records", str(workdir), rule)
     images = {path.stem: path.read_bytes() for path in (workdir / "figures").glob("*.png")}
-    return section(report, images, level=2)
+    try:
+        return section(report, images, level=2)
+    except (KeyError, TypeError, AttributeError, StopIteration, ValueError):
+        raise fail("records", str(workdir), "its report.json is damaged") from None
 
 
 def page(report: Mapping[str, Any], images: Mapping[str, bytes]) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from leakjax.explain import coalitions, integrated_gradients, kernel_shap, lime, shapley_sampling
 from leakjax.explain.affine import mixture, split
+from leakjax.explain.integrated import quadrature
 from leakjax.explain.segments import Segments
 from leakjax.explain.types import scalar_of
 
@@ -44,6 +45,11 @@ def decided(x):
     return jnp.where(flat > 0, 2 * flat, flat / 3).sum() / (1 + flat[0] ** 2)
 
 
+def masked(x):
+    rows = x.reshape(4, 3)
+    return (jax.nn.softmax(jnp.where(jnp.arange(3) > 0, rows, -jnp.inf)) * rows).sum()
+
+
 def linear(x):
     return (x.reshape(-1) @ DENSE)[2] - 1
 
@@ -56,7 +62,14 @@ def coarse(x):
     return (x.reshape(-1).astype(jnp.bfloat16) @ DENSE.astype(jnp.bfloat16)).astype(x.dtype).sum()
 
 
-FUNCTIONS = [dense, convolution, residual, attention, decided, linear, constant, coarse]
+def coarse_product(x):
+    product = jax.lax.dot_general(
+        x.reshape(-1), jnp.asarray(DENSE), (((0,), (0,)), ((), ())), preferred_element_type=jnp.bfloat16
+    )
+    return jnp.tanh(product.astype(x.dtype)).sum()
+
+
+FUNCTIONS = [dense, convolution, residual, attention, decided, linear, constant, coarse, coarse_product]
 
 
 @pytest.mark.parametrize("fn", FUNCTIONS)
@@ -76,7 +89,15 @@ def test_the_parts_are_the_function_and_the_start_is_affine(fn, x64):
 @pytest.mark.parametrize(
     ("fn", "multiplications"),
     # A dense layer of 12 x 5; each of 12 places times 9 weights times 2 channels; no precision may be lost.
-    [(dense, 60), (convolution, 216), (residual, 60), (attention, 0), (linear, 60), (coarse, 0)],
+    [
+        (dense, 60),
+        (convolution, 216),
+        (residual, 60),
+        (attention, 0),
+        (linear, 60),
+        (coarse, 0),
+        (coarse_product, 0),
+    ],
 )
 def test_multiplications_of_the_start(fn, multiplications, x64):
     assert split(fn, jnp.ones((4, 3, 1))).multiplications == multiplications
@@ -150,3 +171,12 @@ def test_integrated_gradients_are_the_weighted_gradients(world, chunk):
         w * slope(rows[0] + a * (x - rows[0])) for w, a in zip(weights, np.linspace(0, 1, 5), strict=True)
     )
     np.testing.assert_allclose(explain(variables, x, 2, key=KEY), (x - rows[0]) * total, atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["trapezoid", "gauss_legendre"])
+def test_what_a_model_masks_by_infinities_stays_finite(rule, x64):
+    x = RNG.normal(size=(4, 3, 1))
+    explain = integrated_gradients(lambda _, x: masked(x)[None], steps=5, rule=rule)
+    places, weights = quadrature(rule, 5)
+    slopes = [w * jax.grad(masked)(jnp.asarray(a * x)) for a, w in zip(places, weights, strict=True)]
+    np.testing.assert_allclose(explain(None, x, 0, key=KEY), x * sum(slopes), rtol=1e-10)

@@ -206,6 +206,27 @@ def test_a_rule_exactly_as_precise_as_the_threshold_is_found_when_all_rows_are_d
     np.testing.assert_array_equal(np.flatnonzero(explain(0.95).held), [0, 3])
 
 
+@pytest.mark.parametrize(("threshold", "rows", "decided"), [(0.6, 25, 15), (0.8, 55, 44), (0.99, 100, 99)])
+def test_shares_of_a_whole_background_are_rounded_as_thresholds_are(threshold, rows, decided):
+    background = (np.arange(rows) < decided).astype(np.float32)[:, None]
+    explain = anchors(
+        lambda _, x: jnp.concatenate([0 * x + 0.5, x]), background=background, threshold=threshold
+    )
+    found = jax.jit(lambda x: explain(None, x, 1, key=KEY))(np.ones(1, np.float32))
+    assert found.found
+    assert not found.held.any()  # the empty rule is exactly as precise as it must be, and covers all
+    assert found.precision == np.float32(threshold)
+
+
+def test_the_exploration_rate_is_the_stated_one():
+    # One arm that always wins, looked at after 8, 16, ... draws (each round has both halves: 16, 32, ...): its
+    # lower bound is exp(-level), the share at which the divergence from 1 is the level.
+    arms, runs = jax.jit(lambda key: throw([1.0], key, top=1, threshold=0.9999, samples=320))(KEY)
+    looks = runs / 8
+    level = np.log(11 * 1 * looks**1.1 / 0.1) / runs
+    np.testing.assert_allclose(arms.low[0], np.exp(-level), rtol=1e-4)
+
+
 def test_an_anchor_depends_on_its_key_alone():
     members = np.stack([WEIGHTS, -WEIGHTS, WEIGHTS * np.nan]).astype(np.float32)
     settings = {"background": BACKGROUND, "samples": 64, "most": 2}

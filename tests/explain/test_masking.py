@@ -124,6 +124,19 @@ def test_sampled_values_approach_the_exact_ones_of_twelve_features():
         np.testing.assert_allclose(np.asarray(found).sum(1), gain, rtol=1e-4)
 
 
+@pytest.mark.parametrize("samples", [5, 15, 25])
+def test_rounding_does_not_decide_what_few_coalitions_leave_open(samples):
+    # Three times the output has three times the values; in between lie other roundings.
+    rng = np.random.default_rng(2)
+    weights = rng.normal(size=(16, 16)).astype(np.float32), rng.normal(size=16).astype(np.float32)
+    x = rng.normal(size=16).astype(np.float32)
+    one = kernel_shap(rectified, samples=samples)
+    three = kernel_shap(lambda weights, x: 3 * rectified(weights, x), samples=samples)
+    for key in jax.random.split(KEY, 5):
+        found, tripled = (explain(weights, x, 0, key=key) for explain in (one, three))
+        assert np.linalg.norm(tripled / 3 - found) < 0.01 * np.linalg.norm(found)
+
+
 @pytest.mark.parametrize(
     ("players", "samples"), [(2, 2), (3, 6), (4, 14), (5, 100), (7, 40), (30, 300), (784, 900)]
 )

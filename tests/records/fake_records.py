@@ -18,9 +18,11 @@ def row(**changes):
         "descent": 7,
         "subspace": None,
         "seen": None,
+        "subspace_queries": None,
         "most": 7.0,
         "captured": 1.0,
         "likeness": 1.0,
+        "values": 1.0,
     }
     return {**plain, **changes}
 

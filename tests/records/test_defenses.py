@@ -59,7 +59,7 @@ def test_every_attack_finds_what_leads_somewhere(rows, name):
 
 
 def test_without_values_there_is_nothing_to_descend(rows):
-    assert rows["no values"] == {**rows["none"], "descent": None}
+    assert rows["no values"] == {**rows["none"], "descent": None, "values": None}
 
 
 def test_leaving_oneself_out_stops_the_exact_query_alone(rows):
@@ -83,8 +83,7 @@ def test_prototypes_show_no_record(rows):
 
 
 def test_the_most_is_the_most_that_any_attack_revealed(target, key):
-    strength = np.abs(target.outside[:3] @ RECORDS.T)
-    row = measure(target, Release(k=1), strength, queries=3, key=key)
+    row = measure(target, Release(k=1), target.outside[:3] @ RECORDS.T, k=1, queries=3, key=key)
     found = [row.static_uniform, row.static_marginal, row.static_true, row.descent]
     assert row.walked == 1 < max(found) == row.most <= 3  # three queries show three records at the most
 
@@ -95,17 +94,29 @@ def test_the_table_of_a_service_holds_the_loss_it_was_asked_for(key, loss):
     small = encode.Task("small", x, y, np.arange(4), {})
     drawn = study.make_draw(small, 30, l2=1.0, key=key)
     rows = study.defenses(small, drawn, k=2, queries=20, loss=loss, threshold=1e-12, prototypes=5)
-    design, model = drawn.service.model.x, drawn.service.model
-    sign = 2 * model.y[:, None] - 1
-    with_all, without = (
-        sign * (design @ model.theta)[:, None],
-        sign * (design @ drawn.service.without.theta.T),
-    )
-    if loss == "probability":
-        change = 1 / (1 + np.exp(-without)) - 1 / (1 + np.exp(-with_all))
-    else:
-        change = np.log1p(np.exp(-without)) - np.log1p(np.exp(-with_all))
-    top = np.argsort(-np.abs(change), axis=1)[:, :2]
+    model = drawn.service.model
+
+    def changes(design, labels):
+        sign = 2 * labels[:, None] - 1
+        with_all = sign * (design @ model.theta)[:, None]
+        without = sign * (design @ drawn.service.without.theta.T)
+        if loss == "probability":
+            return 1 / (1 + np.exp(-without)) - 1 / (1 + np.exp(-with_all))
+        return np.log1p(np.exp(-without)) - np.log1p(np.exp(-with_all))
+
+    top = np.argsort(-np.abs(changes(model.x, model.y)), axis=1)[:, :2]
     assert rows["none"]["advantage"] == pytest.approx((top == np.arange(30)[:, None]).any(axis=1).mean())
     assert 4 <= rows["none"]["subspace"] <= 5
     assert rows["none"]["subspace"] <= rows["none"]["seen"] <= rows["none"]["most"]
+    asked = drawn.outside[:-5][:20]
+    outside = changes(np.column_stack([x[asked], np.ones(20)]), y[asked])
+    two = -np.sort(-np.abs(outside), axis=1)[:, :2]
+    assert rows["none"]["captured"] == rows["none"]["likeness"] == rows["none"]["values"] == 1
+    assert rows["one record"]["captured"] == pytest.approx(two[:, 0].sum() / two.sum())
+    assert rows["one record"]["likeness"] < 1
+    magnitude = np.abs(outside)
+    leading = np.argsort(-magnitude, axis=1)[:, :2]
+    pairs = [np.take_along_axis(each, leading, axis=1).ravel() for each in (outside, magnitude)]
+    assert abs(rows["no sign"]["values"]) == pytest.approx(abs(np.corrcoef(*pairs)[0, 1]))
+    assert rows["clipped values"]["values"] < 1
+    assert rows["no values"]["values"] is None

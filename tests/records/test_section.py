@@ -60,6 +60,8 @@ def test_a_workdir_gives_a_section_below_the_headings_of_a_page(tmp_path):
         (None, "no report.json"),
         ("{", "its report.json is damaged"),
         ("[]", "has the schema None, not 'leakjax.records/"),
+        (json.dumps({"schema": section.SCHEMA}), "its report.json is damaged"),
+        (json.dumps({"schema": section.SCHEMA, "results": {}, "task": {}}), "its report.json is damaged"),
         ('{"schema": "leakjax/1"}', "has the schema 'leakjax/1', not 'leakjax.records/"),
     ],
 )
