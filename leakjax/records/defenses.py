@@ -58,7 +58,7 @@ class Row(NamedTuple):
         most: The most records that one attack revealed.
         captured: |influence| of the released records over that of the true top k, on new points; k is that of the
             undefended answer.
-        likeness: 1 - the distance of the true top k to the nearest released record, over that of as many
+        likeness: 1 - the distance of the true top k to the nearest released record, over that to the nearest of k
             random ones.
         values: Correlation of the released values with the true influence of their records.
     """
