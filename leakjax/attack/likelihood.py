@@ -4,6 +4,7 @@ Source: Carlini et al. (arXiv 2112.03570), algorithm 1 with pooled variance; her
 target, the explanation is weighed against the prediction, and weights are learned on shadows (see `combine`).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -19,6 +20,7 @@ LEAST_GROUP = 2
 # Shadows in the role of each target, and points on which weights are learned: some 4,000 samples for few weights.
 CALIBRATORS = 4
 CALIBRATION_POINTS = 1024
+_CHUNK = 4096  # points whose evidence `lira` holds at a time
 
 
 class Design(NamedTuple):
@@ -164,14 +166,19 @@ def lira(
     _validate.same_shape("explanation", explanation.shape[:2], member.shape, "member")
     plan = design(models, points, np.arange(models) if targets is None else np.asarray(targets))
 
-    condition = jnp.asarray(prediction[..., 0])
+    def ordered(
+        fn: Callable[..., jax.Array], *signals: np.ndarray
+    ) -> tuple[combine.Evidence, combine.Evidence]:
+        at_target, at_calibrators = [], []
+        for start in range(0, points, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            found = np.asarray(fn(*(signal[:, part] for signal in signals), plan.calibrators))
+            inside = (plan.calibration_points >= start) & (plan.calibration_points < start + _CHUNK)
+            at_target.append(found[..., plan.targets, 0])
+            at_calibrators.append(found[plan.calibration_points[inside] - start][..., plan.targets, 1:])
+        return split(np.concatenate(at_target), np.concatenate(at_calibrators))
 
-    def ordered(evidence: jax.Array) -> tuple[combine.Evidence, combine.Evidence]:
-        result = np.asarray(evidence)[..., plan.targets, :]
-        return split(result[..., 0], result[plan.calibration_points][..., 1:])
-
-    known = jnp.asarray(member)
-    of_prediction, _ = ordered(_of_predictions(jnp.asarray(prediction), known, plan.calibrators))
-    marginal, conditional = ordered(_of_signals(jnp.asarray(explanation), known, condition, plan.calibrators))
+    of_prediction, _ = ordered(_of_predictions, prediction, member)
+    marginal, conditional = ordered(_of_signals, explanation, member, prediction[..., 0])
     result = combine.scores(of_prediction, marginal, conditional, labels(member, plan))
     return result, enough_shadows(member, plan.scored(models)[:, :1])[:, 0]

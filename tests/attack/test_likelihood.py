@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from leakjax._validate import UsageError
-from leakjax.attack import THRESHOLDS, lira, signals
+from leakjax.attack import THRESHOLDS, likelihood, lira, signals
 from leakjax.attack.likelihood import CALIBRATION_POINTS, design, enough_shadows
 
 MODELS, POINTS = 40, 200
@@ -41,6 +41,15 @@ def test_the_attack_is_nearly_as_good_as_one_that_knows_the_truth():
     ):
         assert mean_auc(scores, member) > mean_auc(oracle, member) - 0.03
     assert np.all((found.weight > 0.6) & (found.weight <= 1))
+
+
+def test_points_that_come_in_chunks_have_the_same_scores(monkeypatch):
+    member, (prediction, _), (explanation, _) = planted(1.0, 1.5)
+    whole, _ = lira(prediction, explanation, member, targets=np.array([3, 17]))
+    monkeypatch.setattr(likelihood, "_CHUNK", 64)  # the last chunk is smaller
+    parts, _ = lira(prediction, explanation, member, targets=np.array([3, 17]))
+    for found, expected in zip(parts, whole, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_signal_that_goes_down_for_members_is_found_as_well():
