@@ -143,8 +143,10 @@ def batched(explainer: Explainer, *, size: int = 128) -> Callable[..., jax.Array
         variables: Variables, xs: Any, targets: Any, *, key: jax.Array, ids: Any, segments: Any = None
     ) -> jax.Array:
         check_features("xs", xs)
-        whole = (xs, jnp.asarray(targets), jnp.asarray(ids), segments)
-        if len(xs) <= size:  # slices of device arrays would cost more than small models do
+        # What the host holds is sliced there: a slice of a device array costs more than small models do.
+        targets, ids = (a if isinstance(a, jax.Array) else np.asarray(a) for a in (targets, ids))
+        whole = (xs, targets, ids, segments)
+        if len(xs) <= size:
             return run(variables, *whole, key=key)
 
         def part(start: int) -> jax.Array:
