@@ -58,16 +58,16 @@ def shapley_sampling(
             return jnp.where(antithetic & (sample % 2 == 1), players - 1 - ranks, ranks)
 
         ranks = jax.vmap(ranks_of)(jnp.arange(samples))
-        ends = [game.value(jnp.full(players, shown)) for shown in (False, True)]
-        joined = jnp.arange(samples * (players - 1))
+        between = players - 1  # coalitions of an order, besides the empty and the full one
 
         def present(item: jax.Array) -> jax.Array:
-            return ranks[item // (players - 1)] <= item % (players - 1)
+            joined = ranks[item // max(1, between)] <= item % max(1, between)
+            # Behind those of all orders come the two that they share.
+            return jnp.where(item < samples * between, joined, item == samples * between + 1)
 
-        worth = jnp.zeros((samples, 0), game.dtype)
-        if players > 1:
-            worth = values_of(game, present, joined, chunk).reshape(samples, players - 1)
-        gains = jnp.diff(worth, axis=1, prepend=ends[0], append=ends[1])
+        worth = values_of(game, present, jnp.arange(samples * between + 2), chunk)
+        inner, nothing, everything = worth[:-2].reshape(samples, between), worth[-2], worth[-1]
+        gains = jnp.diff(inner, axis=1, prepend=nothing, append=everything)
         return jnp.take_along_axis(gains, ranks, axis=1).mean(0)
 
     return explain_game(logits_fn, output, baseline, background, values, chunk)
