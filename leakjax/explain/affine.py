@@ -11,18 +11,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from leakjax.explain._jaxpr import evaluate, walk
+from leakjax.explain._jaxpr import LINEAR, evaluate, walk
 
 OPENED = {"jit", "pjit", "closed_call", "core_call"}  # others change how what they hold is differentiated
 PRODUCTS = {"mul", "dot_general", "conv_general_dilated"}  # affine in one factor
 FIRST_ALONE = {"div", "gather", "dynamic_slice"}  # affine in their first operand
-AFFINE = (
-    PRODUCTS
-    | FIRST_ALONE
-    | {"add", "add_any", "sub", "neg", "copy", "name", "convert_element_type", "select_n"}
-    | {"reshape", "transpose", "broadcast_in_dim", "squeeze", "expand_dims", "concatenate", "split", "pad"}
-    | {"reduce_sum", "reduce_window_sum", "cumsum", "rev", "slice"}
-)
+INEXACT = {"reduce_precision"}
+AFFINE = {*LINEAR, "div", "select_n"} - INEXACT
 
 
 class Split(NamedTuple):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax._validate import fail
-from leakjax.explain.affine import mixture, split
+from leakjax.explain.affine import Split, mixture, split
 from leakjax.explain.segments import Segments, segments_for
 from leakjax.explain.types import (
     Explainer,
@@ -79,31 +79,37 @@ def game_of(
 
     rows = filled("baseline", baseline, x)[None] if background is None else background_rows(background, x)
 
-    model = split(lambda shown: scalar(variables, shown, target), x)
-    cheaper = found.count * model.images <= MIXING * model.multiplications
+    def masking(present: jax.Array) -> jax.Array:
+        shown = spread(present)
+        worth = jax.vmap(lambda row: scalar(variables, jnp.where(shown, x, row), target))(rows)
+        return worth.mean()
 
-    if cheaper and found.count * rows.shape[0] <= chunk:
-        inside = jax.vmap(lambda player: found.map == player)(jnp.arange(found.count))
-
-        def parts_of(row: jax.Array) -> list[jax.Array]:
-            hidden, push = jax.linearize(model.start, row)
-            shown = jax.vmap(push)(jnp.where(inside, x - row, 0))
-            return [jnp.concatenate([a[None], b]) for a, b in zip(hidden, shown, strict=True)]
-
-        parts = jax.vmap(parts_of)(rows)
-
-        def value(present: jax.Array) -> jax.Array:
-            shares = jnp.concatenate([jnp.ones(1, bool), present])
-            return jax.vmap(lambda parts: model.rest(mixture(parts, shares)))(parts).mean()
-
-    else:
-
-        def value(present: jax.Array) -> jax.Array:
-            shown = spread(present)
-            worth = jax.vmap(lambda row: scalar(variables, jnp.where(shown, x, row), target))(rows)
-            return worth.mean()
-
+    value: Callable[[jax.Array], jax.Array] = masking
+    if found.count * rows.shape[0] <= chunk:
+        model = split(lambda shown: scalar(variables, shown, target), x)
+        if found.count * model.images <= MIXING * model.multiplications:
+            value = _mixing(model, x, rows, found)
     return Game(found.count, value, rows.shape[0], x.dtype, spread)
+
+
+def _mixing(
+    model: Split, x: jax.Array, rows: jax.Array, segments: Segments
+) -> Callable[[jax.Array], jax.Array]:
+    """What a coalition is worth, mixed from its players' images under the model's affine start."""
+    inside = jax.vmap(lambda player: segments.map == player)(jnp.arange(segments.count))
+
+    def parts_of(row: jax.Array) -> list[jax.Array]:
+        hidden, push = jax.linearize(model.start, row)
+        shown = jax.vmap(push)(jnp.where(inside, x - row, 0))
+        return [jnp.concatenate([a[None], b]) for a, b in zip(hidden, shown, strict=True)]
+
+    parts = jax.vmap(parts_of)(rows)
+
+    def value(present: jax.Array) -> jax.Array:
+        shares = jnp.concatenate([jnp.ones(1, bool), present])
+        return jax.vmap(lambda parts: model.rest(mixture(parts, shares)))(parts).mean()
+
+    return value
 
 
 def explain_game(
