@@ -11,7 +11,7 @@ from leakjax._validate import at_least, fail, is_concrete
 from leakjax.explain.bandit import explore
 from leakjax.explain.coalitions import background_rows
 from leakjax.explain.segments import Segments, segments_for
-from leakjax.explain.types import LogitsFn, Variables, check_features, map_chunked
+from leakjax.explain.types import LogitsFn, Variables, checked, map_chunked
 
 
 class Anchor(NamedTuple):
@@ -96,11 +96,7 @@ def anchors(
     def explainer(
         variables: Variables, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
     ) -> Anchor:
-        check_features("x", x)
-        x = jnp.asarray(x)
-        (classes,) = jax.eval_shape(logits_fn, variables, x).shape
-        if is_concrete(target) and not 0 <= int(target) < classes:
-            raise fail("target", int(target), f"must be a class, 0 to {classes - 1}")
+        x, sane = checked(logits_fn, variables, x, target)
         found = segments_for(x, segments)
         # Left to the compiler, the sort of a constant background is many times slower.
         with jax.ensure_compile_time_eval():
@@ -153,7 +149,6 @@ def anchors(
         candidates = beam * players
         unknown = jnp.full((), jnp.nan)
         nothing = Anchor(jnp.zeros(players, bool), unknown, unknown, jnp.zeros((), bool), jnp.int32(0))
-        sane = (target >= 0) & (target < classes) & jnp.isfinite(x).all()
         start = _Search(
             length=jnp.int32(0),
             tried=jnp.zeros((candidates, players), bool),

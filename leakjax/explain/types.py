@@ -79,21 +79,30 @@ def explainer_of(logits_fn: LogitsFn, attribute: Attribute) -> Explainer:
     def explainer(
         variables: Variables, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
     ) -> jax.Array:
-        check_features("x", x)
-        x = jnp.asarray(x)
-        logits = jax.eval_shape(logits_fn, variables, x)
-        if len(logits.shape) != 1:
-            raise fail("logits_fn", tuple(logits.shape), "must return logits [classes] for ONE example")
-        classes = logits.shape[0]
-        if is_concrete(target) and not 0 <= int(target) < classes:
-            raise fail("target", int(target), f"must be a class, 0 to {classes - 1}")
+        x, valid = checked(logits_fn, variables, x, target)
         attribution = attribute(variables, x, target, key, segments)
         if is_concrete(target) and is_concrete(x):
             return attribution
-        valid = jnp.isfinite(x).all() & (target >= 0) & (target < classes)
         return jnp.where(valid, attribution, jnp.nan)
 
     return explainer
+
+
+def checked(logits_fn: LogitsFn, variables: Variables, x: Any, target: Any) -> tuple[jax.Array, jax.Array]:
+    """An example as an array, and whether it and its target can be explained, where they are traced.
+
+    Raises:
+      UsageError: On logits of another form, and on values that cannot be explained.
+    """
+    check_features("x", x)
+    x = jnp.asarray(x)
+    logits = jax.eval_shape(logits_fn, variables, x)
+    if len(logits.shape) != 1:
+        raise fail("logits_fn", tuple(logits.shape), "must return logits [classes] for ONE example")
+    classes = logits.shape[0]
+    if is_concrete(target) and not 0 <= int(target) < classes:
+        raise fail("target", int(target), f"must be a class, 0 to {classes - 1}")
+    return x, jnp.isfinite(x).all() & (target >= 0) & (target < classes)
 
 
 def check_features(name: str, x: Any) -> None:
