@@ -1,6 +1,5 @@
 """The paper's figures 6, 7, 9, 10 and 15, as PNG bytes."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from leakjax.records.study import K
-from leakjax.report.figures import DPI
+from leakjax.report.figures import png
 
 INK, ACCENT, MUTED = "#22303c", "#b5372f", "#8fa3b3"
 SHADES = {1: "#b5372f", 5: "#d98c3f", 10: "#3a6ea5"}
@@ -32,7 +31,7 @@ def images(
     }
     if sizes:
         figures["figure15_sizes"] = by_size(sizes)
-    return {name: _png(figure) for name, figure in figures.items()}
+    return {name: png(figure) for name, figure in figures.items()}
 
 
 def self_revealing(summary: Mapping[str, Any]) -> Figure:
@@ -131,9 +130,3 @@ def _axes(count: int, *, width: float, sharey: bool = False) -> tuple[Figure, li
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(colors=INK)
     return figure, list(axes)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()

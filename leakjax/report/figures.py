@@ -47,7 +47,7 @@ def images(report: Report) -> dict[str, bytes]:
         drawn = {"leakage": bars(report), "roc": roc(report)}
         for explainer in headline.explainers(report):
             drawn[examples_of(explainer)] = maps.draw(report, explainer)
-        return {name: _png(figure) for name, figure in drawn.items() if figure is not None}
+        return {name: png(figure) for name, figure in drawn.items() if figure is not None}
 
 
 def examples_of(explainer: str) -> str:
@@ -157,7 +157,8 @@ def _percents(figures: list[Any], end: str) -> np.ndarray:
     return 100.0 * np.array([figure.get(end) for figure in figures], dtype=float)
 
 
-def _png(figure: "Figure") -> bytes:
+def png(figure: "Figure") -> bytes:
+    """A figure as the bytes of a PNG at DPI."""
     content = io.BytesIO()
     # Without the metadata, which names the version of matplotlib.
     figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
