@@ -42,9 +42,9 @@ import leakjax
 from experiments import audit_flags
 from experiments.audit_flags import Config, define_flags, read_config
 from leakjax import _validate, data, shadow
-from leakjax.audit import explainers
-from leakjax.audit.plan import plan
-from leakjax.audit.store import Store
+from leakjax.auditing import explainers
+from leakjax.auditing.plan import plan
+from leakjax.auditing.store import Store
 from leakjax.models import MODELS, Model
 from leakjax.records import section
 from leakjax.report import publish, show
@@ -129,11 +129,11 @@ def train(
     key = jax.random.key(config.seed)
     membership_key, training_key = jax.random.split(key)
     ids = np.arange(config.models, dtype=np.int32)
-    member = np.asarray(data.membership(membership_key, ids, len(points.x)))
+    membership = np.asarray(data.membership(membership_key, ids, len(points.x)))
     path = workdir / "checkpoints" / "ensemble"
     digest = hashlib.sha256(points.x.tobytes() + points.y.tobytes()).hexdigest()
     fingerprint = {**config.as_json(), "data": digest}
-    start = shadow.init_ensemble(model, points.x, key=training_key, member=member, ids=ids)
+    start = shadow.init_ensemble(model, points.x, key=training_key, membership=membership, ids=ids)
     if checkpoint.exists(path):
         console.print(f"{config.models} trained models are at {path}")
         like = checkpoint.abstract_ensemble(model, points.x, config.models, config.epochs)
@@ -154,7 +154,7 @@ def train(
             points.y,
             config.training,
             key=training_key,
-            member=member,
+            membership=membership,
             ids=ids,
             on_epoch=on_epoch,
         )
@@ -176,7 +176,7 @@ def run(
     if config.audit_points is not None:
         rows = np.arange(config.audit_points) * len(points.x) // config.audit_points
         points = data.take(points, rows)
-        ensemble = ensemble._replace(member=ensemble.member[:, rows])
+        ensemble = ensemble._replace(membership=ensemble.membership[:, rows])
     report = leakjax.audit(
         model.logits_fn,
         ensemble,
@@ -191,7 +191,7 @@ def run(
         group=config.group,
         untrained=untrained,
         background=background,
-        dear_points=config.dear_points,
+        costly_points=config.costly_points,
         config=config.as_json(),
         store=Store(places.workdir / "checkpoints"),
         say=console.print,
@@ -215,18 +215,18 @@ def print_plan(config: Config, places: Places, console: Console) -> None:
         models=config.models,
         epochs=config.epochs,
         audited=config.audit_points or len(points.x),
-        dear_points=config.dear_points,
+        costly_points=config.costly_points,
         explainers=named,
         defenses=len(config.defenses),
         attacks=len(config.attacks),
     )
     table = Table(
-        "stage", "model evaluations", "about seconds", title=f"{config.dataset}, {config.models} models"
+        "stage", "runs of the model", "about seconds", title=f"{config.dataset}, {config.models} models"
     )
     for stage in estimate.stages:
-        table.add_row(stage.name, f"{stage.evaluations:,}", f"{stage.seconds:,.1f}")
+        table.add_row(stage.name, f"{stage.runs:,}", f"{stage.seconds:,.1f}")
     total = sum(stage.seconds for stage in estimate.stages)
-    table.add_row("total", f"{sum(stage.evaluations for stage in estimate.stages):,}", f"{total:,.1f}")
+    table.add_row("total", f"{sum(stage.runs for stage in estimate.stages):,}", f"{total:,.1f}")
     console.print(table)
     console.print(
         f"memory: about {estimate.memory / 2**20:,.0f} MiB beyond the runtime; compilation not counted"

@@ -8,12 +8,12 @@ from absl import flags
 
 from leakjax import _validate, data, shadow
 from leakjax.attack import ATTACKS
-from leakjax.audit import explainers
-from leakjax.audit.subject import LEAST_MODELS
+from leakjax.auditing import explainers
+from leakjax.auditing.subject import LEAST_MODELS
 from leakjax.defend import registry as defenses
 from leakjax.models import MODELS
 
-_DEAR_POINTS = 500
+_COSTLY_POINTS = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Config:
     classes: int | None
     data_seed: int | None
     audit_points: int | None
-    dear_points: int | None
+    costly_points: int | None
     background: int
     model: str
     widths: tuple[int, ...]
@@ -49,7 +49,7 @@ class Config:
         """Checks what needs no data, before any compute."""
         _validate.one_of("model", self.model, MODELS)
         _validate.at_least("models", self.models, LEAST_MODELS)
-        for name in ("points", "features", "classes", "audit_points", "dear_points"):
+        for name in ("points", "features", "classes", "audit_points", "costly_points"):
             if getattr(self, name) is not None:
                 _validate.at_least(name, getattr(self, name), 1)
         for width in self.widths:
@@ -98,7 +98,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("data_seed", None, "Seed of --dataset=synthetic.")
     flags.DEFINE_integer("audit_points", None, "How many points of the pool are audited. Default: all.")
     flags.DEFINE_integer(
-        "dear_points",
+        "costly_points",
         None,
         "How many points are audited by explainers of more than 10 model runs. Default: all; 500 with "
         "--explainers=all.",
@@ -154,8 +154,8 @@ def read_config(values: flags.FlagValues) -> Config:
         text if text in explainers.LISTS else explainers.parse(text).name
         for text in explainers.split(given["explainers"])
     )
-    if "all" in given["explainers"] and given["dear_points"] is None:
-        given["dear_points"] = _DEAR_POINTS
+    if "all" in given["explainers"] and given["costly_points"] is None:
+        given["costly_points"] = _COSTLY_POINTS
     given["defenses"] = tuple(defenses.parse(text).name for text in explainers.split(given["defenses"]))
     return Config(**given)
 

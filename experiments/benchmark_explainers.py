@@ -167,7 +167,7 @@ def speed(networks: list[str], batches: list[int], methods: list[str]) -> Iterat
         for name in methods or OPTIONS:
             if name == "gradcam" and pair.last is None:
                 continue
-            runs = EXPLAINERS[name].evaluations((SIDE, SIDE, 1), CELLS.count, **OPTIONS[name])
+            runs = EXPLAINERS[name].runs((SIDE, SIDE, 1), CELLS.count, **OPTIONS[name])
             chunk = {"chunk": CHUNK} if name == "occlusion" or EXPLAINERS[name].masks else {}
             explainer = EXPLAINERS[name].factory(pair.logits_fn, **OPTIONS[name], **chunk)
             explain = batched(explainer, size=max(1, HELD[network] // min(runs, CHUNK if chunk else runs)))

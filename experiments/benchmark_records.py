@@ -21,10 +21,10 @@ from sklearn.linear_model import LogisticRegression
 
 from experiments import records
 from leakjax._validate import UsageError, at_least
+from leakjax.influence.exact import Service, influence_chunks
+from leakjax.influence.leave_one_out import LeaveOneOut, leave_one_out
+from leakjax.influence.logistic import Logistic, fit
 from leakjax.records import encode
-from leakjax.records.influence import Service, influence_chunks
-from leakjax.records.leave_one_out import LeaveOneOut, leave_one_out
-from leakjax.records.logistic import Logistic, fit
 
 flags.DEFINE_integer("refits", 20, "How many points scikit-learn is refitted without.")
 flags.DEFINE_integer("repeats", 3, "How often the leave-one-out models are timed; the fastest counts.")

@@ -2,7 +2,7 @@ r"""One image under every method, as one PNG.
 
 Trains a small convolutional network on the handwritten digits that scikit-learn ships, explains one of them
 by every row of EXPLAINERS, and writes the maps beside the digit: red speaks for the class, blue against it,
-each on its own scale. The dear methods work on a 4 x 4 grid of segments.
+each on its own scale. The costly methods work on a 4 x 4 grid of segments.
 
   python -m experiments.gallery --output=gallery.png
 

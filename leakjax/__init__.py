@@ -5,7 +5,7 @@
 """
 
 from leakjax import attack, data, defend, evaluate, explain, models, report, shadow
-from leakjax.audit.run import audit
+from leakjax.auditing.run import audit
 from leakjax.data import Points
 from leakjax.shadow import Ensemble
 

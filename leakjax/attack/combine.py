@@ -1,7 +1,7 @@
 """From many log-likelihood ratios to one score a view, with every weight learned on shadow models.
 
-The ratios of `evidence` are known up to scale, and some say nothing. Their weights come from a logistic regression
-of membership on the evidence about calibrators: shadow models in the role of the target, whose membership the
+The ratios of `ratios` are known up to scale, and some say nothing. Their weights come from a logistic regression
+of membership on the ratios about calibrators: shadow models in the role of the target, whose membership the
 attacker knows. A useless signal gets a weight near zero; a joint Gaussian would let it blur the others.
 """
 
@@ -17,7 +17,7 @@ _RIDGE = 1.0
 _NEWTON_STEPS = 8
 
 
-class Evidence(NamedTuple):
+class Terms(NamedTuple):
     """What is known of each target's answers, and of its calibrators'.
 
     Attributes:
@@ -33,11 +33,11 @@ class Labels(NamedTuple):
     """Membership of the calibrators, which the attacker knows.
 
     Attributes:
-      member: bool [targets, calibration samples].
+      membership: bool [targets, calibration samples].
       valid: bool [targets, calibration samples]: enough in- and out-models stood behind this sample.
     """
 
-    member: jax.Array
+    membership: jax.Array
     valid: jax.Array
 
 
@@ -58,28 +58,28 @@ class Scores(NamedTuple):
 
 
 def logistic_weights(
-    evidence: jax.Array, member: jax.Array, valid: jax.Array, offset: jax.Array | float = 0.0
+    ratios: jax.Array, membership: jax.Array, valid: jax.Array, offset: jax.Array | float = 0.0
 ) -> jax.Array:
-    """Ridge logistic regression of membership on evidence, without intercept (members are half of all).
+    """Ridge logistic regression of membership on ratios, without intercept (members are half of all).
 
     Args:
-      evidence: [signals, samples].
-      member: bool [samples].
+      ratios: [signals, samples].
+      membership: bool [samples].
       valid: bool [samples]; the others weigh nothing.
       offset: [samples], a part of the log-odds that is known already.
 
     Returns:
-      [signals]: weights that turn evidence into log-odds.
+      [signals]: weights that turn ratios into log-odds.
     """
-    evidence = jnp.where(valid[None], evidence, 0.0)
+    ratios = jnp.where(valid[None], ratios, 0.0)
     count = jnp.maximum(valid.sum(), 1)
-    scale = jnp.sqrt(jnp.sum(evidence**2, axis=1) / count) + 1e-12
-    features = evidence / scale[:, None]
+    scale = jnp.sqrt(jnp.sum(ratios**2, axis=1) / count) + 1e-12
+    features = ratios / scale[:, None]
     ridge = _RIDGE * jnp.eye(len(features), dtype=features.dtype)
 
     def newton(_: int, weights: jax.Array) -> jax.Array:
         chance = jax.nn.sigmoid(weights @ features + offset)
-        gradient = features @ jnp.where(valid, chance - member, 0.0) + _RIDGE * weights
+        gradient = features @ jnp.where(valid, chance - membership, 0.0) + _RIDGE * weights
         spread = jnp.where(valid, chance * (1 - chance), 0.0)
         curvature = (features * spread[None]) @ features.T + ridge
         return weights - jax.scipy.linalg.solve(curvature, gradient, assume_a="pos")
@@ -88,19 +88,19 @@ def logistic_weights(
 
 
 def _score_target(
-    prediction: Evidence, marginal: Evidence, conditional: Evidence, labels: Labels
+    prediction: Terms, marginal: Terms, conditional: Terms, labels: Labels
 ) -> tuple[jax.Array, ...]:
     """The fields of `Scores` for one target: every array without its leading axis."""
-    member, valid = labels
-    of_prediction = logistic_weights(prediction.calibration, member, valid)
+    membership, valid = labels
+    of_prediction = logistic_weights(prediction.calibration, membership, valid)
     known = of_prediction @ prediction.calibration
-    of_explanation = logistic_weights(marginal.calibration, member, valid)
+    of_explanation = logistic_weights(marginal.calibration, membership, valid)
 
     # The explanation's ratio is fitted on one half of the calibration samples, its worth on the other.
     first = jnp.arange(len(valid)) % 2 == 0
-    given = logistic_weights(conditional.calibration, member, valid & first, known)
+    given = logistic_weights(conditional.calibration, membership, valid & first, known)
     extra = given @ conditional.calibration
-    weight = logistic_weights(extra[None], member, valid & ~first, known)[0]
+    weight = logistic_weights(extra[None], membership, valid & ~first, known)[0]
     weight = jnp.clip(weight, 0.0, 1.0)
 
     base = of_prediction @ prediction.target
@@ -111,12 +111,12 @@ def _score_target(
 _score_targets = jax.jit(jax.vmap(_score_target))
 
 
-def scores(prediction: Evidence, marginal: Evidence, conditional: Evidence, labels: Labels) -> Scores:
+def scores(prediction: Terms, marginal: Terms, conditional: Terms, labels: Labels) -> Scores:
     """The attacker's score of every target at every point, from the prediction, the explanation and both.
 
     Args:
-      prediction: evidence of the prediction's signals, marginal.
-      marginal: evidence of the explanation's signals.
+      prediction: ratios of the prediction's signals, marginal.
+      marginal: ratios of the explanation's signals.
       conditional: the same, conditional on the prediction.
       labels: membership of the calibrators.
 

@@ -1,7 +1,7 @@
 """Defenses: transforms over one attribution array, with their exact sensitivity."""
 
 from leakjax.defend.clip import clip_norm, clip_values
-from leakjax.defend.defense import Defense, chain, harden, identity, lift, release
+from leakjax.defend.defense import Defense, apply, chain, harden, identity, lift
 from leakjax.defend.domain import Domain
 from leakjax.defend.noise import gaussian_noise
 from leakjax.defend.registry import DEFENSES, parse
@@ -13,6 +13,7 @@ __all__ = [
     "Defense",
     "Domain",
     "Sensitivity",
+    "apply",
     "chain",
     "clip_norm",
     "clip_values",
@@ -23,6 +24,5 @@ __all__ = [
     "keep_top_k",
     "lift",
     "parse",
-    "release",
     "sensitivity",
 ]

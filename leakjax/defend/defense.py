@@ -92,7 +92,7 @@ def lift(
     return Defense(name, lambda attribution, domain, *, key: fn(attribution), out)
 
 
-def release(defense: Defense, attribution: jax.Array, *, key: jax.Array) -> jax.Array:
+def apply(defense: Defense, attribution: jax.Array, *, key: jax.Array) -> jax.Array:
     """Applies a defense to one attribution about which nothing is known beforehand.
 
     Args:
@@ -121,6 +121,6 @@ def harden(explainer: Callable[..., jax.Array], defense: Defense) -> Callable[..
         variables: Any, x: jax.Array, target: jax.Array, *, key: jax.Array, segments: jax.Array | None = None
     ) -> jax.Array:
         attribution = explainer(variables, x, target, key=jax.random.fold_in(key, 0), segments=segments)
-        return release(defense, attribution, key=jax.random.fold_in(key, 1))
+        return apply(defense, attribution, key=jax.random.fold_in(key, 1))
 
     return hardened

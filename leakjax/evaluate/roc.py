@@ -42,8 +42,8 @@ class _Ranked(NamedTuple):
     level: np.ndarray
 
 
-def _ranked(scores: np.ndarray, member: np.ndarray, other: np.ndarray) -> _Ranked:
-    members, others = np.flatnonzero(member), np.flatnonzero(other)
+def _ranked(scores: np.ndarray, membership: np.ndarray, other: np.ndarray) -> _Ranked:
+    members, others = np.flatnonzero(membership), np.flatnonzero(other)
     members = members[np.argsort(-scores[members], kind="stable")]
     others = others[np.argsort(-scores[others], kind="stable")]
     above = np.searchsorted(-scores[members], -scores[others], side="left")
@@ -84,7 +84,7 @@ def _tpr(
 
 def rates_of(
     scores: np.ndarray,
-    member: np.ndarray,
+    membership: np.ndarray,
     valid: np.ndarray,
     resamples: Resamples,
     rates: tuple[float, ...],
@@ -95,7 +95,7 @@ def rates_of(
 
     Args:
       scores: [targets, points], higher = member.
-      member: bool [targets, points].
+      membership: bool [targets, points].
       valid: bool [targets, points]; the others do not count.
       resamples: see `bootstrap.resample`.
       rates: false-positive rates.
@@ -107,7 +107,7 @@ def rates_of(
     """
     part = np.ones(scores.shape[1], bool) if of is None else of
     weights = resamples.points
-    is_member, is_other = valid & member & part[None], valid & ~member
+    is_member, is_other = valid & membership & part[None], valid & ~membership
     member_places, other_places = np.zeros(scores.shape), np.zeros(scores.shape)
     tpr = np.full((len(rates), len(scores), weights.shape[1]), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"), one_blas_thread():
@@ -124,12 +124,14 @@ def rates_of(
     return Rates(of_members + of_others - of_members[:, :1], tpr)
 
 
-def mean_curve(scores: np.ndarray, member: np.ndarray, valid: np.ndarray, rates: np.ndarray) -> np.ndarray:
+def mean_curve(
+    scores: np.ndarray, membership: np.ndarray, valid: np.ndarray, rates: np.ndarray
+) -> np.ndarray:
     """The mean over targets of the true-positive rate at each false-positive rate.
 
     Args:
       scores: [targets, points].
-      member: bool [targets, points].
+      membership: bool [targets, points].
       valid: bool [targets, points].
       rates: [rates].
 
@@ -137,7 +139,7 @@ def mean_curve(scores: np.ndarray, member: np.ndarray, valid: np.ndarray, rates:
       [rates].
     """
     curves = []
-    for row, known, keep in zip(scores, member, valid, strict=True):
+    for row, known, keep in zip(scores, membership, valid, strict=True):
         ranked = _ranked(row, keep & known, keep & ~known)
         if len(ranked.members) and len(ranked.others):
             # What the first non-member too many leaves above itself; everything where none is too many.

@@ -1,23 +1,23 @@
 """Explainers: pure functions of one example, one file a family."""
 
-from leakjax.explain._jaxpr import Fired
-from leakjax.explain.ablation import feature_ablation, feature_permutation, occlusion
-from leakjax.explain.anchors import Anchor, anchors
-from leakjax.explain.cam import gradcam, gradcam_pp, guided_gradcam, tag
+from leakjax.explain.backprop.cam import gradcam, gradcam_pp, guided_gradcam, tag
+from leakjax.explain.backprop.deeplift import deeplift
+from leakjax.explain.backprop.gradient_shap import gradient_shap
+from leakjax.explain.backprop.gradients import gradient, input_x_gradient
+from leakjax.explain.backprop.integrated import integrated_gradients
+from leakjax.explain.backprop.lrp import lrp
+from leakjax.explain.backprop.noisy import smoothgrad, smoothgrad_squared, vargrad
+from leakjax.explain.backprop.rectifiers import deconvnet, guided_backprop
 from leakjax.explain.completeness import completeness
-from leakjax.explain.deeplift import deeplift
-from leakjax.explain.gradient_shap import gradient_shap
-from leakjax.explain.gradients import gradient, input_x_gradient
-from leakjax.explain.integrated import integrated_gradients
-from leakjax.explain.kernel_shap import kernel_shap
-from leakjax.explain.lime import lime
-from leakjax.explain.lrp import lrp
-from leakjax.explain.noisy import smoothgrad, smoothgrad_squared, vargrad
-from leakjax.explain.protodash import Prototypes, protodash
-from leakjax.explain.rectifiers import deconvnet, guided_backprop
+from leakjax.explain.examples.anchors import Anchor, anchors
+from leakjax.explain.examples.protodash import Prototypes, protodash
+from leakjax.explain.jaxpr import Fired
+from leakjax.explain.masking.ablation import feature_ablation, feature_permutation, occlusion
+from leakjax.explain.masking.kernel_shap import kernel_shap
+from leakjax.explain.masking.lime import lime
+from leakjax.explain.masking.shapley import exact_shapley, shapley_sampling
 from leakjax.explain.registry import EXAMPLE_EXPLAINERS, EXPLAINERS
 from leakjax.explain.segments import Segments, grid, slic
-from leakjax.explain.shapley import exact_shapley, shapley_sampling
 from leakjax.explain.types import Explainer, LogitsFn, Method, batched
 
 __all__ = [

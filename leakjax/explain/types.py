@@ -29,7 +29,7 @@ class Method(NamedTuple):
       family: "backpropagation", "class activation", "perturbation", "surrogate" or "example".
       factory: `factory(logits_fn, **options) -> Explainer`.
       stochastic: Whether the attribution depends on the key.
-      evaluations: `evaluations(shape, segments=None, **options) -> int`, the runs of the model to explain one
+      runs: `runs(shape, segments=None, **options) -> int`, the runs of the model to explain one
         example of that shape; a run counts once, forward alone or forward and backward together.
       masks: Whether the method masks features and therefore takes `segments`.
       needs_background: Whether the factory's `background` is required.
@@ -38,7 +38,7 @@ class Method(NamedTuple):
     family: str
     factory: Callable[..., Any]
     stochastic: bool
-    evaluations: Callable[..., int]
+    runs: Callable[..., int]
     masks: bool = False
     needs_background: bool = False
 

@@ -8,21 +8,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax.records.agreement import agreement
-from leakjax.records.baselines import distinct_revealed, static_batches
-from leakjax.records.defenses import Target, compare_defenses
-from leakjax.records.descent import descend, network_oracle
-from leakjax.records.encode import Task
-from leakjax.records.influence import LOSSES, Service, influence
-from leakjax.records.influence_functions import (
+from leakjax.influence.agreement import agreement
+from leakjax.influence.exact import LOSSES, Service, influence
+from leakjax.influence.influence_functions import (
     cross_entropy,
     influence_functions,
     layer,
     probability_loss,
 )
-from leakjax.records.release import Release
-from leakjax.records.retrain import Retrained, retrain
-from leakjax.records.tracin import tracin
+from leakjax.influence.retrain import Retrained, retrain
+from leakjax.influence.tracin import tracin
+from leakjax.records.baselines import distinct_revealed, static_batches
+from leakjax.records.defenses import Target, compare_defenses
+from leakjax.records.descent import descend, network_oracle
+from leakjax.records.encode import Task
+from leakjax.records.part import RecordPart
 
 QUERY_LOSSES = dict(zip(LOSSES, (probability_loss, cross_entropy), strict=True))
 
@@ -199,7 +199,7 @@ def attack_network(
     x = task.x[rows]
     service, attack = jax.random.fold_in(key, 1), jax.random.fold_in(key, 2)
     offer = partial(network_oracle, network_logits, models.full, models.without, x, key=service, loss=loss)
-    asked = offer(Release(k=1))
+    asked = offer(RecordPart(k=1))
     static = static_batches(asked, task.x[others], budget, key=attack, blocks=task.blocks)
     target = Target(offer, x, task.y[rows], task.x[others], task.y[others], task.blocks, loss, threshold=None)
     return {

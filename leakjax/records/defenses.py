@@ -6,13 +6,13 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from leakjax.influence.exact import top_k
 from leakjax.records.baselines import distinct_revealed, static_batches
 from leakjax.records.descent import descend
 from leakjax.records.graph import coverage
-from leakjax.records.influence import top_k
 from leakjax.records.oracle import Oracle
+from leakjax.records.part import Explanation, RecordPart
 from leakjax.records.prototypes import nearest, private_prototypes, substitute
-from leakjax.records.release import Explanation, Release
 from leakjax.records.subspace import reconstruct
 
 
@@ -30,7 +30,7 @@ class Target(NamedTuple):
         threshold: The influence that Algorithm 1 takes for noise; None for a model that is not linear.
     """
 
-    offer: Callable[[Release], Oracle]
+    offer: Callable[[RecordPart], Oracle]
     x: np.ndarray
     y: np.ndarray
     outside: np.ndarray
@@ -80,25 +80,25 @@ class Row(NamedTuple):
     values: float | None
 
 
-def releases(typical: float, k: int) -> Mapping[str, Release]:
+def releases(typical: float, k: int) -> Mapping[str, RecordPart]:
     """The defenses to compare, by name; bounds and noise follow the typical influence of a leading record."""
     return {
-        "none": Release(k=k),
-        "one record": Release(k=1),
-        "no values": Release(k=k, values="none"),
-        "no sign": Release(k=k, values="magnitude"),
-        "no self": Release(k=k, exclude_self=True),
-        "float32": Release(k=k, float32=True),
-        "3 digits": Release(k=k, digits=3),
-        "2 digits": Release(k=k, digits=2),
-        "1 digit": Release(k=k, digits=1),
-        "clipped values": Release(k=k, clip=0.1 * typical),
-        "noisy selection, low": Release(k=k, noise=0.1 * typical),
-        "noisy selection, high": Release(k=k, noise=typical),
+        "none": RecordPart(k=k),
+        "one record": RecordPart(k=1),
+        "no values": RecordPart(k=k, values="none"),
+        "no sign": RecordPart(k=k, values="magnitude"),
+        "no self": RecordPart(k=k, exclude_self=True),
+        "float32": RecordPart(k=k, float32=True),
+        "3 digits": RecordPart(k=k, digits=3),
+        "2 digits": RecordPart(k=k, digits=2),
+        "1 digit": RecordPart(k=k, digits=1),
+        "clipped values": RecordPart(k=k, clip=0.1 * typical),
+        "noisy selection, low": RecordPart(k=k, noise=0.1 * typical),
+        "noisy selection, high": RecordPart(k=k, noise=typical),
     }
 
 
-def noise_floor(release: Release, least: float) -> float:
+def noise_floor(release: RecordPart, least: float) -> float:
     """The influence that an attacker takes for noise: the release's rounding, or `least` in float64."""
     if release.digits is not None:
         return 10.0 ** (-release.digits - 1)
@@ -143,14 +143,14 @@ def compare_defenses(
 
 def true_influence(target: Target, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The influence [queries, records] of every record on queries x [queries, features] of labels y."""
-    answer = target.offer(Release(k=len(target.x))).ask(x, y)
+    answer = target.offer(RecordPart(k=len(target.x))).ask(x, y)
     result = np.empty(answer.records.shape)
     np.put_along_axis(result, answer.records, np.asarray(answer.values), axis=1)
     return result
 
 
 def measure(
-    target: Target, release: Release, exact: np.ndarray, *, k: int, queries: int, key: jax.Array
+    target: Target, release: RecordPart, exact: np.ndarray, *, k: int, queries: int, key: jax.Array
 ) -> Row:
     """Attacks one release of private records in every way and measures its use.
 
@@ -224,7 +224,7 @@ def measure_prototypes(
     def answer(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         if epsilon is not None:
             return private_prototypes(x, prototypes, target.x, k=k, epsilon=epsilon, key=key)
-        shown = target.offer(Release(k=k, values="none")).ask(x, y).records
+        shown = target.offer(RecordPart(k=k, values="none")).ask(x, y).records
         return substitute(Explanation(shown, None), target.x, prototypes).records
 
     def hits(x: np.ndarray, y: np.ndarray, offset: float) -> float:

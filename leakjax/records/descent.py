@@ -15,9 +15,9 @@ import numpy as np
 from scipy.special import expit
 
 from leakjax._validate import UsageError, one_of, positive
-from leakjax.records.influence import LOSSES, loss_change
+from leakjax.influence.exact import LOSSES, loss_change
 from leakjax.records.oracle import Answer, Oracle
-from leakjax.records.release import Release, check_release, explain, round_digits
+from leakjax.records.part import RecordPart, check_part, explain, round_digits
 
 
 class Descent(NamedTuple):
@@ -37,7 +37,7 @@ def network_oracle(
     full: Any,
     without: Any,
     x: np.ndarray,
-    release: Release,
+    release: RecordPart,
     *,
     key: jax.Array,
     loss: str = "probability",
@@ -53,7 +53,7 @@ def network_oracle(
         key: Of the service, for noisy selection.
         loss: Whose change is the influence; see influence.
     """
-    check_release(release, len(x))
+    check_part(release, len(x))
     one_of("loss", loss, LOSSES)
 
     def answers(queries: np.ndarray, labels: np.ndarray) -> Answer:

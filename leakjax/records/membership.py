@@ -8,9 +8,9 @@ import numpy as np
 from scipy import stats
 
 from leakjax._validate import UsageError
-from leakjax.records.influence import Service
+from leakjax.influence.exact import Service
 from leakjax.records.oracle import Answer, oracle
-from leakjax.records.release import Release
+from leakjax.records.part import RecordPart
 
 
 class Share(NamedTuple):
@@ -30,7 +30,7 @@ class Share(NamedTuple):
 
 
 def self_explanations(
-    service: Service, release: Release, *, key: jax.Array, loss: str = "probability"
+    service: Service, release: RecordPart, *, key: jax.Array, loss: str = "probability"
 ) -> Answer:
     """What the service releases when each of its records is the query.
 

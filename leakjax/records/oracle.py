@@ -14,8 +14,8 @@ import numpy as np
 from scipy.linalg.blas import dger
 
 from leakjax._validate import UsageError, one_of
-from leakjax.records.influence import LOSSES, Service, influence, loss_change, predictions
-from leakjax.records.release import Explanation, Release, check_release, explain, round_digits, round_values
+from leakjax.influence.exact import LOSSES, Service, influence, loss_change, predictions
+from leakjax.records.part import Explanation, RecordPart, check_part, explain, round_digits, round_values
 
 CHUNK = 1024  # queries answered together, so that memory stays bounded by chunk x records
 
@@ -147,7 +147,7 @@ class Oracle:
 
 def oracle(
     service: Service,
-    release: Release,
+    release: RecordPart,
     *,
     key: jax.Array,
     loss: str = "probability",
@@ -171,7 +171,7 @@ def oracle(
     Raises:
         UsageError: A release that the service cannot give, or `hold` with one that it does not cover.
     """
-    check_release(release, len(service.model.y))
+    check_part(release, len(service.model.y))
     one_of("loss", loss, LOSSES)
     if hold and (release.k != 1 or release.noise or release.exclude_self or refuse is not None):
         raise UsageError(
@@ -185,7 +185,7 @@ def oracle(
 
 def _answers(
     service: Service,
-    release: Release,
+    release: RecordPart,
     key: jax.Array,
     loss: str,
     refuse: Callable[[np.ndarray], np.ndarray] | None,
@@ -209,7 +209,9 @@ def _answers(
     return answers
 
 
-def _held(service: Service, release: Release, loss: str) -> tuple[Subspace, Callable[[np.ndarray], Answer]]:
+def _held(
+    service: Service, release: RecordPart, loss: str
+) -> tuple[Subspace, Callable[[np.ndarray], Answer]]:
     """The logits of every model as a map of the query, and the answer of one record from them."""
     theta = np.concatenate([service.without.theta, service.model.theta[None]])
 

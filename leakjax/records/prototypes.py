@@ -4,8 +4,8 @@ import jax
 import numpy as np
 
 from leakjax._validate import fail, positive
-from leakjax.records.influence import top_k
-from leakjax.records.release import Explanation, gumbel
+from leakjax.influence.exact import top_k
+from leakjax.records.part import Explanation, gumbel
 
 
 def nearest(x: np.ndarray, prototypes: np.ndarray, chunk: int = 512) -> np.ndarray:

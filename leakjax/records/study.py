@@ -7,24 +7,24 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from leakjax.influence.exact import Service, serve
 from leakjax.records.baselines import distinct_revealed, static_batches
 from leakjax.records.defenses import Target, compare_defenses, noise_floor
 from leakjax.records.encode import Task, draw
 from leakjax.records.graph import STRATEGIES, coverage, summarise, traverse
-from leakjax.records.influence import Service, serve
 from leakjax.records.membership import auc, self_explanations, self_revealing
 from leakjax.records.oracle import oracle
-from leakjax.records.release import Release
+from leakjax.records.part import RecordPart
 from leakjax.records.subspace import reconstruct
 
 K = (1, 5, 10)  # of the paper's figures 6 and 9
-ORACLES: Mapping[str, Release] = {
-    "exact": Release(k=1),
-    "no_sign": Release(k=1, values="magnitude"),
-    "float32": Release(k=1, float32=True),
-    "digits4": Release(k=1, digits=4),
-    "digits3": Release(k=1, digits=3),
-    "digits2": Release(k=1, digits=2),
+ORACLES: Mapping[str, RecordPart] = {
+    "exact": RecordPart(k=1),
+    "no_sign": RecordPart(k=1, values="magnitude"),
+    "float32": RecordPart(k=1, float32=True),
+    "digits4": RecordPart(k=1, digits=4),
+    "digits3": RecordPart(k=1, digits=3),
+    "digits2": RecordPart(k=1, digits=2),
 }
 
 
@@ -54,7 +54,7 @@ def make_draw(task: Task, points: int, *, l2: float, key: jax.Array) -> Draw:
 def membership(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
     """Self-revealing records, by group, and the leading influence values of members and non-members."""
     service, records = drawn.service, len(drawn.members)
-    release = Release(k=min(max(K), records))
+    release = RecordPart(k=min(max(K), records))
     own = self_explanations(service, release, key=drawn.key, loss=loss)
     revealed = {str(k): self_revealing(own, min(k, records)) for k in K}
     others = drawn.outside[:records]
@@ -74,7 +74,7 @@ def membership(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
 
 def static(task: Task, drawn: Draw, *, queries: int, loss: str) -> dict[str, Any]:
     """Distinct records revealed by static batches of queries: for each distribution and k, [queries]."""
-    release = Release(k=min(max(K), len(drawn.members)), values="none")
+    release = RecordPart(k=min(max(K), len(drawn.members)), values="none")
     shown = static_batches(
         oracle(drawn.service, release, key=drawn.key, loss=loss),
         task.x[drawn.outside] if len(drawn.outside) else task.x,
@@ -90,7 +90,7 @@ def static(task: Task, drawn: Draw, *, queries: int, loss: str) -> dict[str, Any
 
 def graph(drawn: Draw, *, k: int, walks: int, loss: str) -> dict[str, Any]:
     """The influence graph: key figures, coverage from every start, and the queries of each strategy."""
-    release = Release(k=k, values="none")
+    release = RecordPart(k=k, values="none")
     neighbours = self_explanations(drawn.service, release, key=drawn.key, loss=loss).records
     reach = coverage(neighbours)
     starts = np.linspace(0, len(reach) - 1, walks).astype(int)
@@ -153,7 +153,7 @@ def defenses(
 
 def brief(drawn: Draw, *, k: int = 5, loss: str = "probability") -> dict[str, float]:
     """The paper's key figures alone, for sweeps over settings."""
-    release = Release(k=min(max(K), len(drawn.members)), values="magnitude")
+    release = RecordPart(k=min(max(K), len(drawn.members)), values="magnitude")
     own = self_explanations(drawn.service, release, key=drawn.key, loss=loss)
     shares = {f"k={each}": float(self_revealing(own, min(each, release.k)).mean()) for each in K}
     return {

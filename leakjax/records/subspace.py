@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import logit
 
 from leakjax._validate import UsageError, at_least, one_of, positive
-from leakjax.records.influence import LOSSES
+from leakjax.influence.exact import LOSSES
 from leakjax.records.oracle import Answer, Frame, Oracle
 
 FAR = 1e6  # in units of the query bound: hyperplanes beyond it are those of a constant

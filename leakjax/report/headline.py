@@ -79,7 +79,7 @@ def margin(report: Report, row: Row) -> Row:
 
 
 def fewer(report: Report, both: Row) -> bool:
-    """Whether a row was measured on fewer records than the attack on predictions, as dear explainers may be."""
+    """Whether a row was measured on fewer records than the attack on predictions, as costly explainers may be."""
     prediction = row(report, "prediction")
     return prediction is not None and both["nonmembers"] < prediction["nonmembers"]
 

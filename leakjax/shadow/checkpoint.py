@@ -101,7 +101,7 @@ def abstract_ensemble(model: Model, x: np.ndarray, models: int, epochs: int) -> 
     figure = leaf((models, epochs), np.float32)
     return Ensemble(
         variables=jax.tree.map(lambda part: leaf((models, *part.shape), part.dtype), one),
-        member=leaf((models, len(x)), bool),
+        membership=leaf((models, len(x)), bool),
         ids=leaf((models,), np.int32),
         history=History(figure, figure),
     )

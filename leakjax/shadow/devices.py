@@ -1,4 +1,4 @@
-"""The one seam between an ensemble and the local devices: members split over devices, pmap over devices."""
+"""The one seam between an ensemble and the local devices: models split over devices, pmap over devices."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,9 +11,9 @@ PyTree = Any
 
 
 def split(tree: PyTree) -> PyTree:
-    """Reshapes leaves [members, ...] to [devices, members per device, ...].
+    """Reshapes leaves [models, ...] to [devices, models per device, ...].
 
-    Any number of members will do: the first ones are repeated until the devices have equally many.
+    Any number of models will do: the first ones are repeated until the devices have equally many.
     """
     devices = jax.local_device_count()
 
@@ -25,9 +25,9 @@ def split(tree: PyTree) -> PyTree:
     return jax.tree.map(leaf, tree)
 
 
-def join(tree: PyTree, members: int) -> PyTree:
-    """Undoes `split`, in host memory: leaves [members, ...], without the repeated ones."""
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:members], jax.device_get(tree))
+def join(tree: PyTree, models: int) -> PyTree:
+    """Undoes `split`, in host memory: leaves [models, ...], without the repeated ones."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:models], jax.device_get(tree))
 
 
 def replicate(tree: PyTree) -> PyTree:
@@ -39,12 +39,12 @@ def replicate(tree: PyTree) -> PyTree:
 def spread(
     function: Callable[..., PyTree], *, shared: int, together: bool = True, donate: tuple[int, ...] = ()
 ) -> Callable[..., PyTree]:
-    """Compiles a function of one member into one program for all members of all local devices.
+    """Compiles a function of one model into one program for all models of all local devices.
 
     Args:
-        function: takes `shared` arguments that all members have in common, then arguments of its own member.
-        shared: how many leading arguments are common to all members.
-        together: the members of a device run in one batched computation; False: one after the other.
+        function: takes `shared` arguments that all models have in common, then arguments of its own model.
+        shared: how many leading arguments are common to all models.
+        together: the models of a device run in one batched computation; False: one after the other.
         donate: positions of the arguments whose memory the results may take.
 
     Returns:
@@ -52,10 +52,10 @@ def spread(
     """
 
     def of_device(*arguments: PyTree) -> PyTree:
-        def of_member(own: tuple[PyTree, ...]) -> PyTree:
+        def of_model(own: tuple[PyTree, ...]) -> PyTree:
             return function(*arguments[:shared], *own)
 
-        run = jax.vmap(of_member) if together else partial(jax.lax.map, of_member)
+        run = jax.vmap(of_model) if together else partial(jax.lax.map, of_model)
         return run(arguments[shared:])
 
     return jax.pmap(of_device, donate_argnums=donate)

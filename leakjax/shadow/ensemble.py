@@ -10,7 +10,7 @@ import numpy as np
 from leakjax._validate import at_least, fail, same_shape
 from leakjax.models.model import Model, Variables
 from leakjax.shadow.devices import PyTree, join, replicate, split, spread
-from leakjax.shadow.train import TrainConfig, TrainState, start_member, train_epoch
+from leakjax.shadow.train import TrainConfig, TrainState, start_model, train_epoch
 
 OnEpoch = Callable[[int, np.ndarray, np.ndarray], object]  # epoch, loss [models], accuracy [models]
 
@@ -23,17 +23,17 @@ class History(NamedTuple):
 
 
 class Ensemble(NamedTuple):
-    """Models of one kind, each with its own members; arrays in host memory, for the next stage to place.
+    """Models of one kind, each with its own models; arrays in host memory, for the next stage to place.
 
     Attributes:
         variables: of all models, leaves [models, ...].
-        member: whether a model was trained on a point, bool [models, points].
+        membership: whether a model was trained on a point, bool [models, points].
         ids: of the models, int32 [models]; keys are folded with them.
         history: how training went; no epochs where nothing was trained here.
     """
 
     variables: Variables
-    member: np.ndarray
+    membership: np.ndarray
     ids: np.ndarray
     history: History
 
@@ -45,11 +45,11 @@ def train_ensemble(
     config: TrainConfig,
     *,
     key: jax.Array,
-    member: np.ndarray,
+    membership: np.ndarray,
     ids: np.ndarray,
     on_epoch: OnEpoch | None = None,
 ) -> Ensemble:
-    """Trains a model for each row of `member`, all in one compiled program spread over the local devices.
+    """Trains a model for each row of `membership`, all in one compiled program spread over the local devices.
 
     A model depends on the key, its own id and its own row alone, not on the others.
 
@@ -59,52 +59,52 @@ def train_ensemble(
         y: labels, int32 [points].
         config: how to train.
         key: the ensemble's key.
-        member: which points each model is trained on, bool [models, points].
+        membership: which points each model is trained on, bool [models, points].
         ids: of the models, int32 [models].
         on_epoch: called after each epoch with its number from 0, and loss and accuracy [models].
 
     Returns:
-        The trained ensemble; see `diverged` for members whose training failed.
+        The trained ensemble; see `diverged` for models whose training failed.
 
     Raises:
         UsageError: no models, shapes that disagree, or a model without a point.
     """
-    member, ids = _checked(x, y, member, ids)
+    membership, ids = _checked(x, y, membership, ids)
     variables, order_keys = _start(model, x, key, ids)
     start_optimizer, program = _training_programs(model, config)
     state = TrainState(variables, start_optimizer(variables["params"]), order_keys)
     x_shared, y_shared = replicate((x, y))
-    member_split = split(member)
+    membership_split = split(membership)
     losses, accuracies = [], []
     for epoch in range(config.epochs):
         number = np.full(jax.local_device_count(), epoch)
-        state, *figures = program(x_shared, y_shared, number, member_split, state)
+        state, *figures = program(x_shared, y_shared, number, membership_split, state)
         loss, accuracy = join(figures, len(ids))
         losses.append(loss)
         accuracies.append(accuracy)
         if on_epoch is not None:
             on_epoch(epoch, loss, accuracy)
     history = History(np.stack(losses, 1), np.stack(accuracies, 1))
-    return Ensemble(join(state.variables, len(ids)), member, ids, history)
+    return Ensemble(join(state.variables, len(ids)), membership, ids, history)
 
 
-def from_arrays(variables: Variables, member: np.ndarray) -> Ensemble:
+def from_arrays(variables: Variables, membership: np.ndarray) -> Ensemble:
     """An ensemble that was trained elsewhere, with ids 0, 1, 2, ... and no history.
 
     Args:
         variables: of all models, leaves [models, ...].
-        member: whether a model was trained on a point, bool [models, points].
+        membership: whether a model was trained on a point, bool [models, points].
 
     Returns:
         The ensemble; `leakjax.audit` checks its shapes.
     """
-    member = np.asarray(member, bool)
-    none = np.zeros((len(member), 0), np.float32)
-    return Ensemble(variables, member, np.arange(len(member), dtype=np.int32), History(none, none))
+    membership = np.asarray(membership, bool)
+    none = np.zeros((len(membership), 0), np.float32)
+    return Ensemble(variables, membership, np.arange(len(membership), dtype=np.int32), History(none, none))
 
 
 def init_ensemble(
-    model: Model, x: np.ndarray, *, key: jax.Array, member: np.ndarray, ids: np.ndarray
+    model: Model, x: np.ndarray, *, key: jax.Array, membership: np.ndarray, ids: np.ndarray
 ) -> Ensemble:
     """The ensemble that `train_ensemble` starts from, untrained: a control that cannot leak.
 
@@ -112,7 +112,7 @@ def init_ensemble(
         model: the network.
         x: features, float32 [points, ...].
         key: the ensemble's key.
-        member: the members that the models would have had, bool [models, points].
+        membership: the points that the models would have been trained on, bool [models, points].
         ids: of the models, int32 [models].
 
     Returns:
@@ -121,10 +121,10 @@ def init_ensemble(
     Raises:
         UsageError: no models, shapes that disagree, or a model without a point.
     """
-    member, ids = _checked(x, None, member, ids)
+    membership, ids = _checked(x, None, membership, ids)
     variables, _ = _start(model, x, key, ids)
     none = np.zeros((len(ids), 0), np.float32)
-    return Ensemble(join(variables, len(ids)), member, ids, History(none, none))
+    return Ensemble(join(variables, len(ids)), membership, ids, History(none, none))
 
 
 def diverged(ensemble: Ensemble) -> np.ndarray:
@@ -159,7 +159,7 @@ def exclude_diverged(ensemble: Ensemble) -> tuple[Ensemble, np.ndarray]:
 @cache
 def _start_program(model: Model) -> Callable[..., PyTree]:
     # One after the other: this compiles in half the time, and the work is nothing beside training.
-    return spread(partial(start_member, model), shared=2, together=False)
+    return spread(partial(start_model, model), shared=2, together=False)
 
 
 @cache
@@ -171,20 +171,20 @@ def _training_programs(
 
 
 def _start(model: Model, x: np.ndarray, key: jax.Array, ids: np.ndarray) -> tuple[PyTree, PyTree]:
-    """Initial variables and order keys of all members, split over the devices."""
+    """Initial variables and order keys of all models, split over the devices."""
     return _start_program(model)(*replicate((x[0], key)), split(ids))
 
 
 def _checked(
-    x: np.ndarray, y: np.ndarray | None, member: np.ndarray, ids: np.ndarray
+    x: np.ndarray, y: np.ndarray | None, membership: np.ndarray, ids: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`member` as bool and `ids` as int32, their shapes checked against the points and one another."""
-    member, ids = np.asarray(member, bool), np.asarray(ids, np.int32)
+    """`membership` as bool and `ids` as int32, their shapes checked against the points and one another."""
+    membership, ids = np.asarray(membership, bool), np.asarray(ids, np.int32)
     at_least("models", len(ids), 1)
-    same_shape("member.shape", member.shape, (len(ids), len(x)), "ids and points")
+    same_shape("membership.shape", membership.shape, (len(ids), len(x)), "ids and points")
     if y is not None:
         same_shape("y.shape", np.shape(y), (len(x),), "points")
-    for model_id, points in zip(ids, member.sum(1), strict=True):
+    for model_id, points in zip(ids, membership.sum(1), strict=True):
         if points == 0:
-            raise fail("member", 0, f"model {model_id} must have at least one point")
-    return member, ids
+            raise fail("membership", 0, f"model {model_id} must have at least one point")
+    return membership, ids

@@ -1,4 +1,4 @@
-"""Loss and accuracy of every member and epoch as lines of JSON."""
+"""Loss and accuracy of every model and epoch as lines of JSON."""
 
 import json
 import math

@@ -33,7 +33,7 @@ def progress_bar(epochs: int, console: Console | None = None) -> Iterator[OnEpoc
         task = bar.add_task("training", total=epochs, loss=float("nan"), accuracy=float("nan"))
 
         def on_epoch(epoch: int, loss: np.ndarray, accuracy: np.ndarray) -> None:
-            finite = np.isfinite(loss)  # a diverged member must not hide the others
+            finite = np.isfinite(loss)  # a diverged model must not hide the others
             if finite.any():
                 bar.update(task, loss=loss[finite].mean(), accuracy=accuracy[finite].mean())
             bar.update(task, completed=epoch + 1)

@@ -1,4 +1,4 @@
-"""Train one member of an ensemble: pure functions, which know nothing of the other members."""
+"""Train one model of an ensemble: pure functions, which know nothing of the other models."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from leakjax.models.model import Model, Variables
 
 PyTree = Any
 
-# Stages of training, folded into a member's key; membership is drawn with another key.
+# Stages of training, folded into a model's key; membership is drawn with another key.
 _INIT, _ORDER = 1, 2
 
 OPTIMIZERS = {"adam": optax.adam, "sgd": optax.sgd, "adagrad": optax.adagrad, "rmsprop": optax.rmsprop}
@@ -21,10 +21,10 @@ _WITH_MOMENTUM = ("sgd", "rmsprop")
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """How every member is trained.
+    """How every model is trained.
 
     Attributes:
-        epochs: passes over a member's points.
+        epochs: passes over a model's points.
         batch_size: points of a step.
         learning_rate: of the optimiser.
         optimizer: a name in `OPTIMIZERS`.
@@ -58,23 +58,23 @@ class TrainConfig:
 
 
 class TrainState(NamedTuple):
-    """A member between two epochs: its variables, the optimiser's state, the key of its batch orders."""
+    """A model between two epochs: its variables, the optimiser's state, the key of its batch orders."""
 
     variables: Variables
     optimizer: optax.OptState
     key: jax.Array
 
 
-def start_member(
+def start_model(
     model: Model, x: jax.Array, key: jax.Array, model_id: jax.Array
 ) -> tuple[Variables, jax.Array]:
-    """What a member starts from, the same alone or among others.
+    """What a model starts from, the same alone or among others.
 
     Args:
         model: the network.
         x: ONE example [...], for its shape.
         key: the ensemble's key.
-        model_id: the member's id.
+        model_id: the model's id.
 
     Returns:
         Its initial variables, and the key of its batch orders.
@@ -83,27 +83,27 @@ def start_member(
     return model.init(jax.random.fold_in(key, _INIT), x), jax.random.fold_in(key, _ORDER)
 
 
-def batch_rows(member: jax.Array, batch_size: int, key: jax.Array) -> jax.Array:
-    """Rows of the batches of an epoch: a member's own points in random order.
+def batch_rows(membership: jax.Array, batch_size: int, key: jax.Array) -> jax.Array:
+    """Rows of the batches of an epoch: a model's own points in random order.
 
-    The number of steps follows from the number of points in the pool alone, so that members stay in step; one
+    The number of steps follows from the number of points in the pool alone, so that models stay in step; one
     with more points than fill them leaves the last of the order out, one with fewer starts the order again.
 
     Args:
-        member: whether the member has the point, bool [points].
+        membership: whether the model has the point, bool [points].
         batch_size: points of a step.
         key: of this epoch.
 
     Returns:
         Row numbers, int32 [steps, batch_size].
     """
-    points = member.shape[0]
+    points = membership.shape[0]
     steps = max(1, round(points / 2 / batch_size))
-    # The member's own points have the largest draws, the others' are below 0. On the CPU top_k takes less
+    # The model's own points have the largest draws, the others' are below 0. On the CPU top_k takes less
     # than half the time of argsort.
-    draws = jax.random.uniform(key, (points,)) - ~member
+    draws = jax.random.uniform(key, (points,)) - ~membership
     _, order = jax.lax.top_k(draws, min(points, steps * batch_size))
-    own = jnp.maximum(member.sum(), 1)
+    own = jnp.maximum(membership.sum(), 1)
     return order[jnp.arange(steps * batch_size) % own].reshape(steps, batch_size)
 
 
@@ -113,10 +113,10 @@ def train_epoch(
     x: jax.Array,
     y: jax.Array,
     epoch: jax.Array,
-    member: jax.Array,
+    membership: jax.Array,
     state: TrainState,
 ) -> tuple[TrainState, jax.Array, jax.Array]:
-    """Trains a member for an epoch.
+    """Trains a model for an epoch.
 
     Args:
         model: the network.
@@ -124,14 +124,14 @@ def train_epoch(
         x: features of the pool [points, ...]; batches are gathered inside a step.
         y: labels of the pool, int [points].
         epoch: number of the epoch, from 0.
-        member: which points are the member's own, bool [points].
-        state: the member before the epoch.
+        membership: which points are the model's own, bool [points].
+        state: the model before the epoch.
 
     Returns:
-        The member after the epoch; its mean loss and accuracy over the batches, each before its step.
+        The model after the epoch; its mean loss and accuracy over the batches, each before its step.
     """
     key = jax.random.fold_in(state.key, epoch)
-    rows = batch_rows(member, config.batch_size, key)
+    rows = batch_rows(membership, config.batch_size, key)
     optimizer = config.make_optimizer()
 
     def loss_fn(

@@ -1,4 +1,4 @@
-"""Weights against scikit-learn and a literal minimiser; scores on evidence whose worth is known."""
+"""Weights against scikit-learn and a literal minimiser; scores on ratios whose worth is known."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,54 +13,54 @@ SAMPLES, POINTS, TARGETS = 3000, 2000, 4
 
 def regression(seed=0):
     rng = np.random.default_rng(seed)
-    member = rng.random(600) < 0.5
+    membership = rng.random(600) < 0.5
     scales = np.array([1.0, 30.0, 0.01])
-    evidence = scales[:, None] * (rng.normal(size=(3, 600)) + np.array([0.8, 0.3, 0.0])[:, None] * member)
-    return evidence, member
+    ratios = scales[:, None] * (rng.normal(size=(3, 600)) + np.array([0.8, 0.3, 0.0])[:, None] * membership)
+    return ratios, membership
 
 
-def scaled(evidence):
+def scaled(ratios):
     """What the ridge acts on: every signal divided by its root mean square."""
-    return evidence / np.sqrt((evidence**2).mean(axis=1, keepdims=True))
+    return ratios / np.sqrt((ratios**2).mean(axis=1, keepdims=True))
 
 
 @pytest.mark.usefixtures("x64")
 def test_weights_equal_scikit_learns_ridge_logistic_regression():
-    evidence, member = regression()
-    found = combine.logistic_weights(jnp.asarray(evidence), jnp.asarray(member), jnp.ones(600, bool))
+    ratios, membership = regression()
+    found = combine.logistic_weights(jnp.asarray(ratios), jnp.asarray(membership), jnp.ones(600, bool))
     model = LogisticRegression(C=1.0, fit_intercept=False, tol=1e-10, max_iter=1000)
-    expected = model.fit(scaled(evidence).T, member).coef_[0]
-    np.testing.assert_allclose(found @ evidence, expected @ scaled(evidence), atol=1e-5)
+    expected = model.fit(scaled(ratios).T, membership).coef_[0]
+    np.testing.assert_allclose(found @ ratios, expected @ scaled(ratios), atol=1e-5)
 
 
 @pytest.mark.usefixtures("x64")
 def test_weights_beside_a_known_part_equal_a_direct_minimum():
-    evidence, member = regression(1)
-    offset = np.random.default_rng(2).normal(size=600) + 1.5 * (member - 0.5)
+    ratios, membership = regression(1)
+    offset = np.random.default_rng(2).normal(size=600) + 1.5 * (membership - 0.5)
     found = combine.logistic_weights(
-        jnp.asarray(evidence), jnp.asarray(member), jnp.ones(600, bool), jnp.asarray(offset)
+        jnp.asarray(ratios), jnp.asarray(membership), jnp.ones(600, bool), jnp.asarray(offset)
     )
-    features = scaled(evidence)
+    features = scaled(ratios)
 
     def loss(weights):
         odds = weights @ features + offset
-        return np.logaddexp(0, odds).sum() - odds[member].sum() + weights @ weights / 2
+        return np.logaddexp(0, odds).sum() - odds[membership].sum() + weights @ weights / 2
 
     expected = optimize.minimize(loss, np.zeros(3), tol=1e-12).x
-    np.testing.assert_allclose(found @ evidence, expected @ features, atol=1e-4)
+    np.testing.assert_allclose(found @ ratios, expected @ features, atol=1e-4)
 
 
 @pytest.mark.usefixtures("x64")
 def test_samples_that_are_not_valid_weigh_nothing():
-    evidence, member = regression()
+    ratios, membership = regression()
     valid = np.arange(600) < 400
     alone = combine.logistic_weights(
-        jnp.asarray(evidence[:, :400]), jnp.asarray(member[:400]), jnp.ones(400, bool)
+        jnp.asarray(ratios[:, :400]), jnp.asarray(membership[:400]), jnp.ones(400, bool)
     )
     rng = np.random.default_rng(3)
-    spoilt = np.where(valid, evidence, 100 * rng.normal(size=evidence.shape))
+    spoilt = np.where(valid, ratios, 100 * rng.normal(size=ratios.shape))
     found = combine.logistic_weights(
-        jnp.asarray(spoilt), jnp.asarray(np.where(valid, member, ~member)), jnp.asarray(valid)
+        jnp.asarray(spoilt), jnp.asarray(np.where(valid, membership, ~membership)), jnp.asarray(valid)
     )
     np.testing.assert_allclose(found, alone, rtol=1e-9)
 
@@ -73,7 +73,7 @@ def planted(strength, seed=0):
 
     def signal(shift):
         parts = [rng.normal(size=m.shape) + shift * (m - 0.5) for m in (truth, inside)]
-        return combine.Evidence(*(jnp.asarray(part[:, None], jnp.float32) for part in parts))
+        return combine.Terms(*(jnp.asarray(part[:, None], jnp.float32) for part in parts))
 
     prediction, explanation = signal(1.0), signal(strength)
     labels = combine.Labels(jnp.asarray(inside), jnp.ones((TARGETS, SAMPLES), bool))
@@ -111,19 +111,19 @@ def test_an_explanation_that_points_the_wrong_way_is_turned_round():
 def test_the_weight_of_a_ratio_that_misleads_is_zero():
     """What half of the calibration samples teach is false of the other half: it is not trusted."""
     rng = np.random.default_rng(5)
-    member = rng.random((1, SAMPLES)) < 0.5
-    turned = np.where(np.arange(SAMPLES) % 2 == 0, 1, -1) * (member - 0.5)
-    evidence = combine.Evidence(
+    membership = rng.random((1, SAMPLES)) < 0.5
+    turned = np.where(np.arange(SAMPLES) % 2 == 0, 1, -1) * (membership - 0.5)
+    ratios = combine.Terms(
         jnp.asarray(rng.normal(size=(1, 1, POINTS)), jnp.float32),
         jnp.asarray((rng.normal(size=(1, SAMPLES)) + 2 * turned)[:, None], jnp.float32),
     )
-    known = combine.Evidence(evidence.target, jnp.asarray(rng.normal(size=(1, 1, SAMPLES)), jnp.float32))
-    labels = combine.Labels(jnp.asarray(member), jnp.ones((1, SAMPLES), bool))
-    found = combine.scores(known, evidence, evidence, labels)
+    known = combine.Terms(ratios.target, jnp.asarray(rng.normal(size=(1, 1, SAMPLES)), jnp.float32))
+    labels = combine.Labels(jnp.asarray(membership), jnp.ones((1, SAMPLES), bool))
+    found = combine.scores(known, ratios, ratios, labels)
     assert found.weight == pytest.approx(0)
     np.testing.assert_array_equal(found.both, found.prediction)
 
 
-def auc(scores, member):
+def auc(scores, membership):
     scores = np.asarray(scores)
-    return (scores[member][:, None] > scores[~member][None]).mean()
+    return (scores[membership][:, None] > scores[~membership][None]).mean()

@@ -15,71 +15,75 @@ MODELS, POINTS = 40, 200
 def planted(shift_prediction, shift_explanation, seed=0):
     """Signals around a mean of each point's own, shifted for members: the oracle knows mean and shift."""
     rng = np.random.default_rng(seed)
-    member = rng.random((MODELS, POINTS)) < 0.5
+    membership = rng.random((MODELS, POINTS)) < 0.5
 
     def signal(shift):
         mean = 3 * rng.normal(size=(1, POINTS))
-        noise = rng.normal(size=member.shape)
-        values = mean + noise + shift * member
+        noise = rng.normal(size=membership.shape)
+        values = mean + noise + shift * membership
         return values[..., None].astype(np.float32), shift * (values - mean - shift / 2)
 
-    return member, signal(shift_prediction), signal(shift_explanation)
+    return membership, signal(shift_prediction), signal(shift_explanation)
 
 
-def mean_auc(scores, member):
-    return np.mean([roc_auc_score(m, s) for m, s in zip(member, scores, strict=True)])
+def mean_auc(scores, membership):
+    return np.mean([roc_auc_score(m, s) for m, s in zip(membership, scores, strict=True)])
 
 
 def test_the_attack_is_nearly_as_good_as_one_that_knows_the_truth():
-    member, (prediction, oracle_p), (explanation, oracle_e) = planted(1.0, 1.5)
-    found, enough = lira(prediction, explanation, member)
+    membership, (prediction, oracle_p), (explanation, oracle_e) = planted(1.0, 1.5)
+    found, enough = lira(prediction, explanation, membership)
     assert enough.all()
     for scores, oracle in (
         (found.prediction, oracle_p),
         (found.explanation, oracle_e),
         (found.both, oracle_p + oracle_e),
     ):
-        assert mean_auc(scores, member) > mean_auc(oracle, member) - 0.03
+        assert mean_auc(scores, membership) > mean_auc(oracle, membership) - 0.03
     assert np.all((found.weight > 0.6) & (found.weight <= 1))
 
 
 def test_points_that_come_in_chunks_have_the_same_scores(monkeypatch):
-    member, (prediction, _), (explanation, _) = planted(1.0, 1.5)
-    whole, _ = lira(prediction, explanation, member, targets=np.array([3, 17]))
+    membership, (prediction, _), (explanation, _) = planted(1.0, 1.5)
+    whole, _ = lira(prediction, explanation, membership, targets=np.array([3, 17]))
     monkeypatch.setattr(likelihood, "_CHUNK", 64)  # the last chunk is smaller
-    parts, _ = lira(prediction, explanation, member, targets=np.array([3, 17]))
+    parts, _ = lira(prediction, explanation, membership, targets=np.array([3, 17]))
     for found, expected in zip(parts, whole, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_signal_that_goes_down_for_members_is_found_as_well():
-    member, (prediction, _), (explanation, oracle) = planted(-1.0, -1.5)
-    found, _ = lira(prediction, explanation, member)
-    assert mean_auc(found.explanation, member) > mean_auc(oracle, member) - 0.03
+    membership, (prediction, _), (explanation, oracle) = planted(-1.0, -1.5)
+    found, _ = lira(prediction, explanation, membership)
+    assert mean_auc(found.explanation, membership) > mean_auc(oracle, membership) - 0.03
 
 
 def test_a_useless_explanation_adds_nothing():
-    member, (prediction, _), (explanation, _) = planted(1.0, 0.0)
-    found, _ = lira(prediction, explanation, member)
-    assert mean_auc(found.explanation, member) == pytest.approx(0.5, abs=0.02)
-    assert mean_auc(found.both, member) == pytest.approx(mean_auc(found.prediction, member), abs=0.003)
+    membership, (prediction, _), (explanation, _) = planted(1.0, 0.0)
+    found, _ = lira(prediction, explanation, membership)
+    assert mean_auc(found.explanation, membership) == pytest.approx(0.5, abs=0.02)
+    assert mean_auc(found.both, membership) == pytest.approx(
+        mean_auc(found.prediction, membership), abs=0.003
+    )
 
 
 def test_an_explanation_that_repeats_the_prediction_adds_nothing():
-    member, (prediction, _), _ = planted(1.0, 0.0)
+    membership, (prediction, _), _ = planted(1.0, 0.0)
     noise = 0.3 * np.random.default_rng(1).normal(size=prediction.shape)
-    found, _ = lira(prediction, (5 * prediction + 5 * noise).astype(np.float32), member)
-    assert mean_auc(found.explanation, member) > 0.65
-    assert mean_auc(found.both, member) == pytest.approx(mean_auc(found.prediction, member), abs=0.005)
+    found, _ = lira(prediction, (5 * prediction + 5 * noise).astype(np.float32), membership)
+    assert mean_auc(found.explanation, membership) > 0.65
+    assert mean_auc(found.both, membership) == pytest.approx(
+        mean_auc(found.prediction, membership), abs=0.005
+    )
 
 
 def test_flipping_a_targets_membership_changes_none_of_its_scores():
-    member, (prediction, _), (explanation, _) = planted(1.0, 1.5, seed=2)
+    membership, (prediction, _), (explanation, _) = planted(1.0, 1.5, seed=2)
     targets = np.array([0, 7, 39])
-    before, enough = lira(prediction, explanation, member, targets=targets)
+    before, enough = lira(prediction, explanation, membership, targets=targets)
     assert before.both.shape == (3, POINTS)
     for row, target in enumerate(targets):
-        flipped = member.copy()
+        flipped = membership.copy()
         flipped[target] = ~flipped[target]
         after, enough_after = lira(prediction, explanation, flipped, targets=targets)
         np.testing.assert_array_equal(enough_after[row], enough[row])
@@ -91,13 +95,13 @@ def test_flipping_a_targets_membership_changes_none_of_its_scores():
 
 
 def test_points_with_fewer_than_two_models_in_or_out_among_the_shadows_are_flagged():
-    member, (prediction, _), (explanation, _) = planted(1.0, 1.0, seed=3)
-    member[:, 0], member[:, 1], member[:, 2] = True, False, False
-    member[:2, 1] = True  # two in-models: enough for the others, not for these two
-    member[:3, 2] = True
-    _, enough = lira(prediction, explanation, member)
+    membership, (prediction, _), (explanation, _) = planted(1.0, 1.0, seed=3)
+    membership[:, 0], membership[:, 1], membership[:, 2] = True, False, False
+    membership[:2, 1] = True  # two in-models: enough for the others, not for these two
+    membership[:3, 2] = True
+    _, enough = lira(prediction, explanation, membership)
     for target in range(MODELS):
-        shadows = np.delete(member, target, axis=0).sum(axis=0)
+        shadows = np.delete(membership, target, axis=0).sum(axis=0)
         np.testing.assert_array_equal(enough[target], (shadows >= 2) & (MODELS - 1 - shadows >= 2))
     assert not enough[:, 0].any()
     assert enough[:, 1].tolist() == [False] * 2 + [True] * (MODELS - 2)
@@ -105,12 +109,12 @@ def test_points_with_fewer_than_two_models_in_or_out_among_the_shadows_are_flagg
 
 
 def test_flags_leave_out_target_and_calibrator():
-    member = np.zeros((6, 1), bool)
-    member[:3] = True
+    membership = np.zeros((6, 1), bool)
+    membership[:3] = True
     plan = design(6, 1, np.array([0]))
     assert plan.scored(6).tolist() == [[0, 1, 2, 3, 4]]
-    flags = enough_shadows(member, plan.scored(6))
-    # Without target 0: members 1, 2. Without calibrator 1 or 2 as well: one member. Without 3 or 4: out-models 2.
+    flags = enough_shadows(membership, plan.scored(6))
+    # Without target 0: members 1, 2. Without calibrator 1 or 2 as well: one membership. Without 3 or 4: out-models 2.
     assert flags.tolist() == [[[True], [False], [False], [True], [True]]]
 
 
@@ -123,14 +127,14 @@ def test_weights_are_learned_on_points_spread_evenly():
 
 
 def test_bad_shapes_and_too_few_models_are_named():
-    member = np.ones((5, 3), bool)
+    membership = np.ones((5, 3), bool)
     signal = np.zeros((5, 3, 1), np.float32)
     with pytest.raises(UsageError, match="models=3: must be at least 4"):
-        lira(signal[:3], signal[:3], member[:3])
-    with pytest.raises(UsageError, match=r"prediction=\(4, 3\).*shape of member"):
-        lira(signal[:4], signal, member)
-    with pytest.raises(UsageError, match=r"explanation=\(5, 2\).*shape of member"):
-        lira(signal, signal[:, :2], member)
+        lira(signal[:3], signal[:3], membership[:3])
+    with pytest.raises(UsageError, match=r"prediction=\(4, 3\).*shape of membership"):
+        lira(signal[:4], signal, membership)
+    with pytest.raises(UsageError, match=r"explanation=\(5, 2\).*shape of membership"):
+        lira(signal, signal[:, :2], membership)
 
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.1, 0.2, 0.3], [-5.0, 4.0, -3.0]])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
-from leakjax.defend import DEFENSES, Domain, chain, clip_norm, gaussian_noise, parse, release
+from leakjax.defend import DEFENSES, Domain, apply, chain, clip_norm, gaussian_noise, parse
 
 KEY = jax.random.key(3)
 
@@ -30,7 +30,7 @@ def test_text_has_a_canonical_name_that_parses_to_the_same_defense(text, name):
     again = parse(defense.name)
     assert again.name == name
     x = jax.random.normal(KEY, (12,))
-    np.testing.assert_array_equal(release(again, x, key=KEY), release(defense, x, key=KEY))
+    np.testing.assert_array_equal(apply(again, x, key=KEY), apply(defense, x, key=KEY))
 
 
 def test_names_keep_every_digit():
@@ -50,7 +50,7 @@ def test_every_registered_defense_is_reachable_and_names_itself():
     for name, numbers in arguments.items():
         defense = parse(f"{name}({numbers})")
         assert defense.name.startswith(name)
-        assert release(defense, jnp.ones(3), key=KEY).shape == (3,)
+        assert apply(defense, jnp.ones(3), key=KEY).shape == (3,)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from leakjax._validate import UsageError
 from leakjax.defend import (
+    apply,
     chain,
     clip_norm,
     clip_values,
@@ -16,7 +17,6 @@ from leakjax.defend import (
     keep_top_k,
     lift,
     parse,
-    release,
     sensitivity,
 )
 
@@ -106,7 +106,7 @@ def check(stages, size, norm, seed):
     if bound.exact:
         np.testing.assert_allclose(attained, bound.value, rtol=1e-6, atol=1e-9, err_msg=label)
         hardened = build(stages)
-        one, other = (np.asarray(release(hardened, x, key=KEY), np.float64) for x in bound.witness)
+        one, other = (np.asarray(apply(hardened, x, key=KEY), np.float64) for x in bound.witness)
         np.testing.assert_allclose(
             np.linalg.norm(one - other, ord=norm), bound.value, rtol=1e-4, err_msg=label
         )

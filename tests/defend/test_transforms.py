@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
-from leakjax.defend import clip_norm, clip_values, gaussian_noise, keep_top_k, release
+from leakjax.defend import apply, clip_norm, clip_values, gaussian_noise, keep_top_k
 
 KEY = jax.random.key(0)
 INF = math.inf
@@ -26,7 +26,7 @@ def test_clip_norm_stays_inside_in_float64_and_close_to_the_sphere(norm, size):
     settings = 200 if size < 1000 else 4
     xs = (rng.standard_t(2, (settings, size)) * 10.0 ** rng.uniform(-3, 3, (settings, 1))).astype(np.float32)
     for radius in (0.1, 1.0, 7.3):
-        clipped = np.asarray(jax.vmap(lambda x: release(clip_norm(radius, norm), x, key=KEY))(xs))  # noqa: B023
+        clipped = np.asarray(jax.vmap(lambda x: apply(clip_norm(radius, norm), x, key=KEY))(xs))  # noqa: B023
         for x, y in zip(xs, clipped, strict=True):
             before, after = length(x, norm), length(y, norm)
             assert after <= radius
@@ -40,8 +40,8 @@ def test_clip_norm_stays_inside_in_float64_and_close_to_the_sphere(norm, size):
 @pytest.mark.parametrize("norm", NORMS)
 def test_what_lies_on_the_sphere_is_kept_to_rounding(norm):
     clip = clip_norm(1.0, norm)
-    x = release(clip, jax.random.normal(KEY, (50,)), key=KEY)
-    np.testing.assert_allclose(release(clip, x, key=KEY), x, rtol=1e-5)
+    x = apply(clip, jax.random.normal(KEY, (50,)), key=KEY)
+    np.testing.assert_allclose(apply(clip, x, key=KEY), x, rtol=1e-5)
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -58,9 +58,9 @@ def test_clip_norm_bounds_every_odd_input(norm, radius):
         np.full(4, np.nan),
         np.full(4, np.inf),
     ]
-    eager = [release(clip_norm(radius, norm), jnp.asarray(x, jnp.float32), key=KEY) for x in odd]
+    eager = [apply(clip_norm(radius, norm), jnp.asarray(x, jnp.float32), key=KEY) for x in odd]
     xs = jnp.asarray(np.stack(odd), jnp.float32)
-    compiled = jax.jit(jax.vmap(lambda x: release(clip_norm(radius, norm), x, key=KEY)))(xs)
+    compiled = jax.jit(jax.vmap(lambda x: apply(clip_norm(radius, norm), x, key=KEY)))(xs)
     for x, y in zip(odd * 2, np.stack([*eager, *compiled]), strict=True):
         assert np.all(np.isfinite(y)), x
         assert length(y, norm) <= radius, x
@@ -70,30 +70,30 @@ def test_clip_norm_bounds_every_odd_input(norm, radius):
 
 
 def test_infinity_takes_the_direction_of_the_largest_float():
-    y = release(clip_norm(1.0, 1), jnp.array([INF, 1.0, -INF, jnp.nan]), key=KEY)
+    y = apply(clip_norm(1.0, 1), jnp.array([INF, 1.0, -INF, jnp.nan]), key=KEY)
     np.testing.assert_allclose(y, [0.5, 0, -0.5, 0], atol=1e-5)
 
 
 def test_clip_norm_of_no_values_is_empty():
-    assert release(clip_norm(1.0), jnp.zeros((0,)), key=KEY).shape == (0,)
+    assert apply(clip_norm(1.0), jnp.zeros((0,)), key=KEY).shape == (0,)
 
 
 def test_clip_norm_with_traced_radius_stays_inside_what_the_float32_radius_is():
     radii = np.random.default_rng(0).uniform(0.1, 3, 500).astype(np.float32)
     x = jax.random.normal(KEY, (97,)) * 5
-    clipped = jax.jit(jax.vmap(lambda radius: release(clip_norm(radius), x, key=KEY)))(radii)
+    clipped = jax.jit(jax.vmap(lambda radius: apply(clip_norm(radius), x, key=KEY)))(radii)
     assert np.all(np.linalg.norm(np.asarray(clipped, np.float64), axis=1) <= radii.astype(np.float64))
 
 
 def test_clip_norm_under_x64_keeps_float64(x64):
-    y = release(clip_norm(0.1), jnp.arange(5.0), key=KEY)
+    y = apply(clip_norm(0.1), jnp.arange(5.0), key=KEY)
     assert y.dtype == jnp.float64
     assert 0.1 - 1e-14 < length(y, 2) <= 0.1
 
 
 def test_clip_values_stays_inside_in_float64_and_clips():
     x = jnp.array([-5.0, -0.1, 0.05, 0.7, 0.70001])
-    y = np.asarray(release(clip_values(-0.1, 0.7), x, key=KEY), np.float64)
+    y = np.asarray(apply(clip_values(-0.1, 0.7), x, key=KEY), np.float64)
     assert y.min() >= -0.1
     assert y.max() <= 0.7
     np.testing.assert_allclose(y, [-0.1, -0.1, 0.05, 0.7, 0.7], rtol=1e-6)
@@ -101,26 +101,26 @@ def test_clip_values_stays_inside_in_float64_and_clips():
 
 def test_clip_values_reads_nan_as_zero_and_takes_open_ends():
     x = jnp.array([jnp.nan, INF, -INF])
-    np.testing.assert_array_equal(release(clip_values(-1, 2), x, key=KEY), [0, 2, -1])
-    np.testing.assert_array_equal(release(clip_values(0.5, 2), x, key=KEY), [0.5, 2, 0.5])
-    positive = np.asarray(release(clip_values(0, INF), x, key=KEY))
+    np.testing.assert_array_equal(apply(clip_values(-1, 2), x, key=KEY), [0, 2, -1])
+    np.testing.assert_array_equal(apply(clip_values(0.5, 2), x, key=KEY), [0.5, 2, 0.5])
+    positive = np.asarray(apply(clip_values(0, INF), x, key=KEY))
     np.testing.assert_array_equal(positive, [0, np.finfo(np.float32).max, 0])
 
 
 def test_keep_top_k_keeps_the_largest_with_their_signs():
     x = jnp.array([[1.0, -4.0, 2.0], [0.5, 3.0, -0.1]])
-    np.testing.assert_array_equal(release(keep_top_k(2), x, key=KEY), [[0, -4, 0], [0, 3, 0]])
-    np.testing.assert_array_equal(release(keep_top_k(100), x, key=KEY), x)
+    np.testing.assert_array_equal(apply(keep_top_k(2), x, key=KEY), [[0, -4, 0], [0, 3, 0]])
+    np.testing.assert_array_equal(apply(keep_top_k(100), x, key=KEY), x)
 
 
 def test_keep_top_k_breaks_ties_by_position():
     x = jnp.array([1.0, -2.0, 2.0, -2.0, 1.0])
-    np.testing.assert_array_equal(release(keep_top_k(2), x, key=KEY), [0, -2, 2, 0, 0])
-    np.testing.assert_array_equal(release(keep_top_k(4), x, key=KEY), [1, -2, 2, -2, 0])
+    np.testing.assert_array_equal(apply(keep_top_k(2), x, key=KEY), [0, -2, 2, 0, 0])
+    np.testing.assert_array_equal(apply(keep_top_k(4), x, key=KEY), [1, -2, 2, -2, 0])
 
 
 def test_keep_top_k_reads_nan_as_zero_and_infinity_as_the_largest():
-    kept = np.asarray(release(keep_top_k(1), jnp.array([3.0, jnp.nan, -INF]), key=KEY))
+    kept = np.asarray(apply(keep_top_k(1), jnp.array([3.0, jnp.nan, -INF]), key=KEY))
     np.testing.assert_array_equal(kept, [0, 0, -np.finfo(np.float32).max])
 
 
@@ -155,6 +155,6 @@ def test_bad_hyperparameters_are_named_with_their_value(make, named):
 
 def test_concrete_jax_scalars_are_hyperparameters_inside_jit_too():
     radius = jnp.float32(0.5)
-    clipped = jax.jit(lambda x: release(clip_norm(radius), x, key=KEY))(jnp.ones(4))
+    clipped = jax.jit(lambda x: apply(clip_norm(radius), x, key=KEY))(jnp.ones(4))
     assert length(clipped, 2) <= 0.5
     assert clip_norm(radius).name == "clip_norm(0.5, norm=2)"

@@ -12,12 +12,12 @@ SHIFT = 1.0
 
 
 def simulate(rng, targets, points, shift):
-    member = rng.random((targets, points)) < 0.5
-    return rng.normal(size=member.shape) + shift * member, member
+    membership = rng.random((targets, points)) < 0.5
+    return rng.normal(size=membership.shape) + shift * membership, membership
 
 
-def summed(scores, member, resamples):
-    return lk.leakage(rates_of(scores, member, np.ones_like(member), resamples, lk.FPRS), resamples)
+def summed(scores, membership, resamples):
+    return lk.leakage(rates_of(scores, membership, np.ones_like(membership), resamples, lk.FPRS), resamples)
 
 
 def simulated_tpr(shift, fpr, nonmembers, worlds):
@@ -58,8 +58,8 @@ def test_intervals_cover_the_truth():
     tpr_truth = np.mean([lk.planted_tpr(SHIFT, 0.01, n) for n in rng.binomial(points, 0.5, size=50)])
     inside = np.zeros(2)
     for world in range(worlds):
-        scores, member = simulate(rng, targets, points, SHIFT)
-        found = summed(scores, member, resample(points, targets, seed=world))
+        scores, membership = simulate(rng, targets, points, SHIFT)
+        found = summed(scores, membership, resample(points, targets, seed=world))
         auc, tpr = found.auc, found.tpr_at_fpr[lk.headline_fpr(points // 2)]
         inside += [auc.low <= auc_truth <= auc.high, tpr.low <= tpr_truth <= tpr.high]
         assert auc.low <= auc.value <= auc.high
@@ -70,10 +70,10 @@ def test_intervals_cover_the_truth():
 def test_the_margin_is_paired():
     """Two attacks that share almost all of their noise differ by far less than either is known."""
     rng = np.random.default_rng(2)
-    scores, member = simulate(rng, 4, 400, SHIFT)
-    better = scores + 0.05 * member
+    scores, membership = simulate(rng, 4, 400, SHIFT)
+    better = scores + 0.05 * membership
     resamples = resample(400, 4, seed=0)
-    rates = [rates_of(s, member, np.ones_like(member), resamples, lk.FPRS) for s in (scores, better)]
+    rates = [rates_of(s, membership, np.ones_like(membership), resamples, lk.FPRS) for s in (scores, better)]
     added, alone = lk.margin(rates[1], rates[0], resamples).auc, lk.leakage(rates[0], resamples).auc
     difference = lk.leakage(rates[1], resamples).auc.value - alone.value
     assert added.value == pytest.approx(difference, abs=1e-12)

@@ -14,14 +14,14 @@ TARGETS, POINTS, RESAMPLES = 3, 150, 5
 def world(levels, seed=0):
     """Scores with ties (few levels) or without, one target with far fewer valid points."""
     rng = np.random.default_rng(seed)
-    member = rng.random((TARGETS, POINTS)) < 0.5
-    scores = rng.normal(size=member.shape) + 0.7 * member
+    membership = rng.random((TARGETS, POINTS)) < 0.5
+    scores = rng.normal(size=membership.shape) + 0.7 * membership
     if levels:
         scores = np.round(levels * scores) / levels
-    valid = rng.random(member.shape) < np.array([1.0, 0.9, 0.3])[:, None]
+    valid = rng.random(membership.shape) < np.array([1.0, 0.9, 0.3])[:, None]
     weights = rng.multinomial(POINTS, np.full(POINTS, 1 / POINTS), size=RESAMPLES).T
     weights = np.column_stack([np.ones(POINTS), weights]).astype(np.float64)
-    return scores.astype(np.float32), member, valid, Resamples(weights, np.ones((TARGETS, 1 + RESAMPLES)))
+    return scores.astype(np.float32), membership, valid, Resamples(weights, np.ones((TARGETS, 1 + RESAMPLES)))
 
 
 def literal(members, others, rates):
@@ -37,21 +37,21 @@ def literal(members, others, rates):
     return wins / len(members) / len(others), tpr
 
 
-def samples(scores, member, keep, counts):
+def samples(scores, membership, keep, counts):
     """Members' and non-members' scores, each repeated as often as it was drawn."""
     drawn = np.repeat(np.flatnonzero(keep), counts[keep].astype(int))
-    return scores[drawn][member[drawn]], scores[drawn][~member[drawn]]
+    return scores[drawn][membership[drawn]], scores[drawn][~membership[drawn]]
 
 
 @pytest.mark.parametrize("levels", [None, 1, 4])
 def test_rates_equal_a_literal_sweep_over_rows_repeated_as_drawn(levels):
-    scores, member, valid, resamples = world(levels)
-    found = rates_of(scores, member, valid, resamples, RATES)
+    scores, membership, valid, resamples = world(levels)
+    found = rates_of(scores, membership, valid, resamples, RATES)
     assert found.auc.shape == (TARGETS, 1 + RESAMPLES)
     assert found.tpr.shape == (len(RATES), TARGETS, 1 + RESAMPLES)
     for t in range(TARGETS):
         for r in range(1 + RESAMPLES):
-            members, others = samples(scores[t], member[t], valid[t], resamples.points[:, r])
+            members, others = samples(scores[t], membership[t], valid[t], resamples.points[:, r])
             auc, tpr = literal(members, others, RATES)
             # Resampled to first order: an error of the order of one over the number of points.
             np.testing.assert_allclose(found.auc[t, r], auc, atol=0.04 if r else 1e-12)
@@ -62,12 +62,12 @@ def test_rates_equal_a_literal_sweep_over_rows_repeated_as_drawn(levels):
 def test_resampled_areas_vary_as_exact_ones_do(levels):
     """To first order: the mean placement of the drawn members, plus that of the drawn non-members."""
     rng = np.random.default_rng(4)
-    scores, member, valid, _ = world(levels)
+    scores, membership, valid, _ = world(levels)
     weights = rng.multinomial(POINTS, np.full(POINTS, 1 / POINTS), size=200).T
     resamples = Resamples(np.column_stack([np.ones(POINTS), weights]), np.ones((TARGETS, 201)))
-    found = rates_of(scores, member, valid, resamples, RATES).auc
+    found = rates_of(scores, membership, valid, resamples, RATES).auc
     for t in range(TARGETS):
-        inside, outside = (np.flatnonzero(valid[t] & part) for part in (member[t], ~member[t]))
+        inside, outside = (np.flatnonzero(valid[t] & part) for part in (membership[t], ~membership[t]))
         gap = scores[t, inside][:, None] - scores[t, outside][None]
         wins = (gap > 0) + (gap == 0) / 2
         w_in, w_out = resamples.points[inside], resamples.points[outside]
@@ -84,16 +84,16 @@ def test_resampled_areas_vary_as_exact_ones_do(levels):
 
 @pytest.mark.parametrize("levels", [None, 2])
 def test_rates_equal_scikit_learns_with_sample_weights(levels):
-    scores, member, valid, resamples = world(levels, seed=1)
-    found = rates_of(scores, member, valid, resamples, RATES)
+    scores, membership, valid, resamples = world(levels, seed=1)
+    found = rates_of(scores, membership, valid, resamples, RATES)
     for t in range(TARGETS):
         keep = valid[t]
         for r in range(1 + RESAMPLES):
             weight = resamples.points[keep, r].astype(np.float64)
-            auc = metrics.roc_auc_score(member[t, keep], scores[t, keep], sample_weight=weight)
+            auc = metrics.roc_auc_score(membership[t, keep], scores[t, keep], sample_weight=weight)
             np.testing.assert_allclose(found.auc[t, r], auc, atol=0.04 if r else 1e-9)
             fpr, tpr, _ = metrics.roc_curve(
-                member[t, keep], scores[t, keep], sample_weight=weight, drop_intermediate=False
+                membership[t, keep], scores[t, keep], sample_weight=weight, drop_intermediate=False
             )
             expected = [tpr[fpr <= rate + 1e-9].max() for rate in RATES]
             np.testing.assert_allclose(found.tpr[:, t, r], expected, rtol=1e-6)
@@ -104,49 +104,49 @@ def test_the_false_positive_rate_never_exceeds_its_bound_however_near_the_next_p
     others = np.arange(150.0)
     members = np.array([148.5, 147.5, 10.0, 10.0])
     scores = np.concatenate([others, members])[None]
-    member = np.arange(154)[None] >= 150
+    membership = np.arange(154)[None] >= 150
     one = Resamples(np.ones((154, 1), np.float32), np.ones((1, 1)))
-    found = rates_of(scores, member, np.ones_like(member), one, (0.0, 0.0099, 0.0134))
+    found = rates_of(scores, membership, np.ones_like(membership), one, (0.0, 0.0099, 0.0134))
     np.testing.assert_array_equal(found.tpr[:, 0, 0], [0, 0.25, 0.5])
 
 
 def test_non_members_level_with_a_member_are_alarms_with_it():
     scores = np.array([[3.0, 3.0, 3.0, 2.0, 1.0]])
-    member = np.array([[True, False, False, True, False]])
+    membership = np.array([[True, False, False, True, False]])
     one = Resamples(np.ones((5, 1), np.float32), np.ones((1, 1)))
-    found = rates_of(scores, member, np.ones_like(member), one, (0.5, 0.67))
+    found = rates_of(scores, membership, np.ones_like(membership), one, (0.5, 0.67))
     np.testing.assert_array_equal(found.tpr[:, 0, 0], [0, 1])
 
 
 def test_points_that_are_not_valid_count_for_nothing():
-    scores, member, valid, resamples = world(4)
+    scores, membership, valid, resamples = world(4)
     rng = np.random.default_rng(2)
-    before = rates_of(scores, member, valid, resamples, RATES)
+    before = rates_of(scores, membership, valid, resamples, RATES)
     other = np.where(valid, scores, 1e6 * rng.normal(size=scores.shape)).astype(np.float32)
-    flipped = np.where(valid, member, ~member)
+    flipped = np.where(valid, membership, ~membership)
     after = rates_of(other, flipped, valid, resamples, RATES)
     np.testing.assert_array_equal(after.auc, before.auc)
     np.testing.assert_array_equal(after.tpr, before.tpr)
 
 
 def test_a_subset_has_its_own_members_and_everyones_threshold():
-    scores, member, valid, resamples = world(4)
+    scores, membership, valid, resamples = world(4)
     part = np.arange(POINTS) % 3 != 0
-    found = rates_of(scores, member, valid, resamples, RATES, of=part)
+    found = rates_of(scores, membership, valid, resamples, RATES, of=part)
     for t in range(TARGETS):
         for r in range(1 + RESAMPLES):
             counts = resamples.points[:, r]
-            _, others = samples(scores[t], member[t], valid[t], counts)
-            members, _ = samples(scores[t], member[t], valid[t] & part, counts)
+            _, others = samples(scores[t], membership[t], valid[t], counts)
+            members, _ = samples(scores[t], membership[t], valid[t] & part, counts)
             auc, tpr = literal(members, others, RATES)
             np.testing.assert_allclose(found.auc[t, r], auc, atol=0.04 if r else 1e-12)
             np.testing.assert_allclose(found.tpr[:, t, r], tpr, rtol=1e-12)
 
 
 def test_targets_without_members_or_without_non_members_have_no_rates():
-    scores, member, valid, resamples = world(None)
-    member[0], member[1] = True, False
-    found = rates_of(scores, member, valid, resamples, RATES)
+    scores, membership, valid, resamples = world(None)
+    membership[0], membership[1] = True, False
+    found = rates_of(scores, membership, valid, resamples, RATES)
     assert np.isnan(found.auc[:2]).all()
     assert np.isnan(found.tpr[:, :2]).all()
     assert np.isfinite(found.auc[2]).all()
@@ -154,17 +154,17 @@ def test_targets_without_members_or_without_non_members_have_no_rates():
 
 def test_mean_curve_is_the_mean_over_targets_of_the_rates():
     for levels in (None, 2):
-        scores, member, valid, resamples = world(levels)
-        found = rates_of(scores, member, valid, resamples, RATES)
-        curve = mean_curve(scores, member, valid, np.array(RATES))
+        scores, membership, valid, resamples = world(levels)
+        found = rates_of(scores, membership, valid, resamples, RATES)
+        curve = mean_curve(scores, membership, valid, np.array(RATES))
         np.testing.assert_allclose(curve, found.tpr[:, :, 0].mean(axis=1), rtol=1e-12)
 
 
 def test_everything_is_caught_where_everything_may_be_an_alarm():
-    scores, member, valid, resamples = world(None)
-    scores = np.where(member, -scores, scores)  # some members stand below all non-members
-    np.testing.assert_array_equal(mean_curve(scores, member, valid, np.array([1.0])), 1)
-    np.testing.assert_array_equal(rates_of(scores, member, valid, resamples, (1.0,)).tpr, 1)
+    scores, membership, valid, resamples = world(None)
+    scores = np.where(membership, -scores, scores)  # some members stand below all non-members
+    np.testing.assert_array_equal(mean_curve(scores, membership, valid, np.array([1.0])), 1)
+    np.testing.assert_array_equal(rates_of(scores, membership, valid, resamples, (1.0,)).tpr, 1)
 
 
 def test_how_many_false_alarms_a_rate_allows():

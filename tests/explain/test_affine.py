@@ -6,9 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from leakjax.explain import coalitions, integrated_gradients, kernel_shap, lime, shapley_sampling
+from leakjax.explain import integrated_gradients, kernel_shap, lime, shapley_sampling
 from leakjax.explain.affine import mixture, split
-from leakjax.explain.integrated import quadrature
+from leakjax.explain.backprop.integrated import quadrature
+from leakjax.explain.masking import coalitions
 from leakjax.explain.segments import Segments
 from leakjax.explain.types import scalar_of
 

@@ -189,7 +189,7 @@ def test_a_traced_target_outside_the_classes_is_never_an_explanation(name, run_o
 
 @each
 def test_the_cost_is_a_positive_count(name):
-    assert EXPLAINERS[name].evaluations(SHAPE, CELLS.count, **OPTIONS.get(name, {})) >= 1
+    assert EXPLAINERS[name].runs(SHAPE, CELLS.count, **OPTIONS.get(name, {})) >= 1
 
 
 @each

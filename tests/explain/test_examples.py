@@ -8,8 +8,8 @@ from scipy.optimize import brentq, nnls
 
 from leakjax._validate import UsageError
 from leakjax.explain import EXAMPLE_EXPLAINERS, Segments, anchors, protodash
-from leakjax.explain.bandit import explore, kl_bounds
-from leakjax.explain.protodash import choose
+from leakjax.explain.examples.bandit import explore, kl_bounds
+from leakjax.explain.examples.protodash import choose
 
 KEY = jax.random.key(0)
 ROWS = np.random.default_rng(1).normal(size=(40, 5)).astype(np.float32)
@@ -190,8 +190,8 @@ def test_rules_said_to_be_precise_are():
     assert said.mean() > 0.5
     assert (exact[said] >= 0.9 - 1e-6).mean() >= 0.8
     assert np.abs(exact - np.asarray(found.precision)).max() < 0.15
-    assert (found.runs <= EXAMPLE_EXPLAINERS["anchors"].evaluations((6,))).all()
-    assert found.runs.mean() < EXAMPLE_EXPLAINERS["anchors"].evaluations((6,)) / 2
+    assert (found.runs <= EXAMPLE_EXPLAINERS["anchors"].runs((6,))).all()
+    assert found.runs.mean() < EXAMPLE_EXPLAINERS["anchors"].runs((6,)) / 2
 
 
 def test_a_rule_exactly_as_precise_as_the_threshold_is_found_when_all_rows_are_drawn():
@@ -269,8 +269,8 @@ def test_what_cannot_be_explained_is_an_error_or_nothing():
 
 def test_rows_and_bad_options():
     assert set(EXAMPLE_EXPLAINERS) == {"protodash", "anchors"}
-    assert EXAMPLE_EXPLAINERS["protodash"].evaluations((5,), background=ROWS) == 41
-    assert EXAMPLE_EXPLAINERS["anchors"].evaluations((5,), background=ROWS) == 200 * (1 + 5 + 2 * (4 + 3 + 2))
+    assert EXAMPLE_EXPLAINERS["protodash"].runs((5,), background=ROWS) == 41
+    assert EXAMPLE_EXPLAINERS["anchors"].runs((5,), background=ROWS) == 200 * (1 + 5 + 2 * (4 + 3 + 2))
     with pytest.raises(UsageError, match="count=41: must be at most the background's rows, 40"):
         protodash(linear, background=ROWS, count=41)
     with pytest.raises(UsageError, match=r"threshold=1\.5: must be between 0 and 1"):

@@ -15,7 +15,7 @@ from leakjax.explain import (
     smoothgrad_squared,
     vargrad,
 )
-from leakjax.explain.integrated import quadrature
+from leakjax.explain.backprop.integrated import quadrature
 
 KEY = jax.random.key(0)
 

@@ -21,8 +21,8 @@ from leakjax.explain import (
     shapley_sampling,
     slic,
 )
-from leakjax.explain.kernel_shap import plan_of
-from leakjax.explain.lime import lasso
+from leakjax.explain.masking.kernel_shap import plan_of
+from leakjax.explain.masking.lime import lasso
 
 KEY = jax.random.key(3)
 BASIC_X = np.array([20.0, 50.0, 30.0], np.float32)

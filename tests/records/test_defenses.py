@@ -8,8 +8,8 @@ import pytest
 from leakjax.records import encode, study
 from leakjax.records.defenses import Target, compare_defenses, measure
 from leakjax.records.oracle import Answer, Oracle
-from leakjax.records.release import Release, explain
-from tests.records.conftest import task
+from leakjax.records.part import RecordPart, explain
+from tests.influence.conftest import task
 
 # Five records lead in a sector of the plane each; the sixth, a short one, leads nowhere.
 ANGLES = np.pi * np.array([0.0, 0.2, 0.4, 0.6, 0.8, 0.0])
@@ -83,7 +83,7 @@ def test_prototypes_show_no_record(rows):
 
 
 def test_the_most_is_the_most_that_any_attack_revealed(target, key):
-    row = measure(target, Release(k=1), target.outside[:3] @ RECORDS.T, k=1, queries=3, key=key)
+    row = measure(target, RecordPart(k=1), target.outside[:3] @ RECORDS.T, k=1, queries=3, key=key)
     found = [row.static_uniform, row.static_marginal, row.static_true, row.descent]
     assert row.walked == 1 < max(found) == row.most <= 3  # three queries show three records at the most
 

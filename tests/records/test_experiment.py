@@ -9,7 +9,7 @@ from absl import flags
 
 from experiments import records
 from leakjax._validate import UsageError
-from tests.records.conftest import task
+from tests.influence.conftest import task
 from tests.report.reader import Reader
 
 FLAGS = [

@@ -3,15 +3,15 @@ import pytest
 from scipy import stats
 
 from leakjax._validate import UsageError
-from leakjax.records.influence import influence, top_k
+from leakjax.influence.exact import influence, top_k
 from leakjax.records.membership import auc, self_explanations, self_revealing, share, shares_by_group
 from leakjax.records.oracle import oracle
-from leakjax.records.release import Release
+from leakjax.records.part import RecordPart
 
 
 def test_self_revealing_is_being_among_the_k_most_influential(service, key):
     own = np.abs(influence(service, service.model.x[:, :-1], service.model.y))
-    explanation = self_explanations(service, Release(k=10), key=key)
+    explanation = self_explanations(service, RecordPart(k=10), key=key)
     for k in (1, 5, 10):
         rank = (own > np.diag(own)[:, None]).sum(axis=1)
         assert (self_revealing(explanation, k) == (rank < k)).all()
@@ -21,8 +21,8 @@ def test_self_revealing_is_being_among_the_k_most_influential(service, key):
 
 
 def test_excluding_oneself_stops_the_exact_query_and_not_its_neighbour(service, key):
-    guarded = Release(k=5, exclude_self=True)
-    plain = self_revealing(self_explanations(service, Release(k=5), key=key), 5)
+    guarded = RecordPart(k=5, exclude_self=True)
+    plain = self_revealing(self_explanations(service, RecordPart(k=5), key=key), 5)
     assert not self_revealing(self_explanations(service, guarded, key=key), 5).any()
     nearby = oracle(service, guarded, key=key).ask(service.model.x[:, :-1] + 1e-9, service.model.y)
     assert (self_revealing(nearby, 5) == plain).all()

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
+from leakjax.records.part import Explanation
 from leakjax.records.prototypes import nearest, private_prototypes, substitute
-from leakjax.records.release import Explanation
 
 RNG = np.random.default_rng(0)
 PROTOTYPES, RECORDS = RNG.standard_normal((4, 3)), RNG.standard_normal((40, 3))

@@ -11,7 +11,7 @@ from leakjax.shadow.checkpoint import abstract_ensemble, exists, load, save
 
 MODEL = mlp(3, widths=(4,))
 X = np.random.default_rng(0).normal(size=(12, 2, 3)).astype(np.float32)
-MEMBER = np.random.default_rng(1).random((3, 12)) < 0.5
+MEMBERSHIP = np.random.default_rng(1).random((3, 12)) < 0.5
 FINGERPRINT = {"seed": 1, "widths": (4,)}
 LIKE = abstract_ensemble(MODEL, X, models=3, epochs=2)
 
@@ -20,7 +20,9 @@ LIKE = abstract_ensemble(MODEL, X, models=3, epochs=2)
 def ensemble():
     y = np.arange(12, dtype=np.int32) % 3
     config = TrainConfig(epochs=2, batch_size=4)
-    return train_ensemble(MODEL, X, y, config, key=jax.random.key(0), member=MEMBER, ids=np.array([5, 1, 9]))
+    return train_ensemble(
+        MODEL, X, y, config, key=jax.random.key(0), membership=MEMBERSHIP, ids=np.array([5, 1, 9])
+    )
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import pytest
 from leakjax.shadow.devices import join, replicate, split, spread
 
 
-@pytest.mark.parametrize("members", [1, 2, 5])
-def test_any_number_of_members_is_padded_and_comes_back(members):
-    tree = {"a": np.arange(members * 3).reshape(members, 3), "b": np.arange(members)}
+@pytest.mark.parametrize("models", [1, 2, 5])
+def test_any_number_of_members_is_padded_and_comes_back(models):
+    tree = {"a": np.arange(models * 3).reshape(models, 3), "b": np.arange(models)}
     parts = split(tree)
-    assert parts["a"].shape == (2, (members + 1) // 2, 3)
-    assert set(parts["b"].ravel()) == set(range(members))
-    back = join(parts, members)
+    assert parts["a"].shape == (2, (models + 1) // 2, 3)
+    assert set(parts["b"].ravel()) == set(range(models))
+    back = join(parts, models)
     jax.tree.map(np.testing.assert_array_equal, back, tree)
 
 

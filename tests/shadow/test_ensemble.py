@@ -13,16 +13,16 @@ from leakjax.shadow import (
     init_ensemble,
     train_ensemble,
 )
-from leakjax.shadow.train import TrainState, start_member, train_epoch
+from leakjax.shadow.train import TrainState, start_model, train_epoch
 
-POINTS, MODELS = 48, 5  # on two devices one member is repeated, and dropped
+POINTS, MODELS = 48, 5  # on two devices one model is repeated, and dropped
 CONFIG = TrainConfig(epochs=3, batch_size=8, learning_rate=0.1, optimizer="sgd", momentum=0.9)
 KEY = jax.random.key(7)
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(POINTS, 6)).astype(np.float32)
 Y = GENERATOR.integers(0, 3, POINTS).astype(np.int32)
-MEMBER = GENERATOR.random((MODELS, POINTS)) < 0.5
-MEMBER[:, 0] = [False, True, False, True, False]
+MEMBERSHIP = GENERATOR.random((MODELS, POINTS)) < 0.5
+MEMBERSHIP[:, 0] = [False, True, False, True, False]
 IDS = np.array([4, 0, 17, 9, 2])
 
 
@@ -40,7 +40,7 @@ MODEL = from_flax(Noisy())
 
 @pytest.fixture(scope="module")
 def ensemble():
-    return train_ensemble(MODEL, X, Y, CONFIG, key=KEY, member=MEMBER, ids=IDS)
+    return train_ensemble(MODEL, X, Y, CONFIG, key=KEY, membership=MEMBERSHIP, ids=IDS)
 
 
 def assert_close(got, want):
@@ -49,10 +49,10 @@ def assert_close(got, want):
 
 def in_plain_jax(index):
     """Member `index` trained alone, without an ensemble, vmap or pmap."""
-    variables, key = start_member(MODEL, X[0], KEY, IDS[index])
+    variables, key = start_model(MODEL, X[0], KEY, IDS[index])
     state = TrainState(variables, CONFIG.make_optimizer().init(variables["params"]), key)
-    x, y, member = jax.device_put((X, Y, MEMBER[index]))
-    epoch = jax.jit(lambda number, state: train_epoch(MODEL, CONFIG, x, y, number, member, state))
+    x, y, membership = jax.device_put((X, Y, MEMBERSHIP[index]))
+    epoch = jax.jit(lambda number, state: train_epoch(MODEL, CONFIG, x, y, number, membership, state))
     history = []
     for number in range(CONFIG.epochs):
         state, *figures = epoch(number, state)
@@ -71,14 +71,14 @@ def test_a_member_equals_itself_trained_alone(ensemble):
 
 def test_members_depend_on_their_ids_and_not_on_their_company(ensemble):
     rows = [3, 1]
-    pair = train_ensemble(MODEL, X, Y, CONFIG, key=KEY, member=MEMBER[rows], ids=IDS[rows])
+    pair = train_ensemble(MODEL, X, Y, CONFIG, key=KEY, membership=MEMBERSHIP[rows], ids=IDS[rows])
     assert_close(pair.variables, jax.tree.map(lambda leaf: leaf[np.array(rows)], ensemble.variables))
 
 
 def test_points_of_others_do_not_matter(ensemble):
-    x = np.where(MEMBER[0][:, None], X, 1e9).astype(np.float32)
-    y = np.where(MEMBER[0], Y, 2)
-    other = train_ensemble(MODEL, x, y, CONFIG, key=KEY, member=MEMBER, ids=IDS)
+    x = np.where(MEMBERSHIP[0][:, None], X, 1e9).astype(np.float32)
+    y = np.where(MEMBERSHIP[0], Y, 2)
+    other = train_ensemble(MODEL, x, y, CONFIG, key=KEY, membership=MEMBERSHIP, ids=IDS)
     jax.tree.map(
         lambda got, want: np.testing.assert_array_equal(got[0], want[0]), other.variables, ensemble.variables
     )
@@ -92,7 +92,7 @@ def test_training_fits_and_reports_each_epoch():
         Y,
         TrainConfig(epochs=60, batch_size=8, learning_rate=0.03),
         key=KEY,
-        member=MEMBER,
+        membership=MEMBERSHIP,
         ids=IDS,
         on_epoch=lambda *figures: calls.append(figures),
     )
@@ -104,24 +104,24 @@ def test_training_fits_and_reports_each_epoch():
 
 
 def test_the_untrained_ensemble_is_what_training_starts_from():
-    untrained = init_ensemble(MODEL, X, key=KEY, member=MEMBER, ids=IDS)
+    untrained = init_ensemble(MODEL, X, key=KEY, membership=MEMBERSHIP, ids=IDS)
     assert untrained.history.loss.shape == (MODELS, 0)
     slow = TrainConfig(epochs=1, batch_size=8, learning_rate=1e-12, optimizer="sgd")
-    still = train_ensemble(MODEL, X, Y, slow, key=KEY, member=MEMBER, ids=IDS)
+    still = train_ensemble(MODEL, X, Y, slow, key=KEY, membership=MEMBERSHIP, ids=IDS)
     assert_close(untrained.variables["params"], still.variables["params"])
     for index, model_id in enumerate(IDS):
-        variables, _ = start_member(MODEL, X[0], KEY, model_id)
+        variables, _ = start_model(MODEL, X[0], KEY, model_id)
         assert_close(jax.tree.map(lambda leaf, i=index: leaf[i], untrained.variables), variables)
 
 
 def test_a_diverged_member_leaves_the_others_alone(ensemble):
     x = X.copy()
     x[0] = np.inf  # whoever is trained on it diverges
-    broken = train_ensemble(MODEL, x, Y, CONFIG, key=KEY, member=MEMBER, ids=IDS)
-    np.testing.assert_array_equal(diverged(broken), MEMBER[:, 0])
+    broken = train_ensemble(MODEL, x, Y, CONFIG, key=KEY, membership=MEMBERSHIP, ids=IDS)
+    np.testing.assert_array_equal(diverged(broken), MEMBERSHIP[:, 0])
     kept, excluded = exclude_diverged(broken)
     np.testing.assert_array_equal(excluded, [0, 9])
-    assert_close(kept, jax.tree.map(lambda leaf: leaf[~MEMBER[:, 0]], ensemble))
+    assert_close(kept, jax.tree.map(lambda leaf: leaf[~MEMBERSHIP[:, 0]], ensemble))
 
 
 def test_weights_that_are_not_finite_are_divergence_too(ensemble):
@@ -134,20 +134,20 @@ def test_weights_that_are_not_finite_are_divergence_too(ensemble):
 def test_an_ensemble_that_diverged_altogether_is_an_error(ensemble):
     nan = jax.tree.map(lambda leaf: np.full_like(leaf, np.nan), ensemble.variables)
     with pytest.raises(UsageError, match="learning rate"):
-        exclude_diverged(Ensemble(nan, MEMBER, IDS, ensemble.history))
+        exclude_diverged(Ensemble(nan, MEMBERSHIP, IDS, ensemble.history))
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"member": MEMBER[:0], "ids": IDS[:0]}, "models=0: must be at least 1"),
-        ({"member": MEMBER[:, 1:]}, "member.shape"),
-        ({"ids": IDS[1:]}, "member.shape"),
+        ({"membership": MEMBERSHIP[:0], "ids": IDS[:0]}, "models=0: must be at least 1"),
+        ({"membership": MEMBERSHIP[:, 1:]}, "membership.shape"),
+        ({"ids": IDS[1:]}, "membership.shape"),
         ({"y": Y[1:]}, "y.shape"),
-        ({"member": MEMBER & (IDS != 17)[:, None]}, "model 17"),
+        ({"membership": MEMBERSHIP & (IDS != 17)[:, None]}, "model 17"),
     ],
 )
 def test_bad_arguments_are_named(change, said):
-    arguments = {"member": MEMBER, "ids": IDS, "y": Y} | change
+    arguments = {"membership": MEMBERSHIP, "ids": IDS, "y": Y} | change
     with pytest.raises(UsageError, match=said):
         train_ensemble(MODEL, X, config=CONFIG, key=KEY, **arguments)

@@ -1,0 +1,209 @@
+"""Checks of the audit itself, in every report: attacks that must find nothing, and what was planted."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from leakjax.attack import combine, likelihood
+from leakjax.auditing.judge import Judge
+from leakjax.auditing.stream import (
+    Explanations,
+    Predictions,
+    Program,
+    stream_explanations,
+    stream_predictions,
+)
+from leakjax.auditing.subject import Subject
+from leakjax.evaluate import bootstrap, leakage
+
+# A control passes within this many bootstrap standard errors of what is expected: among some ten
+# controls, a false alarm in about one audit of two thousand.
+_TOLERANCE = 4.0
+_INPUT_FEATURES = 32
+# Shifts of a planted explanation signal, in standard deviations of its noise: the one of the positive control, and
+# between which the smallest that shows is sought, by halving the range of its logarithm so many times.
+_POSITIVE_SHIFT = 1.0
+_SHIFTS = (0.03, 1.6)
+_HALVINGS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Programs:
+    """The compiled programs of one subject, which its controls run on changed variables and memberships.
+
+    `release` is without a defense; `placebo` too, and shuffles explanations between the models.
+    """
+
+    predict: Program
+    explain: Program
+    release: Program
+    placebo: Program
+
+
+def scores_of(subject: Subject, predictions: Predictions, explanations: Explanations) -> combine.Scores:
+    """The likelihood-ratio attack on what was streamed; arrays [targets, points]."""
+    of_prediction, _ = likelihood.split(predictions.at_target, predictions.at_calibrators)
+    marginal, conditional = likelihood.split(explanations.at_target, explanations.at_calibrators)
+    labels = likelihood.labels(subject.membership, subject.design)
+    return combine.scores(of_prediction, marginal, conditional, labels)
+
+
+def run(
+    subject: Subject, judge: Judge, programs: Programs, untrained: Any, *, seed: int
+) -> list[dict[str, Any]]:
+    """All controls.
+
+    Args:
+      subject: what is audited.
+      judge: of the subject.
+      programs: of the subject; their explainer stands for all.
+      untrained: variables of as many models that saw no data, leaves [models, ...].
+      seed: of the planted signals.
+
+    Returns:
+      Rows of `controls`.
+    """
+    attack = _attacker(programs)
+    chance = leakage.chance_tpr(float(judge.headline), judge.nonmembers)
+    blank = dataclasses.replace(subject, variables=untrained)
+    rolled = dataclasses.replace(subject, membership=np.roll(subject.membership, 1, axis=0))
+    false_judge = Judge(rolled, seed=seed)
+    rows = [
+        _row(
+            "untrained",
+            "Does the full attack find members of networks that were never trained?",
+            judge.figure(judge.rates(attack(blank, programs.release).both)),
+            chance,
+        ),
+        _row(
+            "permuted_membership",
+            "Does the full attack find members when each model is given another's membership list?",
+            false_judge.figure(false_judge.rates(attack(rolled, programs.release).both)),
+            chance,
+        ),
+        _row(
+            "input_only",
+            "Can members be told from the records alone, without any model? (AUC)",
+            judge.figures(judge.rates(_input_only(subject))).auc,
+            0.5,
+        ),
+        _row(
+            "inclusion_count",
+            "Can members be told from how many other models hold a record? (AUC)",
+            judge.figures(judge.rates(_inclusion_count(subject))).auc,
+            0.5,
+        ),
+        _row(
+            "placebo",
+            "Do explanations that were shuffled between the models add anything to the prediction?",
+            _placebo_margin(attack(subject, programs.placebo), judge),
+            0.0,
+        ),
+    ]
+    return rows + _planted(subject, judge, seed)
+
+
+def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions, *, seed: int) -> dict[str, Any]:
+    """Plants stronger and weaker explanation signals: the margin of the weakest whose interval lies above 0.
+
+    Args:
+      subject: what is audited.
+      judge: of the subject.
+      predictions: of the subject; what was planted has to show beside these.
+      seed: of the noise.
+
+    Returns:
+      The mapping `smallest_margin` of a report; its value is NaN if none of the planted signals showed.
+    """
+    weak, strong = _SHIFTS
+    value = float("nan")
+    for _ in range(_HALVINGS):
+        shift = (weak * strong) ** 0.5
+        planted = _plant(subject, shift, seed)
+        found, _valid = likelihood.lira(
+            predictions.signal[..., None], planted[..., None], subject.membership, targets=subject.targets
+        )
+        margin = judge.added(judge.rates(found.both), judge.rates(found.prediction)).tpr_at_fpr[
+            judge.headline
+        ]
+        if margin.low > 0:
+            strong, value = shift, margin.value
+        else:
+            weak = shift
+    return {"fpr": judge.headline, "value": value}
+
+
+def _attacker(programs: Programs) -> Callable[[Subject, Program], combine.Scores]:
+    def attack(subject: Subject, release: Program) -> combine.Scores:
+        predictions = stream_predictions(programs.predict, subject)
+        (explanations,) = stream_explanations(
+            programs.explain, [release], subject, predictions, np.array([], int)
+        )
+        return scores_of(subject, predictions, explanations)
+
+    return attack
+
+
+def _placebo_margin(scores: combine.Scores, judge: Judge) -> bootstrap.Interval:
+    margin = judge.added(judge.rates(scores.both), judge.rates(scores.prediction))
+    return margin.tpr_at_fpr[judge.headline]
+
+
+def _input_only(subject: Subject) -> np.ndarray:
+    """Membership predicted from x by ridge regression on the shadows' memberships: [targets, points]."""
+    x = subject.points.x.reshape(len(subject.points.x), -1).astype(np.float64)
+    if x.shape[1] > _INPUT_FEATURES:
+        x = x @ np.random.default_rng(0).normal(size=(x.shape[1], _INPUT_FEATURES))
+    x = np.column_stack([(x - x.mean(axis=0)) / (x.std(axis=0) + 1e-12), np.ones(len(x))])
+    ridge = x.T @ x + np.eye(x.shape[1])
+    return (x @ np.linalg.solve(ridge, x.T @ _inclusion_count(subject).T)).T
+
+
+def _inclusion_count(subject: Subject) -> np.ndarray:
+    """How many models beside the target hold each point: [targets, points]."""
+    membership = subject.membership.astype(np.float64)
+    return membership.sum(axis=0)[None] - membership[subject.targets]
+
+
+def _plant(subject: Subject, shift: float, seed: int) -> np.ndarray:
+    """Standard normal noise, shifted for members: [models, points]."""
+    noise = np.random.Generator(np.random.PCG64([seed, 1])).normal(size=subject.membership.shape)
+    return (noise + shift * subject.membership).astype(np.float32)
+
+
+def _planted(subject: Subject, judge: Judge, seed: int) -> list[dict[str, Any]]:
+    planted = _plant(subject, _POSITIVE_SHIFT, seed)
+    known = judge.figure(judge.rates(planted[subject.targets]))
+    signs = []
+    for shift in (_POSITIVE_SHIFT, -_POSITIVE_SHIFT):
+        signal = _plant(subject, shift, seed)[..., None]
+        found, _ = likelihood.lira(signal, signal, subject.membership, targets=subject.targets)
+        signs.append(judge.figures(judge.rates(found.prediction)).auc)
+    worst = min(signs, key=lambda auc: auc.low)
+    return [
+        _row(
+            "planted",
+            f"Is a score that members have {_POSITIVE_SHIFT:g} standard deviation higher found to leak as theory says?",
+            known,
+            leakage.planted_tpr(_POSITIVE_SHIFT, float(judge.headline), judge.nonmembers),
+        ),
+        {
+            "name": "score_sign",
+            "question": "Do members score higher, whether a planted signal moves up or down for them? (AUC)",
+            "expected": "above 0.5 for both",
+            "figure": worst.as_json(),
+            "passed": bool(worst.low > 0.5),
+        },
+    ]
+
+
+def _row(name: str, question: str, figure: bootstrap.Interval, expected: float) -> dict[str, Any]:
+    return {
+        "name": name,
+        "question": question,
+        "expected": f"{expected:.4g}, within {_TOLERANCE:g} standard errors",
+        "figure": figure.as_json(),
+        "passed": bool(abs(figure.value - expected) <= _TOLERANCE * figure.error),
+    }

@@ -1,0 +1,120 @@
+"""What an audit would run and what that costs, before anything is trained."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from leakjax.auditing import stream
+from leakjax.auditing.explainers import LISTS, Named
+from leakjax.evaluate import bootstrap, leakage, roc
+from leakjax.models import Model
+
+_PROBE_MODELS, _PROBE_POINTS, _PROBE_TARGETS = 8, 64, 4
+# Arrays [targets, points] that an explainer with one defense leaves: ratios of five signals, marginal and
+# conditional, and what is kept of it.
+_KEPT_ARRAYS = 16
+
+
+class Stage(NamedTuple):
+    """One stage: its name, how many runs of a model it takes, about how many seconds."""
+
+    name: str
+    runs: int
+    seconds: float
+
+
+class Plan(NamedTuple):
+    """What would run.
+
+    Attributes:
+      stages: in order.
+      memory: bytes, about: the models, the points, one chunk of explanations, what is kept of them.
+    """
+
+    stages: list[Stage]
+    memory: int
+
+
+def plan(
+    model: Model,
+    x: np.ndarray,
+    *,
+    models: int,
+    epochs: int,
+    audited: int,
+    costly_points: int | None,
+    explainers: Sequence[Named],
+    defenses: int,
+    attacks: int,
+) -> Plan:
+    """Estimates an audit from its sizes and from probes of a second on this machine.
+
+    Args:
+      model: the network.
+      x: [points, ...], the training pool.
+      models: how many are trained, each on half of the pool.
+      epochs: of training.
+      audited: how many points are audited.
+      costly_points: how many of them by explainers of more than 10 runs of the model; None: all.
+      explainers: which are run.
+      defenses: how many each explainer is released through.
+      attacks: how many rows each explainer and defense has in the report.
+
+    Returns:
+      The plan. A run of a model counts once, forward alone or forward and backward together.
+    """
+    one_run, size = _probe_model(model, x)
+    one_row = _probe_row(models, audited)
+    training = models * epochs * (len(x) // 2)
+    pairs = models * audited
+    stages = [Stage("train", training, training * one_run), Stage("predict", pairs, pairs * one_run)]
+    for named in explainers:
+        each = named.runs(x.shape[1:])
+        few = costly_points if costly_points is not None and each > LISTS["cheap"] else audited
+        runs = models * min(audited, few) * each
+        stages.append(Stage(f"explain {named.name}", runs, runs * one_run))
+    controls = 3 * pairs * (1 + explainers[0].runs(x.shape[1:]))
+    stages.append(Stage("controls", controls, controls * one_run))
+    stages.append(Stage("evaluate", 0, one_row * len(explainers) * defenses * (attacks + 1)))
+    features = int(np.prod(x.shape[1:]))
+    chunk = stream.chunk_size(models, features) * models * features
+    memory = 4 * (3 * models * size + x.size + 8 * chunk + _KEPT_ARRAYS * (1 + defenses) * pairs)
+    return Plan(stages, int(memory))
+
+
+def _probe_model(model: Model, x: np.ndarray) -> tuple[float, int]:
+    """Seconds that one input gradient takes among many, and how many numbers a model has."""
+    keys = jax.random.split(jax.random.key(0), _PROBE_MODELS)
+    variables = jax.vmap(model.init, in_axes=(0, None))(keys, jnp.asarray(x[0]))
+    points = jnp.asarray(x[np.arange(_PROBE_POINTS) % len(x)])
+
+    def runs(variables: Any, points: jax.Array) -> jax.Array:
+        one = jax.grad(lambda x, own: model.logits_fn(own, x)[0])
+        return jax.vmap(jax.vmap(one, (0, None)), (None, 0))(points, variables)
+
+    seconds = _seconds(jax.jit(runs), variables, points)
+    size = sum(leaf.size for leaf in jax.tree.leaves(variables)) // _PROBE_MODELS
+    return seconds / (_PROBE_MODELS * _PROBE_POINTS), size
+
+
+def _probe_row(models: int, points: int) -> float:
+    """Seconds that one row's figures and intervals take."""
+    generator = np.random.default_rng(0)
+    scores = generator.normal(size=(_PROBE_TARGETS, points)).astype(np.float32)
+    membership = generator.random(scores.shape) < 0.5
+    resamples = bootstrap.resample(points, _PROBE_TARGETS, seed=0)
+    valid = np.ones_like(membership)
+    start = time.perf_counter()
+    roc.rates_of(scores, membership, valid, resamples, leakage.FPRS)
+    return (time.perf_counter() - start) * models / _PROBE_TARGETS
+
+
+def _seconds(function: Any, *arguments: Any) -> float:
+    jax.block_until_ready(function(*arguments))
+    start = time.perf_counter()
+    jax.block_until_ready(function(*arguments))
+    return time.perf_counter() - start

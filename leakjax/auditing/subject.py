@@ -1,0 +1,73 @@
+"""What is audited: models, points, who trained on what, and who attacks whom."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+
+from leakjax import _validate
+from leakjax.attack import likelihood
+from leakjax.data import Points
+from leakjax.explain import LogitsFn
+
+Variables = Any
+LEAST_MODELS = 16
+
+
+def check_models(name: str, variables: Variables, models: int) -> None:
+    """Raises UsageError unless all leaves of `variables` are [models, ...]."""
+    for leaf in jax.tree.leaves(variables):
+        if np.ndim(leaf) == 0 or len(leaf) != models:
+            raise _validate.fail(name, np.shape(leaf), f"must have leading axes of {models} models")
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """Models and points under audit.
+
+    Attributes:
+      logits_fn: logits [classes] of one example in evaluation mode.
+      variables: leaves [models, ...].
+      model_ids: int32 [models]; noise is keyed by them.
+      points: the audited points.
+      membership: bool [models, points].
+      targets: int [targets], indices of the attacked models.
+      key: of all randomness of the audit.
+      label_known: whether the attacker knows the true class, beside the prediction and beside the explanation alike.
+      explain_label: whether the true class is explained; otherwise each model's own predicted class.
+    """
+
+    logits_fn: LogitsFn
+    variables: Variables
+    model_ids: np.ndarray
+    points: Points
+    membership: np.ndarray
+    targets: np.ndarray
+    key: jax.Array
+    label_known: bool = True
+    explain_label: bool = False
+
+    def __post_init__(self) -> None:
+        models = len(self.membership)
+        _validate.at_least("models", models, LEAST_MODELS)
+        _validate.same_shape(
+            "membership",
+            self.membership.shape,
+            (len(self.model_ids), len(self.points.x)),
+            "the models and points",
+        )
+        if len(self.targets) == 0 or not all(0 <= target < models for target in self.targets):
+            raise _validate.fail(
+                "targets", list(self.targets), f"must be indices of models, 0 to {models - 1}"
+            )
+
+    @property
+    def models(self) -> int:
+        """How many models there are, targets and shadows together."""
+        return len(self.model_ids)
+
+    @property
+    def design(self) -> likelihood.Design:
+        """Who is attacked with the help of whom."""
+        return likelihood.design(self.models, len(self.points.x), self.targets)

@@ -1,0 +1,1 @@
+"""Gradient and propagation methods: one file a family."""

@@ -1,0 +1,1 @@
+"""Explanations by examples and by rules: prototypes and anchors."""

@@ -1,0 +1,317 @@
+"""The whole audit on models whose leakage is known, because the explainers were made to leak."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import leakjax
+from leakjax._validate import UsageError
+from leakjax.auditing import stream
+from leakjax.auditing.controls import _planted, _row
+from leakjax.auditing.judge import Judge
+from leakjax.auditing.store import Store
+from leakjax.auditing.subject import Subject
+from leakjax.defend import clip_norm, parse
+from leakjax.report import to_json
+from tests.auditing.world import CLIP, EXPLAINERS, HARDENED, MODELS, POINTS, gradient, leaky, logits_fn
+
+CONTROLS = {
+    "untrained",
+    "permuted_membership",
+    "input_only",
+    "inclusion_count",
+    "placebo",
+    "planted",
+    "score_sign",
+}
+
+
+@pytest.fixture(scope="module")
+def diverging(ensemble):
+    """The ensemble, with a model that has a weight without a value."""
+    weights = ensemble.variables["w"].copy()
+    weights[4, 0, 0] = np.nan
+    return ensemble._replace(variables={**ensemble.variables, "w": weights})
+
+
+@pytest.fixture(scope="module")
+def alone(points, diverging):
+    """The audit of one deployed model; one of its shadows diverged."""
+    return leakjax.audit(
+        logits_fn,
+        diverging,
+        points,
+        targets=[2],
+        group="side",
+        explainers={"leaky": leaky},
+        key=jax.random.key(7),
+    )
+
+
+def row(report, explainer, defense="none", view="both", attack="lira"):
+    name = parse(defense).name
+    (found,) = [
+        row
+        for row in report.leakage
+        if (row["explainer"], row["defense"], row["view"], row["attack"]) == (explainer, name, view, attack)
+    ]
+    return found
+
+
+def auc(*of, **options):
+    return row(*of, **options)["auc"]["value"]
+
+
+def control(report, name):
+    (found,) = [row for row in report.controls if row["name"] == name]
+    return found
+
+
+def numbers(report):
+    document = to_json(report)
+    del document["environment"], document["timings"]
+    return document
+
+
+def test_the_report_is_sound_and_complete(report):
+    document = to_json(report)
+    assert set(EXPLAINERS) == {row["explainer"] for row in document["leakage"]} - {"none"}
+    views = [(row["view"], row["attack"]) for row in document["leakage"] if row["explainer"] == "none"]
+    assert views == [("prediction", "lira"), ("prediction", "loss"), ("prediction", "confidence")]
+    assert len(document["leakage"]) == 3 + len(EXPLAINERS) * 3 * 3
+    assert len(document["curves"]) == len(document["leakage"])
+    assert len(document["utility"]) == len(EXPLAINERS) * 3
+    assert document["task"]["models"] == document["leakage"][0]["targets"] == MODELS
+    assert document["task"]["duplicates_removed"] == 2
+    assert {example["id"] for example in report.examples} <= set(range(1000, 1000 + POINTS))
+    assert set(report.examples[0]["maps"]) == set(EXPLAINERS)
+    assert report.feature_names[-1] == "number"
+
+
+def test_all_controls_are_there_and_pass(report):
+    assert {row["name"] for row in report.controls} == CONTROLS
+    assert [row["name"] for row in report.controls if not row["passed"]] == []
+
+
+def test_accuracies_against_numpy(report, points, ensemble):
+    logits = np.einsum("pf,mfc->mpc", points.x[:, :-1], ensemble.variables["w"])
+    correct = (logits + ensemble.variables["b"][:, None]).argmax(axis=-1) == points.y
+    for name, part in (("train_accuracy", ensemble.membership), ("test_accuracy", ~ensemble.membership)):
+        expected = np.mean([c[p].mean() for c, p in zip(correct, part, strict=True)])
+        assert report.task[name]["value"] == pytest.approx(expected)
+
+
+def test_two_audits_of_one_configuration_give_the_same_numbers(run, report):
+    assert numbers(run()) == numbers(report)
+
+
+def test_an_explanation_that_tells_who_is_a_member_is_found(report):
+    assert auc(report, "leaky") > 0.99
+    assert row(report, "leaky")["margin"]["auc"]["low"] > 0.2
+    assert row(report, "leaky")["margin"]["tpr_at_fpr"]["0.01"]["low"] > 0.5
+    # It is the first explainer, and so its placebo is among the controls: nothing is left of that margin.
+    placebo = control(report, "placebo")
+    assert abs(placebo["figure"]["value"]) < 0.05
+    assert placebo["passed"]
+
+
+def test_a_clip_to_a_common_norm_blinds_the_norm_and_stops_nothing(report):
+    norm = {"view": "explanation", "attack": "attribution_norm"}
+    assert auc(report, "direction", **norm) > 0.7
+    assert auc(report, "direction", CLIP, **norm) == pytest.approx(0.5, abs=0.06)
+    assert auc(report, "direction", CLIP, view="explanation") > 0.95
+    assert row(report, "direction", CLIP)["margin"]["auc"]["low"] > 0.2
+
+
+def test_noise_after_the_clip_stops_it(report):
+    assert auc(report, "direction", HARDENED, view="explanation") == pytest.approx(0.5, abs=0.08)
+    assert row(report, "direction", HARDENED)["margin"]["auc"]["value"] == pytest.approx(0, abs=0.04)
+    assert row(report, "direction", HARDENED)["margin"]["auc"]["low"] < 0
+
+
+def test_an_honest_explanation_of_a_model_without_secrets_adds_little(report):
+    assert abs(row(report, "gradient")["margin"]["auc"]["value"]) < 0.05
+    assert auc(report, "none", view="prediction") > 0.52
+
+
+def test_utility_says_what_a_defense_changes(report):
+    rows = {(row["explainer"], row["defense"]): row for row in report.utility}
+    for explainer in EXPLAINERS:
+        plain, clipped, noisy = (rows[explainer, parse(text).name] for text in ("none", CLIP, HARDENED))
+        assert plain["cosine"]["value"] == pytest.approx(1)
+        assert plain["top_overlap"]["value"] == 1
+        assert plain["relative_change"]["value"] == pytest.approx(0, abs=1e-6)
+        assert clipped["cosine"]["value"] == pytest.approx(1)  # the direction stays
+        assert 0 < clipped["relative_change"]["value"] < 1
+        assert noisy["cosine"]["value"] < 0.6
+
+
+def test_every_explainer_defense_and_level_has_a_group_row(report, points):
+    side = points.groups["side"]
+    for explainer, defense, view in (("none", "none", "prediction"), ("leaky", HARDENED, "both")):
+        name = parse(defense).name
+        rows = [
+            row
+            for row in report.groups
+            if (row["explainer"], row["defense"], row["view"]) == (explainer, name, view)
+        ]
+        assert [row["level"] for row in rows] == ["left", "right"]
+        for found in rows:
+            assert found["points"] == (side == found["level"]).sum()
+            assert found["share"] == pytest.approx((side == found["level"]).mean())
+
+
+def test_the_groups_of_one_target_add_up_to_the_whole(alone, points, ensemble):
+    side = points.groups["side"]
+    left, right = (ensemble.membership[2][side == level].sum() for level in ("left", "right"))
+    rows = [row for row in alone.groups if row["view"] == "prediction"]
+    weighted = (left * rows[0]["tpr"]["value"] + right * rows[1]["tpr"]["value"]) / (left + right)
+    overall = row(alone, "none", view="prediction")
+    assert weighted == pytest.approx(overall["tpr_at_fpr"]["0.01"]["value"])
+    nonmembers = [(~ensemble.membership[2][side == level]).sum() for level in ("left", "right")]
+    alarms = sum(n * row["fpr"]["value"] for n, row in zip(nonmembers, rows, strict=True))
+    assert alarms <= overall["false_positives_allowed"]["0.01"] + 1e-9
+
+
+def test_one_deployed_model_beside_its_shadows(alone, ensemble):
+    assert row(alone, "leaky")["targets"] == 1
+    assert row(alone, "leaky")["nonmembers"] == (~ensemble.membership[2]).sum()
+    assert auc(alone, "leaky") > 0.99
+    assert {row["name"] for row in alone.controls} == CONTROLS
+    to_json(alone)
+
+
+def test_the_untrained_control_fails_where_the_networks_were_trained(run, ensemble):
+    found = run(untrained=ensemble.variables, defenses=("none",), explainers={"leaky": leaky}, group=None)
+    failed = {row["name"] for row in found.controls if not row["passed"]}
+    assert failed == {"untrained"}
+    assert control(found, "untrained")["figure"]["value"] > 0.9
+
+
+def test_a_control_fails_beyond_four_standard_errors():
+    near = leakjax.evaluate.bootstrap.Interval(0.53, 0.51, 0.55, error=0.01)
+    assert _row("a", "b?", near, 0.5)["passed"]
+    assert not _row("a", "b?", near._replace(value=0.55), 0.5)["passed"]
+    assert not _row("a", "b?", near._replace(value=0.45), 0.5)["passed"]
+    assert not _row("a", "b?", near._replace(value=np.nan), 0.5)["passed"]
+
+
+def test_the_score_sign_control_fails_where_the_judge_has_the_labels_the_wrong_way_round(ensemble, points):
+    subject = Subject(
+        logits_fn,
+        ensemble.variables,
+        ensemble.ids,
+        points,
+        ensemble.membership,
+        np.arange(3),
+        jax.random.key(0),
+    )
+    judge = Judge(subject, seed=0)
+    judge.membership = ~judge.membership
+    assert [row["passed"] for row in _planted(subject, judge, 0)] == [False, False]
+
+
+def test_a_diverged_model_is_left_out_and_counted(alone):
+    assert alone.task["diverged"] == [4]
+    assert alone.task["models"] == MODELS
+    assert alone.task["non_finite_attributions"] == 0
+
+
+def test_a_diverged_model_shifts_no_target(diverging, points, monkeypatch):
+    class Seen(Exception):
+        pass
+
+    def stop(subject):
+        raise Seen(subject.model_ids[subject.targets].tolist())
+
+    monkeypatch.setattr(stream, "predict_program", stop)
+    with pytest.raises(Seen, match=r"^\[5, 17\]$"):
+        leakjax.audit(logits_fn, diverging, points, targets=[5, 17], key=jax.random.key(0))
+
+
+def test_defenses_are_given_as_texts_or_as_values(run, ensemble, points):
+    found = run(defenses=("none", clip_norm(1.0)), explainers={"leaky": leaky}, group=None)
+    assert {row["defense"] for row in found.leakage} == {"none", parse(CLIP).name}
+    assert auc(found, "leaky", CLIP) > 0.99
+
+
+@pytest.fixture
+def counted():
+    """An explainer that counts how often it is traced, which is once an audit that needs it."""
+    calls = []
+
+    def explainer(variables, x, target, *, key, segments=None):
+        calls.append(None)
+        return gradient(variables, x, target, key=key)
+
+    return explainer, calls
+
+
+def test_a_stored_stage_is_not_done_again(run, tmp_path, counted):
+    explainer, calls = counted
+    explainers = {"leaky": leaky, "counted": explainer}
+    options = {"defenses": ("none",), "group": None, "explainers": explainers, "store": Store(tmp_path)}
+    first = run(**options)
+    assert len(calls) > 0
+    calls.clear()
+    again = run(**options)
+    assert calls == []
+    assert numbers(again) == numbers(first)
+    # Interrupted before the second explainer, and the first one's file damaged: both are done anew.
+    files = {path.name: path for path in tmp_path.iterdir()}
+    assert set(files) == {"leaky.npz", "counted.npz"}
+    files["counted.npz"].unlink()
+    content = bytearray(files["leaky.npz"].read_bytes())
+    content[len(content) // 2] ^= 255
+    files["leaky.npz"].write_bytes(content)
+    assert Store(tmp_path).get("leaky") is None
+    assert numbers(run(**options)) == numbers(first)
+    assert len(calls) > 0
+    assert Store(tmp_path).get("leaky") is not None
+
+
+def test_a_stage_stored_under_other_defenses_is_not_taken_for_this_one(run, tmp_path):
+    options = {"group": None, "explainers": {"leaky": leaky}, "store": Store(tmp_path)}
+    run(defenses=("none",), **options)
+    clipped = run(defenses=(CLIP,), **options)
+    assert clipped.utility[0]["relative_change"]["value"] > 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"explainers": ["gradiant"]}, "explainers='gradiant'.*did you mean 'gradient'"),
+        ({"explainers": []}, "explainers=.*at least one"),
+        ({"explainers": ["gradient(steps=3)"]}, "explainers='gradient.steps=3.'.*steps"),
+        ({"defenses": ["clip_nrm(1)"]}, "defense='clip_nrm'.*did you mean 'clip_norm'"),
+        ({"attacks": ["lyra"]}, "attacks='lyra'.*did you mean 'lira'"),
+        ({"targets": [MODELS]}, f"targets=.*0 to {MODELS - 1}"),
+        ({"targets": []}, "targets=.*indices of models"),
+        ({"group": "race"}, "group='race': must be one of side"),
+    ],
+)
+def test_bad_arguments_are_named(run, options, message):
+    with pytest.raises(UsageError, match=message):
+        run(**options)
+
+
+def test_too_few_models_and_another_number_of_points_are_named(ensemble, points):
+    def audit(few):
+        leakjax.audit(logits_fn, few, points, key=jax.random.key(0))
+
+    few = jax.tree.map(lambda leaf: leaf[:15], ensemble)
+    with pytest.raises(UsageError, match="models=15: must be at least 16"):
+        audit(few)
+    with pytest.raises(UsageError, match=r"membership=\(18, 80\)"):
+        audit(ensemble._replace(membership=ensemble.membership[:, :80]))
+
+
+def test_variables_of_another_number_of_models_are_named(ensemble, points):
+    with pytest.raises(UsageError, match=r"variables=.*18 models"):
+        leakjax.audit(
+            logits_fn,
+            ensemble._replace(variables={**ensemble.variables, "b": jnp.zeros((17, 2))}),
+            points,
+            key=jax.random.key(0),
+        )
