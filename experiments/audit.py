@@ -42,7 +42,7 @@ import leakjax
 from experiments import audit_flags
 from experiments.audit_flags import Config, define_flags, read_config
 from leakjax import _validate, data, shadow
-from leakjax.auditing import explainers
+from leakjax.auditing import explainers, options
 from leakjax.auditing.plan import plan
 from leakjax.auditing.store import Store
 from leakjax.models import MODELS, Model
@@ -111,7 +111,7 @@ def set_aside(points: data.Points, count: int) -> tuple[data.Points, np.ndarray 
         return points, None
     if count >= len(points.x):
         raise _validate.fail("background", count, f"must be below the {len(points.x)} points")
-    rows = np.arange(count) * len(points.x) // count
+    rows = data.evenly_spaced(count, len(points.x))
     left = np.setdiff1d(np.arange(len(points.x)), rows)
     return data.take(points, left), points.x[rows]
 
@@ -174,7 +174,7 @@ def run(
     model = make_model(config, points)
     ensemble, untrained = train(config, points, model, places.workdir, console)
     if config.audit_points is not None:
-        rows = np.arange(config.audit_points) * len(points.x) // config.audit_points
+        rows = data.evenly_spaced(config.audit_points, len(points.x))
         points = data.take(points, rows)
         ensemble = ensemble._replace(membership=ensemble.membership[:, rows])
     report = leakjax.audit(
@@ -186,15 +186,11 @@ def run(
         attacks=config.attacks,
         targets=config.targets,
         key=jax.random.fold_in(jax.random.key(config.seed), 2),
-        label_known=config.label_known,
-        explain_label=config.explain_label,
-        group=config.group,
-        untrained=untrained,
-        background=background,
-        costly_points=config.costly_points,
-        config=config.as_json(),
-        store=Store(places.workdir / "checkpoints"),
-        say=console.print,
+        attacker=options.Attacker(
+            label_known=config.label_known, explained_class="true" if config.explain_label else "predicted"
+        ),
+        budget=options.Budget(config.costly_points, background, untrained),
+        run=options.Run(config.group, config.as_json(), Store(places.workdir / "checkpoints"), console.print),
     )
     publish(report, places.workdir, sections)
     return report

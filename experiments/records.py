@@ -29,7 +29,7 @@ import numpy as np
 from absl import app, flags, logging
 
 from leakjax._validate import UsageError, at_least, fail, one_of
-from leakjax.auditing.run import environment
+from leakjax.auditing.environment import environment
 from leakjax.data import adult, default_data_dir, load
 from leakjax.records import compare, encode, figures, section, study, summary
 from leakjax.report.schema import write_file

@@ -5,36 +5,38 @@ of membership on the ratios about calibrators: shadow models in the role of the 
 attacker knows. A useless signal gets a weight near zero; a joint Gaussian would let it blur the others.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import jax.scipy.linalg
 import numpy as np
 
-# Observations of strength 1 against a weight far from zero, after scaling to unit variance.
+from leakjax.attack.ratios import Ratios
+
+# A prior of strength 1 against a weight far from zero, after scaling to unit variance.
 _RIDGE = 1.0
 _NEWTON_STEPS = 8
 
 
-class Terms(NamedTuple):
-    """What is known of each target's answers, and of its calibrators'.
+class Roles(NamedTuple):
+    """The ratios of several signals about each target, and about the shadows that stand in its role.
 
     Attributes:
       target: [targets, signals, points].
-      calibration: [targets, signals, calibration samples].
+      calibrators: [targets, signals, calibration points, calibrators].
     """
 
-    target: jax.Array
-    calibration: jax.Array
+    target: Any
+    calibrators: Any
 
 
 class Labels(NamedTuple):
     """Membership of the calibrators, which the attacker knows.
 
     Attributes:
-      membership: bool [targets, calibration samples].
-      valid: bool [targets, calibration samples]: enough in- and out-models stood behind this sample.
+      membership: bool [targets, calibration points, calibrators].
+      valid: bool, of the same shape: enough in- and out-models stood behind this sample.
     """
 
     membership: jax.Array
@@ -87,19 +89,19 @@ def logistic_weights(
     return jax.lax.fori_loop(0, _NEWTON_STEPS, newton, jnp.zeros_like(scale)) / scale
 
 
-def _score_target(
-    prediction: Terms, marginal: Terms, conditional: Terms, labels: Labels
-) -> tuple[jax.Array, ...]:
+def _score_target(prediction: Roles, explanation: Ratios, labels: Labels) -> tuple[jax.Array, ...]:
     """The fields of `Scores` for one target: every array without its leading axis."""
-    membership, valid = labels
-    of_prediction = logistic_weights(prediction.calibration, membership, valid)
-    known = of_prediction @ prediction.calibration
-    of_explanation = logistic_weights(marginal.calibration, membership, valid)
+    membership, valid = (part.reshape(-1) for part in labels)
+    of_calibrators = lambda roles: roles.calibrators.reshape(len(roles.calibrators), -1)
+    marginal, conditional = explanation
+    of_prediction = logistic_weights(of_calibrators(prediction), membership, valid)
+    known = of_prediction @ of_calibrators(prediction)
+    of_explanation = logistic_weights(of_calibrators(marginal), membership, valid)
 
     # The explanation's ratio is fitted on one half of the calibration samples, its worth on the other.
     first = jnp.arange(len(valid)) % 2 == 0
-    given = logistic_weights(conditional.calibration, membership, valid & first, known)
-    extra = given @ conditional.calibration
+    given = logistic_weights(of_calibrators(conditional), membership, valid & first, known)
+    extra = given @ of_calibrators(conditional)
     weight = logistic_weights(extra[None], membership, valid & ~first, known)[0]
     weight = jnp.clip(weight, 0.0, 1.0)
 
@@ -111,16 +113,15 @@ def _score_target(
 _score_targets = jax.jit(jax.vmap(_score_target))
 
 
-def scores(prediction: Terms, marginal: Terms, conditional: Terms, labels: Labels) -> Scores:
+def scores(prediction: Roles, explanation: Ratios, labels: Labels) -> Scores:
     """The attacker's score of every target at every point, from the prediction, the explanation and both.
 
     Args:
-      prediction: ratios of the prediction's signals, marginal.
-      marginal: ratios of the explanation's signals.
-      conditional: the same, conditional on the prediction.
+      prediction: the marginal ratios of the prediction's signals.
+      explanation: `Ratios` of `Roles`: of the explanation's signals, conditional on the prediction.
       labels: membership of the calibrators.
 
     Returns:
       `Scores`; the target's own membership has no part in any of them.
     """
-    return Scores(*(np.asarray(part) for part in _score_targets(prediction, marginal, conditional, labels)))
+    return Scores(*(np.asarray(part) for part in _score_targets(prediction, explanation, labels)))

@@ -4,8 +4,9 @@ Source: Carlini et al. (arXiv 2112.03570), algorithm 1 with pooled variance; her
 target, the explanation is weighed against the prediction, and weights are learned on shadows (see `combine`).
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,13 +14,16 @@ import numpy as np
 
 from leakjax import _validate
 from leakjax.attack import combine, ratios
+from leakjax.attack.combine import Roles
+from leakjax.attack.ratios import Ratios
+from leakjax.data import evenly_spaced
 
 # Every point needs this many in- and this many out-models among the shadows.
 LEAST_GROUP = 2
 # Shadows in the role of each target, and points on which weights are learned: some 4,000 samples for few weights.
 CALIBRATORS = 4
 CALIBRATION_POINTS = 1024
-_CHUNK = 4096  # points whose ratios `lira` holds at a time
+CHUNK = 4096  # points whose ratios `lira` holds at a time
 
 
 class Design(NamedTuple):
@@ -28,7 +32,7 @@ class Design(NamedTuple):
     Attributes:
       targets: int [targets], indices of the attacked models.
       calibrators: how many shadows stand in the role of each target.
-      calibration_points: int [calibration points], positions among the audited points, evenly spread.
+      calibration_points: int [calibration points], positions among the audited points, evenly spaced.
     """
 
     targets: np.ndarray
@@ -38,6 +42,20 @@ class Design(NamedTuple):
     def scored(self, models: int) -> np.ndarray:
         """Each target and its calibrators: int [targets, 1 + calibrators]."""
         return ratios.pairs(models, self.targets, self.calibrators)
+
+    def keep(self, chunk: Any, rows: np.ndarray) -> Any:
+        """What the attack needs of a chunk of points: of the calibrators, the calibration points alone.
+
+        Args:
+          chunk: a tree of `Roles`, whose calibrators hold all points of the chunk.
+          rows: int [points of the chunk], their positions among the audited points.
+
+        Returns:
+          The same tree, as arrays on the host.
+        """
+        wanted = np.isin(rows, self.calibration_points)
+        few = lambda roles: Roles(np.asarray(roles.target), np.asarray(roles.calibrators)[:, :, wanted])
+        return jax.tree.map(few, chunk, is_leaf=lambda part: isinstance(part, Roles))
 
 
 def design(models: int, points: int, targets: np.ndarray) -> Design:
@@ -52,13 +70,13 @@ def design(models: int, points: int, targets: np.ndarray) -> Design:
       A `Design`.
     """
     count = min(points, CALIBRATION_POINTS)
-    return Design(np.asarray(targets), min(CALIBRATORS, models - 1), np.arange(count) * points // count)
+    return Design(np.asarray(targets), min(CALIBRATORS, models - 1), evenly_spaced(count, points))
 
 
 def signal_ratios(
     signals: jax.Array, membership: jax.Array, prediction: jax.Array, calibrators: int
-) -> jax.Array:
-    """Terms of each scalar signal at one point.
+) -> Ratios:
+    """The ratios of each signal at one point.
 
     Args:
       signals: [models, signals].
@@ -67,14 +85,14 @@ def signal_ratios(
       calibrators: see `ratios`.
 
     Returns:
-      [signals, 2, models, 1 + calibrators].
+      `Ratios` of arrays [signals, models, 1 + calibrators].
     """
     one = lambda signal: ratios.ratios(signal[:, None], membership, prediction, calibrators)
     return jax.vmap(one, in_axes=1)(signals)
 
 
 def prediction_ratios(signals: jax.Array, membership: jax.Array, calibrators: int) -> jax.Array:
-    """Terms of a prediction's scalar signals at one point, of the first also in units of its own variance.
+    """The marginal ratios of a prediction's signals at one point, of the first also in units of its own variance.
 
     Args:
       signals: [models, signals].
@@ -82,15 +100,33 @@ def prediction_ratios(signals: jax.Array, membership: jax.Array, calibrators: in
       calibrators: see `ratios`.
 
     Returns:
-      [signals + 1, 2, models, 1 + calibrators], of which the conditional half means nothing.
+      [signals + 1, models, 1 + calibrators].
     """
-    plain = signal_ratios(signals, membership, signals[:, 0], calibrators)
+    plain = signal_ratios(signals, membership, signals[:, 0], calibrators).marginal
     scaled = ratios.scaled_ratio(signals[:, 0], membership, calibrators)
-    return jnp.concatenate([plain, jnp.broadcast_to(scaled[None, None], (1, *plain.shape[1:]))])
+    return jnp.concatenate([plain, scaled[None]])
+
+
+def in_roles(found: Any, targets: jax.Array) -> Any:
+    """Orders the ratios at one point by target.
+
+    Args:
+      found: [signals, models, 1 + calibrators], or `Ratios` of such arrays.
+      targets: int [targets].
+
+    Returns:
+      `Roles`, or `Ratios` of them, without the axis of points: that is their axis 2, where a caller maps over points.
+    """
+
+    def roles(array: jax.Array) -> Roles:
+        by_target = array[:, targets].swapaxes(0, 1)
+        return Roles(by_target[..., 0], by_target[..., 1:])
+
+    return jax.tree.map(roles, found)
 
 
 def enough_shadows(membership: np.ndarray, scored: np.ndarray) -> np.ndarray:
-    """Whether ratios rests on enough in- and out-models; the target and the calibrator are not among them.
+    """Whether a ratio rests on enough in- and out-models; the target and the calibrator are not among them.
 
     Args:
       membership: bool [models, points].
@@ -109,36 +145,27 @@ def enough_shadows(membership: np.ndarray, scored: np.ndarray) -> np.ndarray:
 
 
 def labels(membership: np.ndarray, plan: Design) -> combine.Labels:
-    """The calibrators' membership, in the order of `split`'s calibration samples."""
-    rows = membership[:, plan.calibration_points]
+    """The calibrators' membership, in the order of `Roles.calibrators`."""
+    few = membership[:, plan.calibration_points]
     scored = plan.scored(len(membership))
-    valid = enough_shadows(rows, scored)[:, 1:]
-    truth = rows[scored[:, 1:]]
-    by_target = [jnp.asarray(part.swapaxes(1, 2).reshape(len(part), -1)) for part in (truth, valid)]
-    return combine.Labels._make(by_target)
+    valid = enough_shadows(few, scored)[:, 1:]
+    truth = few[scored[:, 1:]]
+    return combine.Labels(jnp.asarray(truth.swapaxes(1, 2)), jnp.asarray(valid.swapaxes(1, 2)))
 
 
-def split(target: np.ndarray, calibration: np.ndarray) -> tuple[combine.Terms, combine.Terms]:
-    """Orders streamed ratios by target.
+def score(prediction: Roles, explanation: Ratios, membership: np.ndarray, plan: Design) -> combine.Scores:
+    """Attacks with the ratios of all points.
 
     Args:
-      target: [points, signals, 2, targets], ratios about the targets.
-      calibration: [calibration points, signals, 2, targets, calibrators], about the calibrators.
+      prediction: the marginal ratios of the prediction's signals.
+      explanation: `Ratios` of `Roles`, of the explanation's signals.
+      membership: bool [models, points].
+      plan: the design by which the ratios were kept.
 
     Returns:
-      (marginal, conditional) ratios.
+      The scores [targets, points]; those without `enough_shadows` mean nothing.
     """
-    by_target = np.transpose(target, (2, 3, 1, 0))
-    by_sample = np.transpose(calibration, (2, 3, 1, 0, 4))
-    by_sample = by_sample.reshape(*by_sample.shape[:3], -1)
-    return (
-        combine.Terms(by_target[ratios.MARGINAL], by_sample[ratios.MARGINAL]),
-        combine.Terms(by_target[ratios.CONDITIONAL], by_sample[ratios.CONDITIONAL]),
-    )
-
-
-_of_signals = jax.jit(jax.vmap(signal_ratios, in_axes=(1, 1, 1, None)), static_argnums=3)
-_of_predictions = jax.jit(jax.vmap(prediction_ratios, in_axes=(1, 1, None)), static_argnums=2)
+    return combine.scores(prediction, explanation, labels(membership, plan))
 
 
 def lira(
@@ -148,7 +175,7 @@ def lira(
     *,
     targets: np.ndarray | None = None,
 ) -> tuple[combine.Scores, np.ndarray]:
-    """Attacks each target with the other models as its shadows, over scalar signals.
+    """Attacks each target with the other models as its shadows, over signals that the caller measured.
 
     Args:
       prediction: [models, points, signals] of the predictions; the explanation is conditioned on the first.
@@ -169,17 +196,34 @@ def lira(
     _validate.same_shape("explanation", explanation.shape[:2], membership.shape, "membership")
     plan = design(models, points, np.arange(models) if targets is None else np.asarray(targets))
 
-    def ordered(fn: Callable[..., jax.Array], *signals: np.ndarray) -> tuple[combine.Terms, combine.Terms]:
-        at_target, at_calibrators = [], []
-        for start in range(0, points, _CHUNK):
-            part = slice(start, start + _CHUNK)
-            found = np.asarray(fn(*(signal[:, part] for signal in signals), plan.calibrators))
-            inside = (plan.calibration_points >= start) & (plan.calibration_points < start + _CHUNK)
-            at_target.append(found[..., plan.targets, 0])
-            at_calibrators.append(found[plan.calibration_points[inside] - start][..., plan.targets, 1:])
-        return split(np.concatenate(at_target), np.concatenate(at_calibrators))
+    def chunks(of_chunk: Callable[..., Any], *arrays: np.ndarray) -> Any:
+        found = []
+        for start in range(0, points, CHUNK):
+            rows = np.arange(start, min(start + CHUNK, points))
+            started = of_chunk(*(array[:, rows] for array in arrays), plan.targets, plan.calibrators)
+            found.append(plan.keep(started, rows))
+        return joined(found)
 
-    of_prediction, _ = ordered(_of_predictions, prediction, membership)
-    marginal, conditional = ordered(_of_signals, explanation, membership, prediction[..., 0])
-    result = combine.scores(of_prediction, marginal, conditional, labels(membership, plan))
-    return result, enough_shadows(membership, plan.scored(models)[:, :1])[:, 0]
+    of_prediction = chunks(_of_predictions, prediction, membership)
+    of_explanation = chunks(_of_explanations, explanation, membership, prediction[..., 0])
+    scores = score(of_prediction, of_explanation, membership, plan)
+    return scores, enough_shadows(membership, plan.scored(models)[:, :1])[:, 0]
+
+
+def joined(chunks: Sequence[Any]) -> Any:
+    """Trees of `Roles` of successive points as one."""
+    return jax.tree.map(lambda *parts: np.concatenate(parts, axis=2), *chunks)
+
+
+@functools.partial(jax.jit, static_argnums=3)
+def _of_predictions(signals: jax.Array, membership: jax.Array, targets: jax.Array, calibrators: int) -> Roles:
+    at_point = lambda s, inside: in_roles(prediction_ratios(s, inside, calibrators), targets)
+    return jax.vmap(at_point, in_axes=1, out_axes=2)(signals, membership)
+
+
+@functools.partial(jax.jit, static_argnums=4)
+def _of_explanations(
+    signals: jax.Array, membership: jax.Array, prediction: jax.Array, targets: jax.Array, calibrators: int
+) -> Ratios:
+    at_point = lambda s, inside, p: in_roles(signal_ratios(s, inside, p, calibrators), targets)
+    return jax.vmap(at_point, in_axes=1, out_axes=2)(signals, membership, prediction)

@@ -1,21 +1,23 @@
-"""Per-example likelihood ratios over any observation, with the attacked model's membership withheld exactly.
+"""Per-example likelihood ratios of a signal or a whole map, the attacked model's membership withheld exactly.
 
-For one point, let the observations of the models that trained on it be Gaussian around an in-mean, those of the
-others around an out-mean, with one covariance. The log-likelihood ratio of an observation a is then bilinear,
+For one point, let the answers of the models that trained on it be Gaussian around an in-mean, those of the
+others around an out-mean, with one covariance. The log-likelihood ratio of an answer a is then bilinear,
 
     d . (a - middle),    d = in-mean - out-mean,    middle = (in-mean + out-mean) / 2,
 
-in the metric of that covariance: LiRA with pooled variance where the observation is one number, a matched filter
+in the metric of that covariance: LiRA with pooled variance where the answer is one signal, a matched filter
 where it is a whole attribution map. `ratios` computes this number for many attacked models at once. For a
 target t it uses the membership of every model but t; for a calibrator c of that target (a shadow model in the
-role of the target) every model but t and c. Every mean is a linear combination of the observations, and so is the
+role of the target) every model but t and c. Every mean is a linear combination of the answers, and so is the
 regression on the prediction, so all of these ratios are small quadratic forms in four vectors: the sums over the
-members, the sum weighted by the prediction, the observation of t and that of c. Nothing is refitted in a loop and
+members, the sum weighted by the prediction, the answer of t and that of c. Nothing is refitted in a loop and
 nothing of size models x models x features exists.
 
-Conditional on the prediction, the observation is first regressed on a prediction signal (within the two groups,
+Conditional on the prediction, the answer is first regressed on a prediction signal (within the two groups,
 per feature of this point), so that what the prediction already says does not count again.
 """
+
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +27,18 @@ import numpy as np
 # own variance over some 60 models is known to 20 % only, and may be zero.
 _SHRINKAGE = 0.2
 _TINY = 1e-12
-MARGINAL, CONDITIONAL = 0, 1
+
+
+class Ratios(NamedTuple):
+    """Log-likelihood ratios "member over non-member", or what is made of them, for each of the two alike.
+
+    Attributes:
+      marginal: of the signal or map alone.
+      conditional: of what is left of it given the prediction.
+    """
+
+    marginal: Any
+    conditional: Any
 
 
 def pairs(models: int, targets: np.ndarray, calibrators: int) -> np.ndarray:
@@ -42,40 +55,37 @@ def pairs(models: int, targets: np.ndarray, calibrators: int) -> np.ndarray:
     return (np.asarray(targets)[:, None] + np.arange(1 + calibrators)[None]) % models
 
 
-def standardise(observations: jax.Array) -> jax.Array:
+def standardise(maps: jax.Array) -> jax.Array:
     """Centres over the models and divides each feature by its standard deviation, shrunk towards the map's.
 
     The models' membership plays no part in it, so nothing of the target's leaks into its own score here.
 
     Args:
-      observations: [models, features] of one point.
+      maps: [models, features] of one point.
 
     Returns:
       [models, features]; zeros where all models agree.
     """
-    centred = observations - observations.mean(axis=0, keepdims=True)
+    centred = maps - maps.mean(axis=0, keepdims=True)
     variance = jnp.mean(centred**2, axis=0, keepdims=True)
     overall = variance.mean()
     return centred / jnp.sqrt((1 - _SHRINKAGE) * variance + _SHRINKAGE * overall + _TINY)
 
 
-def ratios(
-    observations: jax.Array, membership: jax.Array, prediction: jax.Array, calibrators: int
-) -> jax.Array:
+def ratios(maps: jax.Array, membership: jax.Array, prediction: jax.Array, calibrators: int) -> Ratios:
     """The log-likelihood ratio "member over non-member" of every model and its calibrators at one point.
 
     Args:
-      observations: [models, features] of one point, e.g. flattened attribution maps, or one scalar signal each.
+      maps: [models, features] of one point: flattened attribution maps, or one signal each.
       membership: bool [models], who trained on the point; row t plays no part in what is said with t as the target.
       prediction: [models], the prediction signal to condition on.
       calibrators: how many shadows stand in the role of each target; static.
 
     Returns:
-      [2, models, 1 + calibrators], up to a common scale: marginal, and conditional on the prediction. Row t is for
-      t as the target, its columns are the models of `pairs`. Where a group is empty the value means nothing (see
-      `likelihood.enough_shadows`).
+      `Ratios` of arrays [models, 1 + calibrators], up to a common scale. Row t is for t as the target, its columns
+      are the models of `pairs`. Where a group is empty the value means nothing (see `likelihood.enough_shadows`).
     """
-    maps = standardise(observations)
+    maps = standardise(maps)
     inside = membership.astype(maps.dtype)
     outside = 1 - inside
     prediction = prediction - prediction.mean()
@@ -88,9 +98,9 @@ def ratios(
     n_in, n_out = jnp.maximum(total(inside), 1), jnp.maximum(total(outside), 1)
     phi_in, phi_out = total(inside * prediction) / n_in, total(outside * prediction) / n_out
 
-    # Linear combinations of observations, as four coefficients: on the sum over members, the sum weighted by the
-    # prediction, the target's observation, the calibrator's. Observations are centred, so that their sum over
-    # non-members is minus that over members.
+    # Linear combinations of maps, as four coefficients: on the sum over members, the sum weighted by the prediction,
+    # the target's map, the calibrator's. Maps are centred, so that their sum over non-members is minus that over
+    # members.
     mean_in = _divided([one, zero, *(-w for w in excluded(inside))], n_in)
     mean_out = _divided([-one, zero, *(-w for w in excluded(outside))], n_out)
     residual = [zero, one, *(-w for w in excluded(prediction))]
@@ -126,13 +136,13 @@ def ratios(
         gram,
         [d - phi_answer * s for d, s in zip(deviation, slope, strict=True)],
     )
-    return jnp.stack([marginal, conditional])
+    return Ratios(marginal, conditional)
 
 
 def scaled_ratio(signal: jax.Array, membership: jax.Array, calibrators: int) -> jax.Array:
-    """The likelihood ratio of a scalar signal in units of its own variance at this point, as LiRA with many shadows.
+    """The log-likelihood ratio of a signal in units of its own variance at this point, as LiRA with many shadows.
 
-    `ratios` of a scalar is right where its variance is the same at all points, this where it is not; an attacker
+    `ratios` of a signal is right where its variance is the same at all points, this where it is not; an attacker
     has both. Without this one the prediction looks weaker than it is, and the conditional ratios of an
     explanation, whose slope holds the same variance, would be credited with the difference.
 

@@ -6,15 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from leakjax.attack import combine, likelihood
+from leakjax.attack import Scores, lira
 from leakjax.auditing.judge import Judge
-from leakjax.auditing.stream import (
-    Explanations,
-    Predictions,
-    Program,
-    stream_explanations,
-    stream_predictions,
-)
+from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.subject import Subject
 from leakjax.evaluate import bootstrap, leakage
 
@@ -29,90 +23,71 @@ _SHIFTS = (0.03, 1.6)
 _HALVINGS = 4
 
 
-@dataclasses.dataclass(frozen=True)
-class Programs:
-    """The compiled programs of one subject, which its controls run on changed variables and memberships.
-
-    `release` is without a defense; `placebo` too, and shuffles explanations between the models.
-    """
-
-    predict: Program
-    explain: Program
-    release: Program
-    placebo: Program
-
-
-def scores_of(subject: Subject, predictions: Predictions, explanations: Explanations) -> combine.Scores:
-    """The likelihood-ratio attack on what was streamed; arrays [targets, points]."""
-    of_prediction, _ = likelihood.split(predictions.at_target, predictions.at_calibrators)
-    marginal, conditional = likelihood.split(explanations.at_target, explanations.at_calibrators)
-    labels = likelihood.labels(subject.membership, subject.design)
-    return combine.scores(of_prediction, marginal, conditional, labels)
+# The whole attack on a subject, whose variables and membership may be other than those that are audited.
+Attack = Callable[[Subject], Scores]
 
 
 def run(
-    subject: Subject, judge: Judge, programs: Programs, untrained: Any, *, seed: int
+    subject: Subject, judge: Judge, attack: Attack, placebo: Attack, untrained: Any
 ) -> list[dict[str, Any]]:
     """All controls.
 
     Args:
       subject: what is audited.
       judge: of the subject.
-      programs: of the subject; their explainer stands for all.
+      attack: with plain explanations by one explainer, which stands for all.
+      placebo: the same, of explanations that were shuffled between the models.
       untrained: variables of as many models that saw no data, leaves [models, ...].
-      seed: of the planted signals.
 
     Returns:
       Rows of `controls`.
     """
-    attack = _attacker(programs)
     chance = leakage.chance_tpr(float(judge.headline), judge.nonmembers)
     blank = dataclasses.replace(subject, variables=untrained)
     rolled = dataclasses.replace(subject, membership=np.roll(subject.membership, 1, axis=0))
-    false_judge = Judge(rolled, seed=seed)
+    false_judge = Judge(rolled, seed=subject.seed)
     rows = [
-        _row(
+        within(
             "untrained",
             "Does the full attack find members of networks that were never trained?",
-            judge.figure(judge.rates(attack(blank, programs.release).both)),
+            judge.figure(judge.rates(attack(blank).both)),
             chance,
         ),
-        _row(
+        within(
             "permuted_membership",
             "Does the full attack find members when each model is given another's membership list?",
-            false_judge.figure(false_judge.rates(attack(rolled, programs.release).both)),
+            false_judge.figure(false_judge.rates(attack(rolled).both)),
             chance,
         ),
-        _row(
+        within(
             "input_only",
             "Can members be told from the records alone, without any model? (AUC)",
             judge.figures(judge.rates(_input_only(subject))).auc,
             0.5,
         ),
-        _row(
+        within(
             "inclusion_count",
             "Can members be told from how many other models hold a record? (AUC)",
             judge.figures(judge.rates(_inclusion_count(subject))).auc,
             0.5,
         ),
-        _row(
+        within(
             "placebo",
             "Do explanations that were shuffled between the models add anything to the prediction?",
-            _placebo_margin(attack(subject, programs.placebo), judge),
+            _headline_margin(placebo(subject), judge),
             0.0,
         ),
     ]
-    return rows + _planted(subject, judge, seed)
+    return rows + planted(subject, judge)
 
 
-def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions, *, seed: int) -> dict[str, Any]:
+def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions) -> dict[str, Any]:
     """Plants stronger and weaker explanation signals: the margin of the weakest whose interval lies above 0.
 
     Args:
       subject: what is audited.
       judge: of the subject.
       predictions: of the subject; what was planted has to show beside these.
-      seed: of the noise.
 
     Returns:
       The mapping `smallest_margin` of a report; its value is NaN if none of the planted signals showed.
@@ -121,13 +96,10 @@ def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions, *,
     value = float("nan")
     for _ in range(_HALVINGS):
         shift = (weak * strong) ** 0.5
-        planted = _plant(subject, shift, seed)
-        found, _valid = likelihood.lira(
-            predictions.signal[..., None], planted[..., None], subject.membership, targets=subject.targets
-        )
-        margin = judge.added(judge.rates(found.both), judge.rates(found.prediction)).tpr_at_fpr[
-            judge.headline
-        ]
+        signal = _plant(subject, shift)[..., None]
+        prediction = predictions.signal[..., None]
+        scores, _ = lira(prediction, signal, subject.membership, targets=subject.targets)
+        margin = _headline_margin(scores, judge)
         if margin.low > 0:
             strong, value = shift, margin.value
         else:
@@ -135,18 +107,7 @@ def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions, *,
     return {"fpr": judge.headline, "value": value}
 
 
-def _attacker(programs: Programs) -> Callable[[Subject, Program], combine.Scores]:
-    def attack(subject: Subject, release: Program) -> combine.Scores:
-        predictions = stream_predictions(programs.predict, subject)
-        (explanations,) = stream_explanations(
-            programs.explain, [release], subject, predictions, np.array([], int)
-        )
-        return scores_of(subject, predictions, explanations)
-
-    return attack
-
-
-def _placebo_margin(scores: combine.Scores, judge: Judge) -> bootstrap.Interval:
+def _headline_margin(scores: Scores, judge: Judge) -> bootstrap.Interval:
     margin = judge.added(judge.rates(scores.both), judge.rates(scores.prediction))
     return margin.tpr_at_fpr[judge.headline]
 
@@ -167,23 +128,23 @@ def _inclusion_count(subject: Subject) -> np.ndarray:
     return membership.sum(axis=0)[None] - membership[subject.targets]
 
 
-def _plant(subject: Subject, shift: float, seed: int) -> np.ndarray:
+def _plant(subject: Subject, shift: float) -> np.ndarray:
     """Standard normal noise, shifted for members: [models, points]."""
-    noise = np.random.Generator(np.random.PCG64([seed, 1])).normal(size=subject.membership.shape)
+    noise = np.random.Generator(np.random.PCG64([subject.seed, 1])).normal(size=subject.membership.shape)
     return (noise + shift * subject.membership).astype(np.float32)
 
 
-def _planted(subject: Subject, judge: Judge, seed: int) -> list[dict[str, Any]]:
-    planted = _plant(subject, _POSITIVE_SHIFT, seed)
-    known = judge.figure(judge.rates(planted[subject.targets]))
+def planted(subject: Subject, judge: Judge) -> list[dict[str, Any]]:
+    """The positive controls: scores and signals of known strength. Args: as of `run`. Returns: its last rows."""
+    known = judge.figure(judge.rates(_plant(subject, _POSITIVE_SHIFT)[subject.targets]))
     signs = []
     for shift in (_POSITIVE_SHIFT, -_POSITIVE_SHIFT):
-        signal = _plant(subject, shift, seed)[..., None]
-        found, _ = likelihood.lira(signal, signal, subject.membership, targets=subject.targets)
-        signs.append(judge.figures(judge.rates(found.prediction)).auc)
+        signal = _plant(subject, shift)[..., None]
+        scores, _ = lira(signal, signal, subject.membership, targets=subject.targets)
+        signs.append(judge.figures(judge.rates(scores.prediction)).auc)
     worst = min(signs, key=lambda auc: auc.low)
     return [
-        _row(
+        within(
             "planted",
             f"Is a score that members have {_POSITIVE_SHIFT:g} standard deviation higher found to leak as theory says?",
             known,
@@ -199,11 +160,22 @@ def _planted(subject: Subject, judge: Judge, seed: int) -> list[dict[str, Any]]:
     ]
 
 
-def _row(name: str, question: str, figure: bootstrap.Interval, expected: float) -> dict[str, Any]:
+def within(name: str, question: str, estimate: bootstrap.Interval, expected: float) -> dict[str, Any]:
+    """A row that passes where an estimate is as expected.
+
+    Args:
+      name: of the control.
+      question: what it asks, for readers of the report.
+      estimate: what was found.
+      expected: what is right.
+
+    Returns:
+      A row of `controls`; an estimate without a value does not pass.
+    """
     return {
         "name": name,
         "question": question,
         "expected": f"{expected:.4g}, within {_TOLERANCE:g} standard errors",
-        "figure": figure.as_json(),
-        "passed": bool(abs(figure.value - expected) <= _TOLERANCE * figure.error),
+        "figure": estimate.as_json(),
+        "passed": bool(abs(estimate.value - expected) <= _TOLERANCE * estimate.error),
     }

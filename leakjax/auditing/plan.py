@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax.auditing import stream
+from leakjax.auditing.chunks import chunk_size
 from leakjax.auditing.explainers import LISTS, Named
 from leakjax.evaluate import bootstrap, leakage, roc
 from leakjax.models import Model
@@ -81,7 +81,7 @@ def plan(
     stages.append(Stage("controls", controls, controls * one_run))
     stages.append(Stage("evaluate", 0, one_row * len(explainers) * defenses * (attacks + 1)))
     features = int(np.prod(x.shape[1:]))
-    chunk = stream.chunk_size(models, features) * models * features
+    chunk = chunk_size(models, features) * models * features
     memory = 4 * (3 * models * size + x.size + 8 * chunk + _KEPT_ARRAYS * (1 + defenses) * pairs)
     return Plan(stages, int(memory))
 
@@ -102,7 +102,7 @@ def _probe_model(model: Model, x: np.ndarray) -> tuple[float, int]:
 
 
 def _probe_row(models: int, points: int) -> float:
-    """Seconds that one row's figures and intervals take."""
+    """Seconds that one row's estimates take."""
     generator = np.random.default_rng(0)
     scores = generator.normal(size=(_PROBE_TARGETS, points)).astype(np.float32)
     membership = generator.random(scores.shape) < 0.5

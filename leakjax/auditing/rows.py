@@ -7,8 +7,9 @@ import numpy as np
 
 from leakjax.attack import THRESHOLDS, combine
 from leakjax.auditing.explainers import family
+from leakjax.auditing.explanations import MEASURES, Explanations
 from leakjax.auditing.judge import Judge
-from leakjax.auditing.stream import MEASURES, Explanations, Predictions
+from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.subject import Subject
 from leakjax.data import Points
 from leakjax.evaluate import bootstrap
@@ -46,7 +47,7 @@ class Found(NamedTuple):
             scores.both,
             streamed.log_l1,
             streamed.change,
-            np.asarray(streamed.non_finite),
+            streamed.non_finite.sum(),
             streamed.examples,
         )
 

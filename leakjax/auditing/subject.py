@@ -8,7 +8,7 @@ import numpy as np
 
 from leakjax import _validate
 from leakjax.attack import likelihood
-from leakjax.data import Points
+from leakjax.data import Points, evenly_spaced, take
 from leakjax.explain import LogitsFn
 
 Variables = Any
@@ -35,7 +35,7 @@ class Subject:
       targets: int [targets], indices of the attacked models.
       key: of all randomness of the audit.
       label_known: whether the attacker knows the true class, beside the prediction and beside the explanation alike.
-      explain_label: whether the true class is explained; otherwise each model's own predicted class.
+      explained_class: "predicted", by each model itself, or "true".
     """
 
     logits_fn: LogitsFn
@@ -46,7 +46,7 @@ class Subject:
     targets: np.ndarray
     key: jax.Array
     label_known: bool = True
-    explain_label: bool = False
+    explained_class: str = "predicted"
 
     def __post_init__(self) -> None:
         models = len(self.membership)
@@ -71,3 +71,13 @@ class Subject:
     def design(self) -> likelihood.Design:
         """Who is attacked with the help of whom."""
         return likelihood.design(self.models, len(self.points.x), self.targets)
+
+    @property
+    def seed(self) -> int:
+        """Of NumPy's draws: resamples and planted signals."""
+        return int(jax.random.randint(self.key, (), 0, 2**31 - 1))
+
+    def of_points(self, count: int) -> "Subject":
+        """The same audit of fewer points, evenly spaced."""
+        rows = evenly_spaced(count, len(self.points.x))
+        return dataclasses.replace(self, points=take(self.points, rows), membership=self.membership[:, rows])

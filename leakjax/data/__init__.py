@@ -1,7 +1,7 @@
 """Where points come from, and who is a member of which model."""
 
 from leakjax.data.membership import membership
-from leakjax.data.points import Points, deduplicate, in_order, take, validate
+from leakjax.data.points import Points, deduplicate, evenly_spaced, in_order, take, validate
 from leakjax.data.registry import DATASETS, default_data_dir, load
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Points",
     "deduplicate",
     "default_data_dir",
+    "evenly_spaced",
     "in_order",
     "load",
     "membership",

@@ -71,6 +71,14 @@ def take(points: Points, rows: np.ndarray) -> Points:
     return points._replace(x=points.x[rows], y=points.y[rows], ids=points.ids[rows], groups=groups)
 
 
+def evenly_spaced(count: int, points: int) -> np.ndarray:
+    """Rows of `count` among `points` points, evenly spaced from the first: int [count].
+
+    Points may be sorted by class or time, so that the first ones are not like the rest, and a draw would need a key.
+    """
+    return np.arange(count) * points // count
+
+
 def validate(points: Points) -> Points:
     """Checks that `points` can be trained on and audited.
 

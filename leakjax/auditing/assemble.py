@@ -1,0 +1,51 @@
+"""The last step of an audit: the report of what was measured and checked."""
+
+from leakjax.auditing import rows
+from leakjax.auditing.check import Checked
+from leakjax.auditing.clock import Clock
+from leakjax.auditing.environment import environment
+from leakjax.auditing.measure import Measured
+from leakjax.auditing.options import Run
+from leakjax.auditing.prepare import Prepared
+from leakjax.auditing.resolve import Methods
+from leakjax.report import Report
+
+
+def assemble(
+    prepared: Prepared, methods: Methods, measured: Measured, checked: Checked, *, run: Run, clock: Clock
+) -> Report:
+    """Evaluates the scores and puts the report together.
+
+    Args:
+      prepared: what was audited.
+      methods: which attacks are reported.
+      measured: what each explainer and defense leaks.
+      checked: what the controls say.
+      run: by which group leakage is broken down, and the configuration.
+      clock: of all stages, this one too.
+
+    Returns:
+      The report.
+    """
+    points, results = prepared.subject.points, measured.results
+    with clock("evaluate"):
+        leakage, curves = rows.leakage(results, methods.attacks)
+        task = rows.task(measured.whole, results, prepared.diverged)
+        utility = rows.utility(results)
+        exposed = rows.exposed(results, rows.worst(leakage))
+        groups = rows.groups(results, run.group)
+    return Report(
+        config=dict(run.config),
+        environment=environment(),
+        timings=clock.seconds,
+        task=task,
+        leakage=leakage,
+        utility=utility,
+        exposed=exposed,
+        groups=groups,
+        controls=checked.controls,
+        smallest_margin=checked.smallest_margin,
+        curves=curves,
+        examples=rows.examples(points, results, measured.shown),
+        feature_names=points.feature_names or None,
+    )

@@ -1,0 +1,171 @@
+"""The third step of an audit: every explainer on the points, through every defense, attacked."""
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from leakjax.attack import Scores, likelihood
+from leakjax.auditing.chunks import Program
+from leakjax.auditing.clock import Clock
+from leakjax.auditing.explanations import (
+    Explanations,
+    defend_program,
+    explain_program,
+    stream_explanations,
+)
+from leakjax.auditing.judge import Judge
+from leakjax.auditing.predictions import Predictions, predict_program, stream_predictions
+from leakjax.auditing.resolve import Methods
+from leakjax.auditing.rows import Found, Result, Results, Sitting
+from leakjax.auditing.store import Store
+from leakjax.auditing.subject import Subject
+from leakjax.explain import Explainer
+
+_EXAMPLES = 2
+
+
+class Programs(NamedTuple):
+    """The compiled programs of a subject that all explainers share.
+
+    Attributes:
+      predict: see `predict_program`.
+      defend: by the defense's name, see `defend_program`.
+    """
+
+    predict: Program
+    defend: Mapping[str, Program]
+
+
+class Measured(NamedTuple):
+    """What was found.
+
+    Attributes:
+      results: by explainer and defense, in the order in which they were named.
+      whole: the sitting of all points.
+      shown: int [examples], ids of points whose maps were kept.
+      programs: for further attacks on the same subject.
+    """
+
+    results: Results
+    whole: Sitting
+    shown: np.ndarray
+    programs: Programs
+
+
+def measure(
+    subject: Subject,
+    methods: Methods,
+    *,
+    costly_points: int | None,
+    store: Store | None,
+    clock: Clock,
+) -> Measured:
+    """Predicts once, then explains, defends and attacks with each explainer.
+
+    Args:
+      subject: what is audited.
+      methods: with what.
+      costly_points: on how many of the points costly explainers are audited; None: on all.
+      store: of finished explainers.
+      clock: times a stage.
+
+    Returns:
+      `Measured`.
+    """
+    defend = {name: defend_program(subject, defense) for name, defense in methods.defenses.items()}
+    programs = Programs(predict_program(subject), defend)
+    with clock("predict"):
+        whole = few = _sit(subject, programs.predict)
+        if costly_points is not None and methods.costly and costly_points < len(subject.points.x):
+            few = _sit(subject.of_points(costly_points), programs.predict)
+    shown = _examples(few)
+    results: dict[tuple[str, str], Result] = {}
+    for name, explainer in methods.explainers.items():
+        sitting = few if name in methods.costly else whole
+        work = functools.partial(_found, sitting, explainer, list(defend.values()), shown)
+        with clock(f"explain {name}"):
+            found = work() if store is None else _stored(store, name, _fingerprint(sitting, defend), work)
+        results |= {(name, defense): Result(sitting, one) for defense, one in zip(defend, found, strict=True)}
+    return Measured(results, whole, shown, programs)
+
+
+def attack(predict: Program, explain: Program, defend: Program, subject: Subject) -> Scores:
+    """The whole likelihood-ratio attack on a subject, from its predictions to scores [targets, points].
+
+    Args:
+      predict: from `predict_program`, for a subject of these sizes.
+      explain: from `explain_program`.
+      defend: from `defend_program`.
+      subject: what is attacked.
+
+    Returns:
+      The scores.
+    """
+    predictions = stream_predictions(predict, subject)
+    (explanations,) = stream_explanations(explain, [defend], subject, predictions, np.array([], int))
+    return score(subject, predictions, explanations)
+
+
+def score(subject: Subject, predictions: Predictions, explanations: Explanations) -> Scores:
+    """The scores [targets, points] of the likelihood-ratio attack on what was streamed."""
+    return likelihood.score(predictions.ratios, explanations.ratios, subject.membership, subject.design)
+
+
+def _sit(subject: Subject, predict: Program) -> Sitting:
+    return Sitting(subject, stream_predictions(predict, subject), Judge(subject, seed=subject.seed))
+
+
+def _examples(sitting: Sitting) -> np.ndarray:
+    """Ids of the points to show: the first target's members that it is least sure of."""
+    subject, predictions, _ = sitting
+    target = subject.targets[0]
+    members = np.flatnonzero(subject.membership[target])
+    unsure = np.argsort(predictions.signal[target][members], kind="stable")[:_EXAMPLES]
+    return subject.points.ids[members[unsure]]
+
+
+def _found(
+    sitting: Sitting, explainer: Explainer, defend: Sequence[Program], shown: np.ndarray
+) -> list[Found]:
+    """What one explainer leaks under each defense."""
+    subject, predictions, _ = sitting
+    program = explain_program(subject, explainer)
+    examples = np.flatnonzero(np.isin(subject.points.ids, shown))
+    streamed = stream_explanations(program, defend, subject, predictions, examples)
+    return [Found.of(score(subject, predictions, one), one) for one in streamed]
+
+
+def _stored(store: Store, name: str, fingerprint: str, work: Callable[[], list[Found]]) -> list[Found]:
+    """What the work of a stage gives, from the store where it was kept under the same fingerprint."""
+    kept = store.get(name)
+    if kept is None or kept.get("fingerprint") != fingerprint:
+        found = work()
+        arrays = {
+            f"{i}.{field}": one for i, each in enumerate(found) for field, one in each._asdict().items()
+        }
+        store.put(name, {**arrays, "fingerprint": np.asarray(fingerprint)})
+        return found
+    count = (len(kept) - 1) // len(Found._fields)
+    return [Found(*(kept[f"{i}.{field}"] for field in Found._fields)) for i in range(count)]
+
+
+def _fingerprint(sitting: Sitting, defenses: Iterable[str]) -> str:
+    """A digest of all that decides what an explainer of one name leaks, but the explainer itself."""
+    subject = sitting.subject
+    arrays: list[Any] = [
+        subject.points.x,
+        subject.points.ids,
+        subject.membership,
+        subject.targets,
+        subject.model_ids,
+        jax.random.key_data(subject.key),
+        *jax.tree.leaves(subject.variables),
+    ]
+    digest = hashlib.sha256(repr((subject.label_known, subject.explained_class, *defenses)).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,66 @@
+"""What an audit may be told beside its main arguments: who attacks, with what means, and how it is run."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from leakjax import _validate
+from leakjax.auditing.store import Store
+
+EXPLAINED_CLASSES = ("predicted", "true")
+
+
+@dataclasses.dataclass(frozen=True)
+class Attacker:
+    """What the attacker knows and is shown.
+
+    Attributes:
+      label_known: whether the attacker knows the true class.
+      explained_class: "predicted": each model explains the class that it predicts; "true": the true one.
+    """
+
+    label_known: bool = True
+    explained_class: str = "predicted"
+
+    def __post_init__(self) -> None:
+        _validate.one_of("explained_class", self.explained_class, EXPLAINED_CLASSES)
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """What the audit may use beside the trained models and the audited points.
+
+    Attributes:
+      costly_points: costly explainers, of more than 10 runs of the model, are audited on so many of the points;
+        None: on all.
+      background: [rows, ...], points that are not audited, for the explainers that need some.
+      untrained: variables of as many models that saw no data, leaves [models, ...], for a control; when None the
+        trained weights, shuffled within each array, stand in for them.
+    """
+
+    costly_points: int | None = None
+    background: np.ndarray | None = None
+    untrained: Any = None
+
+    def __post_init__(self) -> None:
+        if self.costly_points is not None:
+            _validate.at_least("costly_points", self.costly_points, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """How the audit is run and reported; none of it changes a number of the main tables.
+
+    Attributes:
+      group: name of a column in `points.groups` by which leakage is broken down as well.
+      config: what the report records as its configuration.
+      store: keeps finished stages, so that an interrupted audit goes on from them.
+      say: called with a line when a stage begins.
+    """
+
+    group: str | None = None
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    store: Store | None = None
+    say: Callable[[str], None] = lambda text: None
