@@ -42,7 +42,7 @@ import leakjax
 from experiments import audit_flags
 from experiments.audit_flags import Config, define_flags, read_config
 from leakjax import _validate, data, shadow
-from leakjax.auditing import explainers, options
+from leakjax.auditing import Attacker, Budget, Run, explainers
 from leakjax.auditing.plan import plan
 from leakjax.auditing.store import Store
 from leakjax.models import MODELS, Model
@@ -186,11 +186,11 @@ def run(
         attacks=config.attacks,
         targets=config.targets,
         key=jax.random.fold_in(jax.random.key(config.seed), 2),
-        attacker=options.Attacker(
+        attacker=Attacker(
             label_known=config.label_known, explained_class="true" if config.explain_label else "predicted"
         ),
-        budget=options.Budget(config.costly_points, background, untrained),
-        run=options.Run(config.group, config.as_json(), Store(places.workdir / "checkpoints"), console.print),
+        budget=Budget(config.costly_points, background, untrained),
+        run=Run(config.group, config.as_json(), Store(places.workdir / "checkpoints"), console.print),
     )
     publish(report, places.workdir, sections)
     return report

@@ -1,10 +1,10 @@
 """leakjax: what model explanations leak about their training data, measured and hardened.
 
-`audit` measures; everything else is a submodule: `data`, `models`, `shadow`, `explain`, `defend`, `attack`,
-`evaluate`, `report`.
+`audit` measures, told more by the options in `auditing`; everything else is a submodule: `data`, `models`, `shadow`,
+`explain`, `defend`, `attack`, `evaluate`, `report`.
 """
 
-from leakjax import attack, data, defend, evaluate, explain, models, report, shadow
+from leakjax import attack, auditing, data, defend, evaluate, explain, models, report, shadow
 from leakjax.auditing.run import audit
 from leakjax.data import Points
 from leakjax.shadow import Ensemble
@@ -14,6 +14,7 @@ __all__ = [
     "Points",
     "attack",
     "audit",
+    "auditing",
     "data",
     "defend",
     "evaluate",

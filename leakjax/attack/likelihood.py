@@ -5,7 +5,7 @@ target, the explanation is weighed against the prediction, and weights are learn
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -39,6 +39,18 @@ class Design(NamedTuple):
     calibrators: int
     calibration_points: np.ndarray
 
+    @classmethod
+    def of(cls, models: int, points: int, targets: np.ndarray) -> "Design":
+        """The design of an attack on `targets`, chosen from the sizes alone.
+
+        Args:
+          models: how many there are, targets and shadows together.
+          points: how many are audited.
+          targets: int [targets], indices of the attacked models.
+        """
+        rows = evenly_spaced(min(points, CALIBRATION_POINTS), points)
+        return cls(np.asarray(targets), min(CALIBRATORS, models - 1), rows)
+
     def scored(self, models: int) -> np.ndarray:
         """Each target and its calibrators: int [targets, 1 + calibrators]."""
         return ratios.pairs(models, self.targets, self.calibrators)
@@ -56,21 +68,6 @@ class Design(NamedTuple):
         wanted = np.isin(rows, self.calibration_points)
         few = lambda roles: Roles(np.asarray(roles.target), np.asarray(roles.calibrators)[:, :, wanted])
         return jax.tree.map(few, chunk, is_leaf=lambda part: isinstance(part, Roles))
-
-
-def design(models: int, points: int, targets: np.ndarray) -> Design:
-    """The design of an attack on `targets`, chosen from the sizes alone.
-
-    Args:
-      models: how many there are, targets and shadows together.
-      points: how many are audited.
-      targets: int [targets], indices of the attacked models.
-
-    Returns:
-      A `Design`.
-    """
-    count = min(points, CALIBRATION_POINTS)
-    return Design(np.asarray(targets), min(CALIBRATORS, models - 1), evenly_spaced(count, points))
 
 
 def signal_ratios(
@@ -144,28 +141,13 @@ def enough_shadows(membership: np.ndarray, scored: np.ndarray) -> np.ndarray:
     return np.minimum(left(inside), left(1 - inside)) >= LEAST_GROUP
 
 
-def labels(membership: np.ndarray, plan: Design) -> combine.Labels:
+def labels(membership: np.ndarray, design: Design) -> combine.Labels:
     """The calibrators' membership, in the order of `Roles.calibrators`."""
-    few = membership[:, plan.calibration_points]
-    scored = plan.scored(len(membership))
+    few = membership[:, design.calibration_points]
+    scored = design.scored(len(membership))
     valid = enough_shadows(few, scored)[:, 1:]
     truth = few[scored[:, 1:]]
     return combine.Labels(jnp.asarray(truth.swapaxes(1, 2)), jnp.asarray(valid.swapaxes(1, 2)))
-
-
-def score(prediction: Roles, explanation: Ratios, membership: np.ndarray, plan: Design) -> combine.Scores:
-    """Attacks with the ratios of all points.
-
-    Args:
-      prediction: the marginal ratios of the prediction's signals.
-      explanation: `Ratios` of `Roles`, of the explanation's signals.
-      membership: bool [models, points].
-      plan: the design by which the ratios were kept.
-
-    Returns:
-      The scores [targets, points]; those without `enough_shadows` mean nothing.
-    """
-    return combine.scores(prediction, explanation, labels(membership, plan))
 
 
 def lira(
@@ -194,25 +176,20 @@ def lira(
     _validate.at_least("models", models, 4)
     _validate.same_shape("prediction", prediction.shape[:2], membership.shape, "membership")
     _validate.same_shape("explanation", explanation.shape[:2], membership.shape, "membership")
-    plan = design(models, points, np.arange(models) if targets is None else np.asarray(targets))
+    design = Design.of(models, points, np.arange(models) if targets is None else np.asarray(targets))
 
     def chunks(of_chunk: Callable[..., Any], *arrays: np.ndarray) -> Any:
         found = []
         for start in range(0, points, CHUNK):
             rows = np.arange(start, min(start + CHUNK, points))
-            started = of_chunk(*(array[:, rows] for array in arrays), plan.targets, plan.calibrators)
-            found.append(plan.keep(started, rows))
-        return joined(found)
+            started = of_chunk(*(array[:, rows] for array in arrays), design.targets, design.calibrators)
+            found.append(design.keep(started, rows))
+        return jax.tree.map(lambda *parts: np.concatenate(parts, axis=2), *found)
 
     of_prediction = chunks(_of_predictions, prediction, membership)
     of_explanation = chunks(_of_explanations, explanation, membership, prediction[..., 0])
-    scores = score(of_prediction, of_explanation, membership, plan)
-    return scores, enough_shadows(membership, plan.scored(models)[:, :1])[:, 0]
-
-
-def joined(chunks: Sequence[Any]) -> Any:
-    """Trees of `Roles` of successive points as one."""
-    return jax.tree.map(lambda *parts: np.concatenate(parts, axis=2), *chunks)
+    scores = combine.scores(of_prediction, of_explanation, labels(membership, design))
+    return scores, enough_shadows(membership, design.scored(models)[:, :1])[:, 0]
 
 
 @functools.partial(jax.jit, static_argnums=3)

@@ -35,7 +35,7 @@ def assemble(
         exposed = rows.exposed(results, rows.worst(leakage))
         groups = rows.groups(results, run.group)
     return Report(
-        config=dict(run.config),
+        config=dict(run.config or {}),
         environment=environment(),
         timings=clock.seconds,
         task=task,

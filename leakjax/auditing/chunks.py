@@ -43,9 +43,9 @@ def compiled(function: Program, arguments: tuple[int | None, ...], results: Any)
     Returns:
       The program; called with what `Chunks.put` has laid out.
     """
-    specs = tuple(_spec(axis) for axis in arguments), jax.tree.map(_spec, results)
+    given, returned = tuple(_spec(axis) for axis in arguments), jax.tree.map(_spec, results)
     return jax.jit(
-        jax.shard_map(function, mesh=_mesh(), in_specs=specs[0], out_specs=specs[1], check_vma=False)
+        jax.shard_map(function, mesh=_mesh(), in_specs=given, out_specs=returned, check_vma=False)
     )
 
 

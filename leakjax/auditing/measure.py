@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from leakjax.attack import Scores, likelihood
+from leakjax.attack import Scores, combine, likelihood
 from leakjax.auditing.chunks import Program
 from leakjax.auditing.clock import Clock
 from leakjax.auditing.explanations import (
@@ -112,7 +112,8 @@ def attack(predict: Program, explain: Program, defend: Program, subject: Subject
 
 def score(subject: Subject, predictions: Predictions, explanations: Explanations) -> Scores:
     """The scores [targets, points] of the likelihood-ratio attack on what was streamed."""
-    return likelihood.score(predictions.ratios, explanations.ratios, subject.membership, subject.design)
+    labels = likelihood.labels(subject.membership, subject.design)
+    return combine.scores(predictions.ratios, explanations.ratios, labels)
 
 
 def _sit(subject: Subject, predict: Program) -> Sitting:

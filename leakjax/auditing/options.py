@@ -61,6 +61,6 @@ class Run:
     """
 
     group: str | None = None
-    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    config: Mapping[str, Any] | None = None
     store: Store | None = None
     say: Callable[[str], None] = lambda text: None

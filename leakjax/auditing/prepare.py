@@ -9,7 +9,7 @@ import numpy as np
 
 from leakjax import _validate
 from leakjax.auditing.options import Attacker
-from leakjax.auditing.subject import Subject, check_models
+from leakjax.auditing.subject import Subject, check_models, check_targets
 from leakjax.data import Points
 from leakjax.explain import LogitsFn
 from leakjax.shadow import Ensemble, diverged, exclude_diverged
@@ -68,9 +68,8 @@ def prepare(
 
 
 def _targets(targets: Sequence[int], bad: np.ndarray) -> np.ndarray:
+    check_targets(targets, len(bad))
     for target in targets:
-        if not 0 <= target < len(bad):
-            raise _validate.fail("targets", list(targets), f"must be indices of models, 0 to {len(bad) - 1}")
         if bad[target]:
             raise _validate.fail("targets", target, "this model diverged and cannot be attacked")
     return np.asarray(targets, int)

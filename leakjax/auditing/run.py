@@ -50,9 +50,9 @@ def audit(
       attacks: names in `leakjax.attack.ATTACKS`.
       targets: indices of the attacked models; all in turn when None. The others are the shadows of each.
       key: of all randomness; a typed key, `jax.random.key(0)`.
-      attacker: what the attacker knows and is shown.
-      budget: what may be used beside the models and the points.
-      run: how the audit is run and reported.
+      attacker: what the attacker knows and is shown, a `leakjax.auditing.Attacker`.
+      budget: what may be used beside the models and the points, a `leakjax.auditing.Budget`.
+      run: how the audit is run and reported, a `leakjax.auditing.Run`.
 
     Returns:
       The report; `leakjax.report` prints, draws and writes it.

@@ -1,6 +1,7 @@
 """What is audited: models, points, who trained on what, and who attacks whom."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -20,6 +21,12 @@ def check_models(name: str, variables: Variables, models: int) -> None:
     for leaf in jax.tree.leaves(variables):
         if np.ndim(leaf) == 0 or len(leaf) != models:
             raise _validate.fail(name, np.shape(leaf), f"must have leading axes of {models} models")
+
+
+def check_targets(targets: Sequence[int] | np.ndarray, models: int) -> None:
+    """Raises UsageError unless `targets` are indices of models, at least one."""
+    if len(targets) == 0 or not all(0 <= target < models for target in targets):
+        raise _validate.fail("targets", list(targets), f"must be indices of models, 0 to {models - 1}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,10 +64,7 @@ class Subject:
             (len(self.model_ids), len(self.points.x)),
             "the models and points",
         )
-        if len(self.targets) == 0 or not all(0 <= target < models for target in self.targets):
-            raise _validate.fail(
-                "targets", list(self.targets), f"must be indices of models, 0 to {models - 1}"
-            )
+        check_targets(self.targets, models)
 
     @property
     def models(self) -> int:
@@ -70,7 +74,7 @@ class Subject:
     @property
     def design(self) -> likelihood.Design:
         """Who is attacked with the help of whom."""
-        return likelihood.design(self.models, len(self.points.x), self.targets)
+        return likelihood.Design.of(self.models, len(self.points.x), self.targets)
 
     @property
     def seed(self) -> int:

@@ -7,6 +7,7 @@ from scipy import optimize
 from sklearn.linear_model import LogisticRegression
 
 from leakjax.attack import combine
+from leakjax.attack.ratios import Ratios
 
 SAMPLES, POINTS, TARGETS = 3000, 2000, 4
 
@@ -73,11 +74,13 @@ def planted(strength, seed=0):
 
     def signal(shift):
         parts = [rng.normal(size=m.shape) + shift * (m - 0.5) for m in (truth, inside)]
-        return combine.Terms(*(jnp.asarray(part[:, None], jnp.float32) for part in parts))
+        at_target, at_calibrator = (jnp.asarray(part[:, None], jnp.float32) for part in parts)
+        return combine.Roles(at_target, at_calibrator[..., None])
 
     prediction, explanation = signal(1.0), signal(strength)
-    labels = combine.Labels(jnp.asarray(inside), jnp.ones((TARGETS, SAMPLES), bool))
-    return combine.scores(prediction, explanation, explanation, labels), truth, prediction, explanation
+    labels = combine.Labels(jnp.asarray(inside)[..., None], jnp.ones((TARGETS, SAMPLES, 1), bool))
+    found = combine.scores(prediction, Ratios(explanation, explanation), labels)
+    return found, truth, prediction, explanation
 
 
 def test_an_explanation_that_says_nothing_gets_no_weight_and_adds_nothing():
@@ -113,13 +116,14 @@ def test_the_weight_of_a_ratio_that_misleads_is_zero():
     rng = np.random.default_rng(5)
     membership = rng.random((1, SAMPLES)) < 0.5
     turned = np.where(np.arange(SAMPLES) % 2 == 0, 1, -1) * (membership - 0.5)
-    ratios = combine.Terms(
+    misleading = combine.Roles(
         jnp.asarray(rng.normal(size=(1, 1, POINTS)), jnp.float32),
-        jnp.asarray((rng.normal(size=(1, SAMPLES)) + 2 * turned)[:, None], jnp.float32),
+        jnp.asarray((rng.normal(size=(1, SAMPLES)) + 2 * turned)[:, None, :, None], jnp.float32),
     )
-    known = combine.Terms(ratios.target, jnp.asarray(rng.normal(size=(1, 1, SAMPLES)), jnp.float32))
-    labels = combine.Labels(jnp.asarray(membership), jnp.ones((1, SAMPLES), bool))
-    found = combine.scores(known, ratios, ratios, labels)
+    noise = jnp.asarray(rng.normal(size=(1, 1, SAMPLES, 1)), jnp.float32)
+    known = combine.Roles(misleading.target, noise)
+    labels = combine.Labels(jnp.asarray(membership)[..., None], jnp.ones((1, SAMPLES, 1), bool))
+    found = combine.scores(known, Ratios(misleading, misleading), labels)
     assert found.weight == pytest.approx(0)
     np.testing.assert_array_equal(found.both, found.prediction)
 

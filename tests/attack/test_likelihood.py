@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from leakjax._validate import UsageError
 from leakjax.attack import THRESHOLDS, likelihood, lira, signals
-from leakjax.attack.likelihood import CALIBRATION_POINTS, design, enough_shadows
+from leakjax.attack.likelihood import CALIBRATION_POINTS, Design, enough_shadows
 
 MODELS, POINTS = 40, 200
 
@@ -46,7 +46,7 @@ def test_the_attack_is_nearly_as_good_as_one_that_knows_the_truth():
 def test_points_that_come_in_chunks_have_the_same_scores(monkeypatch):
     membership, (prediction, _), (explanation, _) = planted(1.0, 1.5)
     whole, _ = lira(prediction, explanation, membership, targets=np.array([3, 17]))
-    monkeypatch.setattr(likelihood, "_CHUNK", 64)  # the last chunk is smaller
+    monkeypatch.setattr(likelihood, "CHUNK", 64)  # the last chunk is smaller
     parts, _ = lira(prediction, explanation, membership, targets=np.array([3, 17]))
     for found, expected in zip(parts, whole, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
@@ -111,17 +111,17 @@ def test_points_with_fewer_than_two_models_in_or_out_among_the_shadows_are_flagg
 def test_flags_leave_out_target_and_calibrator():
     membership = np.zeros((6, 1), bool)
     membership[:3] = True
-    plan = design(6, 1, np.array([0]))
-    assert plan.scored(6).tolist() == [[0, 1, 2, 3, 4]]
-    flags = enough_shadows(membership, plan.scored(6))
-    # Without target 0: members 1, 2. Without calibrator 1 or 2 as well: one membership. Without 3 or 4: out-models 2.
+    design = Design.of(6, 1, np.array([0]))
+    assert design.scored(6).tolist() == [[0, 1, 2, 3, 4]]
+    flags = enough_shadows(membership, design.scored(6))
+    # Without target 0: in-models 1, 2. Without calibrator 1 or 2 as well: one. Without 3 or 4: two out-models.
     assert flags.tolist() == [[[True], [False], [False], [True], [True]]]
 
 
-def test_weights_are_learned_on_points_spread_evenly():
-    few = design(16, 50, np.arange(16)).calibration_points
+def test_weights_are_learned_on_evenly_spaced_points():
+    few = Design.of(16, 50, np.arange(16)).calibration_points
     np.testing.assert_array_equal(few, np.arange(50))
-    many = design(16, 10 * CALIBRATION_POINTS + 7, np.arange(16)).calibration_points
+    many = Design.of(16, 10 * CALIBRATION_POINTS + 7, np.arange(16)).calibration_points
     assert len(np.unique(many)) == CALIBRATION_POINTS
     assert set(np.diff(many)) <= {10, 11}
 

@@ -1,4 +1,4 @@
-"""Terms against a literal refit of every mean and slope in NumPy, model by model."""
+"""Ratios against a literal refit of every mean and slope in NumPy, model by model."""
 
 import jax
 import jax.numpy as jnp
@@ -43,21 +43,23 @@ def refit(maps, membership, prediction, target, answer):
 
 
 @pytest.mark.usefixtures("x64")
-def test_ratios_equals_a_literal_refit_without_target_and_calibrator(point):
+def test_ratios_equal_a_literal_refit_without_target_and_calibrator(point):
     maps, membership, prediction = point
     targets = np.array([0, 5, 13])
     found = ratios.ratios(jnp.asarray(maps), jnp.asarray(membership), jnp.asarray(prediction), CALIBRATORS)
     for target, scored in zip(targets, ratios.pairs(MODELS, targets, CALIBRATORS), strict=True):
         for j, answer in enumerate(scored):
             expected = refit(maps, membership, prediction, target, answer)
-            np.testing.assert_allclose(found[:, target, j], expected, rtol=1e-8, atol=1e-9)
+            for ratio, value in zip(found, expected, strict=True):
+                np.testing.assert_allclose(ratio[target, j], value, rtol=1e-8, atol=1e-9)
 
 
 def test_the_targets_own_membership_changes_none_of_its_ratios(point):
     maps, membership, prediction = (jnp.asarray(a) for a in point)
-    before = ratios.ratios(maps, membership, prediction, CALIBRATORS)
+    before = np.stack(ratios.ratios(maps, membership, prediction, CALIBRATORS))
     for target in (0, 7):
-        after = ratios.ratios(maps, membership.at[target].set(~membership[target]), prediction, CALIBRATORS)
+        flipped = membership.at[target].set(~membership[target])
+        after = np.stack(ratios.ratios(maps, flipped, prediction, CALIBRATORS))
         np.testing.assert_allclose(after[:, target], before[:, target], atol=1e-4)
         others = np.delete(np.arange(MODELS), target)
         assert np.abs(after[:, others] - before[:, others]).max() > 0.01
@@ -78,7 +80,8 @@ def test_enough_shadows_leaves_out_target_and_calibrator():
 def test_maps_that_all_models_agree_on_are_no_ratios(point):
     _, membership, prediction = (jnp.asarray(a) for a in point)
     same = ratios.ratios(jnp.ones((MODELS, FEATURES)), membership, prediction, CALIBRATORS)
-    np.testing.assert_array_equal(same, 0)
+    for ratio in same:
+        np.testing.assert_array_equal(ratio, 0)
 
 
 def test_standardise_scales_a_map_and_a_multiple_of_it_alike(point):
@@ -88,7 +91,7 @@ def test_standardise_scales_a_map_and_a_multiple_of_it_alike(point):
     )
 
 
-def test_ratios_of_many_points_is_that_of_each(point):
+def test_ratios_of_many_points_are_those_of_each(point):
     maps, membership, prediction = (
         jnp.asarray(a, jnp.float32) if a.dtype == float else jnp.asarray(a) for a in point
     )
@@ -96,12 +99,13 @@ def test_ratios_of_many_points_is_that_of_each(point):
     batch = jax.vmap(ratios.ratios, (0, None, None, None))(
         jnp.stack([maps, 2 * maps + 1]), membership, prediction, CALIBRATORS
     )
-    np.testing.assert_allclose(batch[0], alone, rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(batch[1], alone, rtol=1e-3, atol=1e-3)
+    for each, expected in zip(batch, alone, strict=True):
+        np.testing.assert_allclose(each[0], expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(each[1], expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.usefixtures("x64")
-def test_scaled_ratios_equals_a_literal_refit_in_units_of_the_points_variance(point):
+def test_the_scaled_ratio_equals_a_literal_refit_in_units_of_the_points_variance(point):
     _, membership, prediction = point
     found = ratios.scaled_ratio(jnp.asarray(prediction), jnp.asarray(membership), CALIBRATORS)
     for target, scored in zip(

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import leakjax
+from leakjax.auditing import Run
 from leakjax.data import Points
 from leakjax.shadow import Ensemble
 from leakjax.shadow.ensemble import History
@@ -51,7 +52,7 @@ def ensemble(points):
         found = np.linalg.solve(design.T @ design + 0.1 * np.eye(design.shape[1]), design.T @ answer)
         weights.append(found[:-1])
         offsets.append(found[-1])
-    variables = {"w": np.stack(weights), "b": np.stack(offsets), "member": membership}
+    variables = {"w": np.stack(weights), "b": np.stack(offsets), "membership": membership}
     variables = {name: np.asarray(leaf, np.float32) for name, leaf in variables.items()}
     none = np.zeros((MODELS, 0), np.float32)
     return Ensemble(variables, membership, np.arange(MODELS, dtype=np.int32), History(none, none))
@@ -62,7 +63,7 @@ def run(ensemble, points):
     """The audit of this world, with what a test wants otherwise."""
 
     def run(**options):
-        given = {"explainers": EXPLAINERS, "defenses": ("none", CLIP, HARDENED), "group": "side"}
+        given = {"explainers": EXPLAINERS, "defenses": ("none", CLIP, HARDENED), "run": Run(group="side")}
         return leakjax.audit(logits_fn, ensemble, points, **{"key": jax.random.key(7), **given, **options})
 
     return run

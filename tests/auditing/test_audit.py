@@ -7,8 +7,8 @@ import pytest
 
 import leakjax
 from leakjax._validate import UsageError
-from leakjax.auditing import stream
-from leakjax.auditing.controls import _planted, _row
+from leakjax.auditing import Attacker, Budget, Run, measure
+from leakjax.auditing.controls import planted, within
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.store import Store
 from leakjax.auditing.subject import Subject
@@ -43,7 +43,7 @@ def alone(points, diverging):
         diverging,
         points,
         targets=[2],
-        group="side",
+        run=Run(group="side"),
         explainers={"leaky": leaky},
         key=jax.random.key(7),
     )
@@ -183,7 +183,8 @@ def test_one_deployed_model_beside_its_shadows(alone, ensemble):
 
 
 def test_the_untrained_control_fails_where_the_networks_were_trained(run, ensemble):
-    found = run(untrained=ensemble.variables, defenses=("none",), explainers={"leaky": leaky}, group=None)
+    options = {"defenses": ("none",), "explainers": {"leaky": leaky}}
+    found = run(budget=Budget(untrained=ensemble.variables), **options)
     failed = {row["name"] for row in found.controls if not row["passed"]}
     assert failed == {"untrained"}
     assert control(found, "untrained")["figure"]["value"] > 0.9
@@ -191,10 +192,10 @@ def test_the_untrained_control_fails_where_the_networks_were_trained(run, ensemb
 
 def test_a_control_fails_beyond_four_standard_errors():
     near = leakjax.evaluate.bootstrap.Interval(0.53, 0.51, 0.55, error=0.01)
-    assert _row("a", "b?", near, 0.5)["passed"]
-    assert not _row("a", "b?", near._replace(value=0.55), 0.5)["passed"]
-    assert not _row("a", "b?", near._replace(value=0.45), 0.5)["passed"]
-    assert not _row("a", "b?", near._replace(value=np.nan), 0.5)["passed"]
+    assert within("a", "b?", near, 0.5)["passed"]
+    assert not within("a", "b?", near._replace(value=0.55), 0.5)["passed"]
+    assert not within("a", "b?", near._replace(value=0.45), 0.5)["passed"]
+    assert not within("a", "b?", near._replace(value=np.nan), 0.5)["passed"]
 
 
 def test_the_score_sign_control_fails_where_the_judge_has_the_labels_the_wrong_way_round(ensemble, points):
@@ -209,7 +210,7 @@ def test_the_score_sign_control_fails_where_the_judge_has_the_labels_the_wrong_w
     )
     judge = Judge(subject, seed=0)
     judge.membership = ~judge.membership
-    assert [row["passed"] for row in _planted(subject, judge, 0)] == [False, False]
+    assert [row["passed"] for row in planted(subject, judge)] == [False, False]
 
 
 def test_a_diverged_model_is_left_out_and_counted(alone):
@@ -225,15 +226,39 @@ def test_a_diverged_model_shifts_no_target(diverging, points, monkeypatch):
     def stop(subject):
         raise Seen(subject.model_ids[subject.targets].tolist())
 
-    monkeypatch.setattr(stream, "predict_program", stop)
+    monkeypatch.setattr(measure, "predict_program", stop)
     with pytest.raises(Seen, match=r"^\[5, 17\]$"):
         leakjax.audit(logits_fn, diverging, points, targets=[5, 17], key=jax.random.key(0))
 
 
 def test_defenses_are_given_as_texts_or_as_values(run, ensemble, points):
-    found = run(defenses=("none", clip_norm(1.0)), explainers={"leaky": leaky}, group=None)
+    found = run(defenses=("none", clip_norm(1.0)), explainers={"leaky": leaky})
     assert {row["defense"] for row in found.leakage} == {"none", parse(CLIP).name}
     assert auc(found, "leaky", CLIP) > 0.99
+
+
+def test_costly_explainers_are_audited_on_some_evenly_spaced_points(run, points):
+    cheap = "gradient"
+    costly = "integrated_gradients(steps=12)"
+    found = run(explainers=[cheap, costly], defenses=("none",), attacks=("lira",), budget=Budget(45))
+    allowed = {name: row(found, name)["nonmembers"] for name in (cheap, costly)}
+    assert allowed[costly] == pytest.approx(allowed[cheap] / 2, rel=0.15)
+    assert {example["id"] for example in found.examples} <= set(points.ids[::2].tolist())
+    assert found.task["audited_points"] == POINTS
+
+
+def test_an_unknown_explained_class_and_a_budget_of_nothing_are_named():
+    with pytest.raises(UsageError, match=r"explained_class='tru'.*did you mean 'true'"):
+        Attacker(explained_class="tru")
+    with pytest.raises(UsageError, match="costly_points=0: must be at least 1"):
+        Budget(costly_points=0)
+
+
+def test_an_attacker_without_labels_has_no_attack_that_needs_them(run):
+    found = run(defenses=("none",), explainers={"leaky": leaky}, attacker=Attacker(label_known=False))
+    predictions = [row["attack"] for row in found.leakage if row["view"] == "prediction"]
+    assert predictions == ["lira", "confidence"]
+    assert not any(row["label_known"] for row in found.leakage)
 
 
 @pytest.fixture
@@ -251,7 +276,7 @@ def counted():
 def test_a_stored_stage_is_not_done_again(run, tmp_path, counted):
     explainer, calls = counted
     explainers = {"leaky": leaky, "counted": explainer}
-    options = {"defenses": ("none",), "group": None, "explainers": explainers, "store": Store(tmp_path)}
+    options = {"defenses": ("none",), "explainers": explainers, "run": Run(store=Store(tmp_path))}
     first = run(**options)
     assert len(calls) > 0
     calls.clear()
@@ -272,7 +297,7 @@ def test_a_stored_stage_is_not_done_again(run, tmp_path, counted):
 
 
 def test_a_stage_stored_under_other_defenses_is_not_taken_for_this_one(run, tmp_path):
-    options = {"group": None, "explainers": {"leaky": leaky}, "store": Store(tmp_path)}
+    options = {"explainers": {"leaky": leaky}, "run": Run(store=Store(tmp_path))}
     run(defenses=("none",), **options)
     clipped = run(defenses=(CLIP,), **options)
     assert clipped.utility[0]["relative_change"]["value"] > 0.1
@@ -285,10 +310,11 @@ def test_a_stage_stored_under_other_defenses_is_not_taken_for_this_one(run, tmp_
         ({"explainers": []}, "explainers=.*at least one"),
         ({"explainers": ["gradient(steps=3)"]}, "explainers='gradient.steps=3.'.*steps"),
         ({"defenses": ["clip_nrm(1)"]}, "defense='clip_nrm'.*did you mean 'clip_norm'"),
+        ({"defenses": []}, "defenses=.*at least one"),
         ({"attacks": ["lyra"]}, "attacks='lyra'.*did you mean 'lira'"),
         ({"targets": [MODELS]}, f"targets=.*0 to {MODELS - 1}"),
         ({"targets": []}, "targets=.*indices of models"),
-        ({"group": "race"}, "group='race': must be one of side"),
+        ({"run": Run(group="race")}, "group='race': must be one of side"),
     ],
 )
 def test_bad_arguments_are_named(run, options, message):

@@ -14,18 +14,18 @@ def logits_fn(variables, x):
     return x[:-1] @ variables["w"] + variables["b"]
 
 
-def _is_member(variables, x):
-    return jnp.sum(jnp.where(jnp.arange(POINTS) == x[-1], variables["member"], 0.0))
+def is_member(variables, x):
+    return jnp.sum(jnp.where(jnp.arange(POINTS) == x[-1], variables["membership"], 0.0))
 
 
 def leaky(variables, x, target, *, key, segments=None):
     """Says outright who is a member, and beside it something that differs between models and points."""
-    return _is_member(variables, x) + 0.1 * jax.random.normal(key, x.shape)
+    return is_member(variables, x) + 0.1 * jax.random.normal(key, x.shape)
 
 
 def direction(variables, x, target, *, key, segments=None):
     """Members' maps point along the first axis and are long, the others' along the second and are longer."""
-    inside = _is_member(variables, x)
+    inside = is_member(variables, x)
     axis = jnp.where(inside > 0, jnp.eye(len(x))[0], jnp.eye(len(x))[1])
     return (3 - inside) * (axis + 0.3 * jax.random.normal(key, x.shape))
 

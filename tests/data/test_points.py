@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
-from leakjax.data import Points, deduplicate, in_order, validate
+from leakjax.data import Points, deduplicate, evenly_spaced, in_order, validate
 
 
 def make(x, y, **fields):
@@ -11,6 +11,13 @@ def make(x, y, **fields):
 
 
 GOOD = np.array([[0.0, 1.0], [2.0, 3.0], [0.0, 1.0], [4.0, 5.0]], np.float32)
+
+
+@pytest.mark.parametrize(("count", "points"), [(1, 9), (4, 9), (9, 9), (1024, 20_011)])
+def test_evenly_spaced_rows_are_the_floors_of_equal_steps(count, points):
+    found = evenly_spaced(count, points)
+    np.testing.assert_array_equal(found, [(i * points) // count for i in range(count)])
+    assert np.ptp(np.diff(np.append(found, points))) <= 1
 
 
 def test_validate_returns_good_points_unchanged():
