@@ -44,9 +44,7 @@ def compiled(function: Program, arguments: tuple[int | None, ...], results: Any)
       The program; called with what `Chunks.put` has laid out.
     """
     given, returned = tuple(_spec(axis) for axis in arguments), jax.tree.map(_spec, results)
-    return jax.jit(
-        jax.shard_map(function, mesh=_mesh(), in_specs=given, out_specs=returned, check_vma=False)
-    )
+    return jax.jit(jax.shard_map(function, mesh=_mesh(), in_specs=given, out_specs=returned, check_vma=False))
 
 
 class Chunks:
