@@ -2,18 +2,29 @@
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from leakjax import _validate, data, shadow
+from leakjax import _spec, _validate, models, shadow
 from leakjax.attack import ATTACKS
 from leakjax.auditing import explainers
 from leakjax.auditing.subject import LEAST_MODELS
+from leakjax.data import registry as data_sets
 from leakjax.defend import registry as defenses
-from leakjax.models import MODELS
+from leakjax.models import registry as networks
 
 _COSTLY_POINTS = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where things are; they do not change a number."""
+
+    workdir: Path
+    data_dir: str | None
+    source_dir: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +40,7 @@ class Config:
     costly_points: int | None
     background: int
     model: str
-    widths: tuple[int, ...]
+    widths: tuple[int, ...] | None
     models: int
     epochs: int
     batch_size: int
@@ -47,13 +58,11 @@ class Config:
 
     def __post_init__(self) -> None:
         """Checks what needs no data, before any compute."""
-        _validate.one_of("model", self.model, MODELS)
+        models.make(self.model, 2, **self.model_options)
         _validate.at_least("models", self.models, LEAST_MODELS)
         for name in ("points", "features", "classes", "audit_points", "costly_points"):
             if getattr(self, name) is not None:
                 _validate.at_least(name, getattr(self, name), 1)
-        for width in self.widths:
-            _validate.at_least("widths", width, 1)
         for attack in self.attacks:
             _validate.one_of("attacks", attack, ATTACKS)
         for target in self.targets or ():
@@ -78,6 +87,21 @@ class Config:
             weight_decay=self.weight_decay,
         )
 
+    @property
+    def model_options(self) -> dict[str, Any]:
+        """What flags of their own say of the network."""
+        return {} if self.widths is None else {"widths": self.widths}
+
+    def sizes(self, points: int) -> dict[str, int]:
+        """What decides how much memory an audit of a pool of so many points takes."""
+        return {
+            "models": self.models,
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "audited": self.audit_points or points,
+            "defenses": len(self.defenses),
+        }
+
     def as_json(self) -> dict[str, Any]:
         """The fields as config.json holds them."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
@@ -85,14 +109,15 @@ class Config:
 
 def define_flags() -> None:
     """Defines the flags; they are read in `main` alone."""
-    names = ", ".join(data.DATASETS)
     flags.DEFINE_string("workdir", None, "Where everything is written. Default: runs/audit-DATASET.")
-    flags.DEFINE_string("dataset", "digits", f"One of {names}.")
+    flags.DEFINE_string("dataset", "digits", _choices("A data set.", data_sets.describe()))
     flags.DEFINE_string("data_dir", None, "Where data sets are prepared once. Default: ~/.cache/leakjax.")
     flags.DEFINE_string(
         "source_dir", None, "A folder with the original files of the data set, if not downloaded."
     )
-    flags.DEFINE_integer("points", None, "Points of the training pool. Default: all (synthetic: 20,000).")
+    flags.DEFINE_integer(
+        "points", None, "Points of the training pool, an option of every data set. Default: all."
+    )
     flags.DEFINE_integer("features", None, "Features of --dataset=synthetic.")
     flags.DEFINE_integer("classes", None, "Classes of --dataset=synthetic.")
     flags.DEFINE_integer("data_seed", None, "Seed of --dataset=synthetic.")
@@ -108,8 +133,10 @@ def define_flags() -> None:
         0,
         "Points set aside, not trained on nor audited, for explainers that need a background.",
     )
-    flags.DEFINE_string("model", "mlp", f"One of {', '.join(MODELS)}.")
-    flags.DEFINE_list("widths", ["128"], "Widths of the hidden layers of --model=mlp.")
+    flags.DEFINE_string("model", "mlp", _choices("A network.", networks.describe()))
+    flags.DEFINE_list(
+        "widths", None, "Widths of the hidden layers, as --model='mlp(widths=(128,))' says too."
+    )
     flags.DEFINE_integer("models", 64, f"Shadow models, at least {LEAST_MODELS}; each is a target in turn.")
     flags.DEFINE_integer("epochs", 35, "Epochs of training.")
     flags.DEFINE_integer("batch_size", 32, "Points of a training step.")
@@ -119,13 +146,19 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "explainers",
         "gradient,input_x_gradient,smoothgrad(samples=5),integrated_gradients(steps=5)",
-        "Explainers, separated by commas, each with options if wanted, or cheap (at most 10 model runs each) or "
-        "all. Images: grid=4 makes a masking method work on 4x4 cells. The first serves in the controls.",
+        _choices(
+            "Explainers, separated by commas, or cheap (at most 10 model runs each) or all. Images: grid=4 makes a "
+            "masking method work on 4x4 cells. The first serves in the controls.",
+            explainers.describe(),
+        ),
     )
     flags.DEFINE_string(
         "defenses",
         "none,clip_norm(1.0)+gaussian_noise(0.25)",
-        "Defenses, separated by commas; a chain is joined by +, the first applies first.",
+        _choices(
+            "Defenses, separated by commas; a chain is joined by +, the first applies first.",
+            defenses.describe(),
+        ),
     )
     flags.DEFINE_list("attacks", list(ATTACKS), f"Of {', '.join(ATTACKS)}.")
     flags.DEFINE_list("targets", None, "Indices of the attacked models. Default: each in turn.")
@@ -140,6 +173,11 @@ def define_flags() -> None:
     flags.DEFINE_float("fail_above", None, "Exit with 3 if the upper bound of a margin is above this share.")
 
 
+def _choices(text: str, listed: list[str]) -> str:
+    own = "package.module:name(...), a factory of yours"
+    return "\n".join([text, "Choices, with their options:", *(f"  {one}" for one in [*listed, own])])
+
+
 def read_config(values: flags.FlagValues) -> Config:
     """The flags as a frozen config.
 
@@ -152,11 +190,13 @@ def read_config(values: flags.FlagValues) -> Config:
     given["attacks"] = tuple(given["attacks"])
     given["explainers"] = tuple(
         text if text in explainers.LISTS else explainers.parse(text).name
-        for text in explainers.split(given["explainers"])
+        for text in _spec.split("explainers", given["explainers"])
     )
     if "all" in given["explainers"] and given["costly_points"] is None:
         given["costly_points"] = _COSTLY_POINTS
-    given["defenses"] = tuple(defenses.parse(text).name for text in explainers.split(given["defenses"]))
+    given["defenses"] = tuple(
+        defenses.parse(text).name for text in _spec.split("defenses", given["defenses"])
+    )
     return Config(**given)
 
 

@@ -28,9 +28,10 @@ import captum.attr as theirs
 import jax
 import numpy as np
 import torch
-from absl import app, flags
+from absl import flags
 from captum._utils.models.linear_model import SkLearnRidge
 
+from experiments import _main
 from experiments.captum_bridge import CLASSES, Pair, cnn, from_torch, mlp, to_torch
 from experiments.captum_check import rows
 from leakjax.explain import EXPLAINERS, Segments, batched, grid
@@ -229,9 +230,8 @@ def _examples(count: int) -> tuple[np.ndarray, np.ndarray, Segments]:
     return xs, rng.integers(0, CLASSES, size=count), segments
 
 
-def main(argv: list[str]) -> None:
+def main(values: flags.FlagValues) -> int:
     """Runs what the flags ask for."""
-    del argv
     warnings.filterwarnings("ignore", module="captum|torch")
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     if _CHECK.value:
@@ -240,14 +240,16 @@ def main(argv: list[str]) -> None:
             wrong += not row.note and not row.method.startswith("  ") and not row.difference < CLOSE
             print(f"{row.network:16}{row.method:52}{row.difference:10.1e}  {row.note}", flush=True)
         if wrong:
-            sys.exit(f"{wrong} methods differ by {CLOSE} or more")
+            print(f"{wrong} methods differ by {CLOSE} or more", file=sys.stderr)
+            return _main.FAILED
     if _ERROR.value:
         for line in errors(_NETWORKS.value):
             print(line, flush=True)
     if _SPEED.value:
         for line in speed(_NETWORKS.value, [int(batch) for batch in _BATCHES.value], _METHODS.value):
             print(line, flush=True)
+    return _main.DONE
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _main.launch(main, devices=False)

@@ -14,9 +14,10 @@ import jax
 import matplotlib
 import numpy as np
 import optax
-from absl import app, flags
+from absl import flags
 from sklearn.datasets import load_digits
 
+from experiments import _main
 from leakjax.explain import EXPLAINERS, grid
 
 matplotlib.use("agg")
@@ -80,9 +81,8 @@ def maps_of(variables: dict, x: np.ndarray, target: int, background: np.ndarray)
     return found
 
 
-def main(argv: list[str]) -> None:
+def main(values: flags.FlagValues) -> int:
     """Trains, explains and draws."""
-    del argv
     digits = load_digits()
     xs = (digits.images[..., None] / 16).astype(np.float32)
     variables = trained(xs[TRAINED], digits.target[TRAINED].astype(np.int32))
@@ -103,7 +103,8 @@ def main(argv: list[str]) -> None:
         axis.set_title(name, fontsize=9)
     figure.savefig(_OUTPUT.value, dpi=110)
     print(f"{len(maps)} methods in {_OUTPUT.value}")
+    return _main.DONE
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _main.launch(main, devices=False)

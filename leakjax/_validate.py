@@ -6,10 +6,12 @@ concrete values only, so that a hyperparameter may be traced (jit, vmap) without
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
+
+_SEPARATORS = str.maketrans("", "", "_- ")
 
 
 class UsageError(ValueError):
@@ -26,14 +28,26 @@ def fail(name: str, value: Any, rule: str) -> UsageError:
     return UsageError(f"{name}={value!r}: {rule}")
 
 
-def one_of(name: str, value: str, allowed: Iterable[str]) -> None:
+def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
+    """A hint at the known name that is meant, as "; did you mean 'gradient'?", or "" where none is near.
+
+    Args:
+      name: what was written.
+      known: the names that there are.
+      aliases: what others call them, without underscores and in small letters.
+    """
+    bare = name.lower().translate(_SEPARATORS)
+    others = {other.translate(_SEPARATORS): other for other in known} | dict(aliases or {})
+    near = [bare] if bare in others else difflib.get_close_matches(bare, others, n=1)
+    return f"; did you mean {others[near[0]]!r}?" if near else ""
+
+
+def one_of(name: str, value: str, allowed: Iterable[str], aliases: Mapping[str, str] | None = None) -> None:
     """Raises UsageError with the list and the nearest name unless `value` is among `allowed`."""
     names = list(allowed)
-    if value in names:
-        return
-    near = difflib.get_close_matches(value, names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise fail(name, value, f"must be one of {', '.join(names)}{hint}")
+    if value not in names:
+        rule = f"must be one of {', '.join(names)}{nearest(value, names, aliases)}"
+        raise fail(name, value, rule)
 
 
 def at_least(name: str, value: Any, least: float) -> None:

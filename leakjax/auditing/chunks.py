@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
+from leakjax import _progress
 from leakjax.auditing.subject import Subject
 
 # Attribution values that a chunk holds at once, for all models and points of it.
@@ -89,7 +90,7 @@ class Chunks:
             return keep(jax.tree.map(first, started, axes), rows)
 
         found, waiting = [], None
-        for start in range(0, self._points, self._size):
+        for start in _progress.track(range(0, self._points, self._size)):
             rows = np.arange(start, start + self._size) % self._points
             started = dispatch(rows)
             if waiting is not None:

@@ -1,5 +1,6 @@
 """What an audit would run and what that costs, before anything is trained."""
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from leakjax import _memory
 from leakjax.auditing.chunks import chunk_size
 from leakjax.auditing.explainers import LISTS, Named
 from leakjax.evaluate import bootstrap, leakage, roc
@@ -45,6 +47,7 @@ def plan(
     *,
     models: int,
     epochs: int,
+    batch_size: int,
     audited: int,
     costly_points: int | None,
     explainers: Sequence[Named],
@@ -58,6 +61,7 @@ def plan(
       x: [points, ...], the training pool.
       models: how many are trained, each on half of the pool.
       epochs: of training.
+      batch_size: points of a training step.
       audited: how many points are audited.
       costly_points: how many of them by explainers of more than 10 runs of the model; None: all.
       explainers: which are run.
@@ -67,7 +71,8 @@ def plan(
     Returns:
       The plan. A run of a model counts once, forward alone or forward and backward together.
     """
-    one_run, size = _probe_model(model, x)
+    _check_probe(model, x)
+    one_run = _probe_model(model, x)
     one_row = _probe_row(models, audited)
     training = models * epochs * (len(x) // 2)
     pairs = models * audited
@@ -80,14 +85,49 @@ def plan(
     controls = 3 * pairs * (1 + explainers[0].runs(x.shape[1:]))
     stages.append(Stage("controls", controls, controls * one_run))
     stages.append(Stage("evaluate", 0, one_row * len(explainers) * defenses * (attacks + 1)))
-    features = int(np.prod(x.shape[1:]))
+    needed = memory(
+        model, x, models=models, epochs=epochs, batch_size=batch_size, audited=audited, defenses=defenses
+    )
+    return Plan(stages, needed)
+
+
+def memory(
+    model: Model, x: np.ndarray, *, models: int, epochs: int, batch_size: int, audited: int, defenses: int
+) -> int:
+    """Bytes, about, that an audit takes beyond the runtime; arguments as of `plan`. Nothing is allocated."""
+    size, features, pairs = _size(model, x), math.prod(x.shape[1:]), models * audited
+    # Trained and untrained weights, the optimiser's two moments, a gradient; a model's own data and history.
+    weights = 5 * models * size + 2 * models * epochs + models * len(x) // 2
     chunk = chunk_size(models, features) * models * features
-    memory = 4 * (3 * models * size + x.size + 8 * chunk + _KEPT_ARRAYS * (1 + defenses) * pairs)
-    return Plan(stages, int(memory))
+    batches = 4 * models * batch_size * features  # the points of a step, and what becomes of them on the way
+    return 4 * (weights + batches + x.size + 8 * chunk + _KEPT_ARRAYS * (1 + defenses) * pairs)
 
 
-def _probe_model(model: Model, x: np.ndarray) -> tuple[float, int]:
-    """Seconds that one input gradient takes among many, and how many numbers a model has."""
+def check_memory(
+    model: Model, x: np.ndarray, *, models: int, epochs: int, batch_size: int, audited: int, defenses: int
+) -> None:
+    """Raises UsageError with the estimate where an audit does not fit; arguments as of `plan`."""
+    _check_probe(model, x)
+    needed = memory(
+        model, x, models=models, epochs=epochs, batch_size=batch_size, audited=audited, defenses=defenses
+    )
+    _memory.check("models", models, needed, f"{models:,} models of {_size(model, x):,} weights")
+
+
+def _check_probe(model: Model, x: np.ndarray) -> None:
+    """Raises UsageError where a few models alone do not fit."""
+    size = _size(model, x)
+    _memory.check("model", f"{size:,} weights", 12 * _PROBE_MODELS * size, f"{_PROBE_MODELS} models")
+
+
+def _size(model: Model, x: np.ndarray) -> int:
+    """How many numbers the variables of one model hold."""
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jax.ShapeDtypeStruct(x.shape[1:], x.dtype))
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+
+
+def _probe_model(model: Model, x: np.ndarray) -> float:
+    """Seconds that one input gradient takes among many."""
     keys = jax.random.split(jax.random.key(0), _PROBE_MODELS)
     variables = jax.vmap(model.init, in_axes=(0, None))(keys, jnp.asarray(x[0]))
     points = jnp.asarray(x[np.arange(_PROBE_POINTS) % len(x)])
@@ -97,8 +137,7 @@ def _probe_model(model: Model, x: np.ndarray) -> tuple[float, int]:
         return jax.vmap(jax.vmap(one, (0, None)), (None, 0))(points, variables)
 
     seconds = _seconds(jax.jit(runs), variables, points)
-    size = sum(leaf.size for leaf in jax.tree.leaves(variables)) // _PROBE_MODELS
-    return seconds / (_PROBE_MODELS * _PROBE_POINTS), size
+    return seconds / (_PROBE_MODELS * _PROBE_POINTS)
 
 
 def _probe_row(models: int, points: int) -> float:

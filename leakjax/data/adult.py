@@ -6,6 +6,7 @@ import numpy as np
 
 from leakjax.data import files
 from leakjax.data.points import Points, in_order
+from leakjax.data.registry import registered
 
 _URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult"
 TRAIN = files.Original(
@@ -80,6 +81,7 @@ def raw(data_dir: Path, source_dir: Path | None = None) -> dict[str, np.ndarray]
     return {name: columns[name] for name in COLUMNS} | {"label": stored["label"]}
 
 
+@registered("adult")
 def load(data_dir: Path, source_dir: Path | None = None) -> Points:
     """48,842 people as 104 features, the encoding of the paper.
 

@@ -10,6 +10,7 @@ import numpy as np
 from leakjax._validate import UsageError
 from leakjax.data import files
 from leakjax.data.points import Points, in_order
+from leakjax.data.registry import registered
 
 _URL = "https://www.cs.toronto.edu/~kriz"
 
@@ -48,6 +49,7 @@ CIFAR100 = _Layout(
 )
 
 
+@registered("cifar10")
 def load_cifar10(data_dir: Path, source_dir: Path | None = None) -> Points:
     """The 50,000 training and the 10,000 test images of CIFAR-10, in this order.
 
@@ -61,6 +63,7 @@ def load_cifar10(data_dir: Path, source_dir: Path | None = None) -> Points:
     return _load("cifar10", CIFAR10, data_dir, source_dir)
 
 
+@registered("cifar100")
 def load_cifar100(data_dir: Path, source_dir: Path | None = None) -> Points:
     """The 50,000 training and the 10,000 test images of CIFAR-100 with their fine labels, in this order.
 

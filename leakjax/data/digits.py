@@ -3,8 +3,10 @@
 import numpy as np
 
 from leakjax.data.points import Points, in_order
+from leakjax.data.registry import registered
 
 
+@registered("digits")
 def load() -> Points:
     """8x8 images of ten digits, ink 0..16 scaled to [0, 1].
 

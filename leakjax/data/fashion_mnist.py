@@ -6,6 +6,7 @@ import numpy as np
 
 from leakjax.data import files
 from leakjax.data.points import Points, in_order
+from leakjax.data.registry import registered
 
 # Where Debian's package dataset-fashion-mnist installs the original files.
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -43,6 +44,7 @@ FILES = {
 }
 
 
+@registered("fashion_mnist")
 def load(data_dir: Path, source_dir: Path | None = None) -> Points:
     """The 60,000 training and the 10,000 test images, in this order.
 

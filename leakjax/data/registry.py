@@ -1,24 +1,60 @@
-"""A data set by its name."""
+"""A data set by its name, with options: synthetic(points=2000, features=20), npz:<path>, tfds:<name>."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from leakjax import _validate
-from leakjax.data import adult, cifar, digits, fashion_mnist, npz, synthetic
+from leakjax import _spec, _validate
 from leakjax.data.points import Points, deduplicate, take
 
-# These are prepared from original files: each takes the folder for prepared data and the folder of files
-# given by hand, or None.
-_FROM_FILES: dict[str, Callable[[Path, Path | None], Points]] = {
-    "adult": adult.load,
-    "fashion_mnist": fashion_mnist.load,
-    "cifar10": cifar.load_cifar10,
-    "cifar100": cifar.load_cifar100,
+_WHAT = "dataset"
+# What `load` passes to a loader that names it, and text may not.
+_GIVEN = ("data_dir", "source_dir")
+# Of every data set: how many of its points are kept.
+_POINTS = "points"
+_PREFIXES = ("tfds", "npz")
+# What others call our data sets, for hints alone.
+_ALIASES = {
+    "census": "adult",
+    "cifar": "cifar10",
+    "fashion": "fashion_mnist",
+    "makeclassification": "synthetic",
 }
-DATASETS = ("digits", "synthetic", *_FROM_FILES, "tfds:<name>", "npz:<path>")
+
+DATASETS: _spec.Registry[Callable[..., Points]] = _spec.Registry(_WHAT, _ALIASES)
+
+Loader = TypeVar("Loader", bound=Callable[..., Points])
+
+
+def registered(name: str) -> Callable[[Loader], Loader]:
+    """Registers the loader below it under a name, and gives it back as it is.
+
+    Its options are keyword arguments; it gets `data_dir`, the folder for prepared data, and `source_dir`, the folder
+    of files given by hand or None, where it names them.
+    """
+
+    def register(loader: Loader) -> Loader:
+        DATASETS.add(name, loader)
+        return loader
+
+    return register
+
+
+def names() -> list[str]:
+    """What `load` takes."""
+    return [*DATASETS, *(f"{prefix}:<{'name' if prefix == 'tfds' else 'path'}>" for prefix in _PREFIXES)]
+
+
+def describe() -> list[str]:
+    """Every data set with its options and their defaults, as --help lists them."""
+    listed = [
+        _spec.describe(name, loader, given=_GIVEN, also=() if _draws(loader) else (_POINTS,))
+        for name, loader in DATASETS.items()
+    ]
+    return [*listed, *names()[len(DATASETS) :]]
 
 
 def default_data_dir() -> Path:
@@ -42,14 +78,15 @@ def load(
     """Loads a data set: validated, without exact duplicates, as float32.
 
     Args:
-        name: one of `DATASETS`.
+        name: one of `DATASETS`, with options if wanted, as in "synthetic(features=20)"; "npz:<path>"; "tfds:<name>";
+            or a user's own loader, "package.module:name(...)".
         data_dir: where data are prepared once and read from later; `default_data_dir()` if None.
         source_dir: a folder that holds the original files of a set, looked into before anything is
             downloaded.
         points: how many points to return. Of `synthetic` so many are drawn. Of the others a random subset is
             kept in the order of the source: always the same one for one number, and part of the subset of any
             larger number.
-        features: how many features; of `synthetic` alone, as are the following.
+        features: as the option of the data set, like the following; of `synthetic` alone.
         classes: how many classes.
         seed: of the draw.
 
@@ -60,35 +97,63 @@ def load(
         UsageError: an unknown name, an option out of its range, a file that is missing or damaged, points
             that cannot be audited.
     """
-    kind, _, rest = name.partition(":")
-    if not (kind in ("tfds", "npz") and rest):
-        _validate.one_of("dataset", name, DATASETS)
-    if points is not None:
-        _validate.at_least("points", points, 1)
-    options = {"points": points, "features": features, "classes": classes, "seed": seed}
-    given = {key: value for key, value in options.items() if value is not None}
-    if kind == "synthetic":
-        return deduplicate(synthetic.load(**given))
-    for key in [key for key in given if key != "points"]:
-        raise _validate.fail(key, given[key], f"is an option of the synthetic data set alone, not of {name}")
-
-    data_dir = Path(data_dir).expanduser() if data_dir else default_data_dir()
-    source_dir = Path(source_dir).expanduser() if source_dir else None
-    if source_dir and not source_dir.is_dir():
+    flags = {"points": points, "features": features, "classes": classes, "seed": seed}
+    given = {option: value for option, value in flags.items() if value is not None}
+    places = {
+        "data_dir": Path(data_dir).expanduser() if data_dir else default_data_dir(),
+        "source_dir": Path(source_dir).expanduser() if source_dir else None,
+    }
+    if places["source_dir"] and not places["source_dir"].is_dir():
         raise _validate.fail("source_dir", str(source_dir), "is not a folder")
-    match kind:
-        case "digits":
-            loaded = digits.load()
-        case "npz":
-            loaded = npz.load(rest)
-        case "tfds":
-            from leakjax.data import from_tfds  # imported here: slow, and the embedded sets do without
-
-            loaded = from_tfds.load(rest, data_dir)
-        case _:
-            loaded = _FROM_FILES[name](data_dir, source_dir)
+    loader, options = _find(name, given)
+    kept = None if _draws(loader) else options.pop(_POINTS, None)
+    if kept is not None:
+        _validate.at_least("points", kept, 1)
+    takes = _spec.parameters(loader)
+    loaded = loader(**options, **{place: path for place, path in places.items() if place in takes})
+    if not isinstance(loaded, Points):
+        raise _validate.fail(_WHAT, name, f"must return Points, not a {type(loaded).__name__}")
     loaded = deduplicate(loaded)
-    return _as_float(loaded if points is None else _subset(loaded, points))
+    return _as_float(loaded if kept is None else _subset(loaded, kept))
+
+
+def _find(name: str, given: dict[str, int]) -> tuple[Callable[..., Points], dict[str, int]]:
+    """The loader that a name means, and its options."""
+    kind, _, rest = name.partition(":")
+    if kind in _PREFIXES:
+        if not rest:
+            _validate.one_of(_WHAT, name, names())
+        loader = _of_file(kind, rest)
+        call = _spec.Call(kind, (), given)
+    else:
+        call = _spec.read(_WHAT, name).also(_WHAT, given)
+        loader = DATASETS.find(call.name, names()[len(DATASETS) :])
+    also = () if _draws(loader) else (_POINTS,)
+    return loader, _spec.bind(_WHAT, call, loader, given=_GIVEN, also=also)
+
+
+def _of_file(kind: str, rest: str) -> Callable[..., Points]:
+    # Imported when asked for: tensorflow_datasets is slow, and the embedded sets do without.
+    if kind == "tfds":
+
+        def load_tfds(data_dir: Path) -> Points:
+            from leakjax.data import from_tfds
+
+            return from_tfds.load(rest, data_dir)
+
+        return load_tfds
+
+    def load_npz() -> Points:
+        from leakjax.data import npz
+
+        return npz.load(rest)
+
+    return load_npz
+
+
+def _draws(loader: Callable[..., Points]) -> bool:
+    """Whether a loader makes as many points as it is told, so that none need be left out."""
+    return _POINTS in _spec.parameters(loader)
 
 
 def _subset(points: Points, count: int) -> Points:

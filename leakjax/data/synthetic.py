@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from leakjax import _validate
+from leakjax import _memory, _validate
 from leakjax.data.points import Points, in_order
+from leakjax.data.registry import registered
 
 
+@registered("synthetic")
 def load(points: int = 20_000, features: int = 100, classes: int = 2, seed: int = 0) -> Points:
     """Draws normal clusters around hypercube vertices and standardises every feature.
 
@@ -35,6 +37,10 @@ def load(points: int = 20_000, features: int = 100, classes: int = 2, seed: int 
         raise _validate.fail("features", features, f"must be at least log2 of the {classes} classes")
     if not 0 <= seed < 2**32:
         raise _validate.fail("seed", seed, "must be in 0..2**32-1")
+    # In float64: what is drawn, what it is made of, what is standardised; then in float32.
+    _memory.check(
+        "points", points, (4 * 8 + 4) * points * features, f"{points:,} points of {features:,} features"
+    )
     from sklearn import datasets  # imported here: slow, and the other sets do without
 
     x, y = datasets.make_classification(

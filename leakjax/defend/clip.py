@@ -13,6 +13,7 @@ from leakjax import _validate
 from leakjax.defend.defense import Defense
 from leakjax.defend.domain import Domain, Number
 from leakjax.defend.hyperparameter import real, text
+from leakjax.defend.registry import registered
 
 NORMS = (1, 2, math.inf)
 # Quotients of a radius and a value are normal float32 numbers within these, and so is one over the largest
@@ -21,6 +22,7 @@ RADII = (1e-30, 1e30)
 LARGEST = 1e36
 
 
+@registered
 def clip_values(low: Number, high: Number) -> Defense:
     """Clips every value to [low, high].
 
@@ -52,6 +54,7 @@ def clip_values(low: Number, high: Number) -> Defense:
     )
 
 
+@registered
 def clip_norm(radius: Number, norm: float = 2) -> Defense:
     """Scales the array onto the ball of a radius where it lies outside.
 

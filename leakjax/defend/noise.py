@@ -7,8 +7,10 @@ from leakjax import _validate
 from leakjax.defend.defense import Defense
 from leakjax.defend.domain import Domain, Number
 from leakjax.defend.hyperparameter import real, text
+from leakjax.defend.registry import registered
 
 
+@registered
 def gaussian_noise(sigma: Number) -> Defense:
     """Adds independent Gaussian noise to every value.
 

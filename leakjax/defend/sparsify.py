@@ -7,8 +7,10 @@ from leakjax import _validate
 from leakjax.defend.defense import Defense
 from leakjax.defend.domain import Domain, Number
 from leakjax.defend.hyperparameter import real, text
+from leakjax.defend.registry import registered
 
 
+@registered
 def keep_top_k(k: Number) -> Defense:
     """Keeps the k values of largest magnitude, with their signs, and zeroes the others.
 

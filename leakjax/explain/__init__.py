@@ -1,9 +1,13 @@
 """Explainers: pure functions of one example, one file a family."""
 
+# The gradients first, so that lists of all methods begin with them.
+from leakjax.explain.backprop.gradients import gradient, input_x_gradient
+
+# isort: split
+from leakjax import _spec
 from leakjax.explain.backprop.cam import gradcam, gradcam_pp, guided_gradcam, tag
 from leakjax.explain.backprop.deeplift import deeplift
 from leakjax.explain.backprop.gradient_shap import gradient_shap
-from leakjax.explain.backprop.gradients import gradient, input_x_gradient
 from leakjax.explain.backprop.integrated import integrated_gradients
 from leakjax.explain.backprop.lrp import lrp
 from leakjax.explain.backprop.noisy import smoothgrad, smoothgrad_squared, vargrad
@@ -16,7 +20,7 @@ from leakjax.explain.masking.ablation import feature_ablation, feature_permutati
 from leakjax.explain.masking.kernel_shap import kernel_shap
 from leakjax.explain.masking.lime import lime
 from leakjax.explain.masking.shapley import exact_shapley, shapley_sampling
-from leakjax.explain.registry import EXAMPLE_EXPLAINERS, EXPLAINERS
+from leakjax.explain.registry import EXAMPLE_EXPLAINERS, EXPLAINERS, registered
 from leakjax.explain.segments import Segments, grid, slic
 from leakjax.explain.types import Explainer, LogitsFn, Method, batched
 
@@ -52,6 +56,7 @@ __all__ = [
     "lrp",
     "occlusion",
     "protodash",
+    "registered",
     "shapley_sampling",
     "slic",
     "smoothgrad",
@@ -59,3 +64,6 @@ __all__ = [
     "tag",
     "vargrad",
 ]
+
+for _family in ("backprop", "masking", "examples"):
+    _spec.discover(f"{__name__}.{_family}")

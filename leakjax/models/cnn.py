@@ -9,6 +9,7 @@ from jax import numpy as jnp
 
 from leakjax._validate import at_least, fail
 from leakjax.models.model import Model, from_flax
+from leakjax.models.registry import registered
 
 
 def max_pool(x: jax.Array) -> jax.Array:
@@ -63,6 +64,7 @@ class Cnn(nn.Module):
         return nn.Dense(self.classes)(x.reshape(x.shape[0], -1))
 
 
+@registered
 def cnn(classes: int, *, channels: tuple[int, int] = (16, 32), products: bool = True) -> Model:
     """A small convolutional network: two convolutions, one dense layer.
 

@@ -2,8 +2,10 @@
 
 from leakjax.models.mlp import mlp
 from leakjax.models.model import Model
+from leakjax.models.registry import registered
 
 
+@registered
 def logistic(classes: int) -> Model:
     """Multinomial logistic regression: the perceptron without a hidden layer.
 

@@ -6,6 +6,7 @@ from jax import numpy as jnp
 
 from leakjax._validate import at_least
 from leakjax.models.model import Model, from_flax
+from leakjax.models.registry import registered
 
 
 class Mlp(nn.Module):
@@ -23,6 +24,7 @@ class Mlp(nn.Module):
         return nn.Dense(self.classes)(x)
 
 
+@registered
 def mlp(classes: int, *, widths: tuple[int, ...] = (128,)) -> Model:
     """A multilayer perceptron with tanh units.
 

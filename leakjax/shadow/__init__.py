@@ -10,7 +10,6 @@ from leakjax.shadow.ensemble import (
     train_ensemble,
 )
 from leakjax.shadow.metrics import metrics_writer
-from leakjax.shadow.progress import progress_bar
 from leakjax.shadow.train import OPTIMIZERS, TrainConfig
 
 __all__ = [
@@ -23,6 +22,5 @@ __all__ = [
     "from_arrays",
     "init_ensemble",
     "metrics_writer",
-    "progress_bar",
     "train_ensemble",
 ]

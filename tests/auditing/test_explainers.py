@@ -7,6 +7,7 @@ import pytest
 
 from leakjax._validate import UsageError
 from leakjax.auditing import explainers
+from leakjax.explain import EXPLAINERS, registered
 from leakjax.models import logistic, mlp
 
 
@@ -57,6 +58,31 @@ def test_anything_else_is_refused_and_never_evaluated(text, capsys):
         ("gradient(steps=3)", "gradient.*steps"),
         ("integrated_gradients(steps=0)", "steps=0: must be at least 1"),
         ("gradient(output='logits')", "output='logits': must be one of"),
+        ("gradient(grid=2)", "gradient takes no option 'grid'"),
+        ("lime(grid='a')", "grid='a' must be a whole number"),
+        ("lime(grid=0)", "grid=0 must be at least 1"),
+        ("lime(grid=2.5)", "grid=2.5 must be a whole number"),
+        ("lime(sample=3)", "takes no option 'sample'; use lime.samples=None.*did you mean 'samples'"),
+        ("lime(background=3)", "takes no option 'background'"),
+        ("smoothgrad(samples=2.5)", "samples=2.5 must be a whole number"),
+        ("smoothgrad(samples=True)", "samples=True must be a whole number"),
+        ("smoothgrad(samples=1e20)", "samples=1e[+]20 must be a whole number"),
+        ("smoothgrad(samples=100000000000000000000)", "must be a whole number below"),
+        ("smoothgrad(samples=4000000000)", "takes 4,000,000,000 runs of the model"),
+        ("deeplift(baseline='x')", "baseline='x' must be a number"),
+        ("deeplift(record=3)", "takes no option 'record'"),
+        ("occlusion(window=(2, 2.5))", "must be a whole number"),
+        ("gradient(absolute=1)", "absolute=1 must be True or False"),
+        ("saliency", "must be one of gradient.*did you mean 'gradient'"),
+        ("grad", "did you mean 'gradient'"),
+        ("shap", "did you mean 'kernel_shap'"),
+        ("ig(steps=5)", "did you mean 'integrated_gradients'"),
+        ("IntGrad", "did you mean 'integrated_gradients'"),
+        ("deep_lift", "did you mean 'deeplift'"),
+        ("Grad-CAM", "must be written"),
+        ("grad_cam", "did you mean 'gradcam'"),
+        ("layerwise", "did you mean 'lrp'"),
+        ("cheep", "did you mean 'cheap'"),
     ],
 )
 def test_options_that_a_method_refuses_are_refused_when_they_are_read(text, words):
@@ -64,10 +90,37 @@ def test_options_that_a_method_refuses_are_refused_when_they_are_read(text, word
         explainers.parse(text)
 
 
-def test_commas_inside_parentheses_do_not_split():
-    assert explainers.split("a(x=1, y=2), b,,c") == ["a(x=1, y=2)", "b", "c"]
-    with pytest.raises(UsageError, match="at least one"):
-        explainers.split(" , ")
+def scaled(logits_fn, *, times: int = 1, output: str = "logit"):
+    plain = EXPLAINERS["gradient"].factory(logits_fn, output=output)
+    return lambda *example, key, segments=None: times * plain(*example, key=key)
+
+
+def unregistered(logits_fn):
+    return None
+
+
+def test_a_users_own_explainer_is_named_by_its_module():
+    registered("custom", runs=lambda shape, players, *, times, **_: 2 * times)(scaled)
+    try:
+        named = explainers.parse(f"{__name__}:scaled(times=3)")
+        assert named.name == f"{__name__}:scaled(times=3)"
+        assert named.runs((3,)) == 6
+        assert explainers.family(named.name) == "custom"
+        weights = jnp.arange(6.0).reshape(3, 2)
+        own = named.make(lambda variables, x: x @ variables, (3,), None)
+        np.testing.assert_array_equal(own(weights, jnp.ones(3), 1, key=jax.random.key(0)), 3 * weights[:, 1])
+    finally:
+        EXPLAINERS.remove("scaled")
+    with pytest.raises(UsageError, match=r"must state its family and cost by @leakjax.explain.registered"):
+        explainers.parse(f"{__name__}:unregistered")
+
+
+def test_a_method_that_does_not_apply_to_the_model_is_named_without_running_it():
+    model, x = mlp(3, widths=(4,)), np.zeros((8, 8, 1), np.float32)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), x)
+    for text, said in (("gradcam", "feature map"), ("occlusion(window=9)", "must not be larger than x")):
+        with pytest.raises(UsageError, match=said):
+            explainers.expand([text], model.logits_fn, shapes, x, None, print)
 
 
 def test_a_background_is_asked_for_when_the_explainer_is_made():
@@ -87,8 +140,6 @@ def test_a_grid_makes_segments_of_an_images_cells():
     np.testing.assert_allclose(
         np.unique(found), np.unique(cells if found.max() > 20 else cells / 4), rtol=1e-6
     )
-    with pytest.raises(UsageError, match="masks nothing"):
-        explainers.parse("gradient(grid=2)").runs((4, 4, 1))
 
 
 def test_cheap_and_all_are_the_methods_that_apply_to_the_model():

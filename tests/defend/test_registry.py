@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
-from leakjax.defend import DEFENSES, Domain, apply, chain, clip_norm, gaussian_noise, parse
+from leakjax.defend import (
+    DEFENSES,
+    Domain,
+    apply,
+    chain,
+    clip_norm,
+    gaussian_noise,
+    lift,
+    parse,
+    registered,
+)
 
 KEY = jax.random.key(3)
 
@@ -58,12 +68,16 @@ def test_every_registered_defense_is_reachable_and_names_itself():
     [
         ("clip_nrom(1)", "did you mean 'clip_norm'"),
         ("clip_nrom(1)", "gaussian_noise, keep_top_k"),
+        ("top_k(3)", "did you mean 'keep_top_k'"),
+        ("noise(1)", "did you mean 'gaussian_noise'"),
+        ("clip_norm(radis=1)", "did you mean 'radius'"),
+        ("clip_norm('1')", "radius='1' must be a number"),
         ("nothing", "must be one of"),
         ("nonne", "did you mean 'none'"),
         ("", "must be"),
         ("clip_norm", "must be"),
         ("clip_norm()", "radius"),
-        ("clip_norm(1, 2, 3)", "clip_norm(radius, norm)"),
+        ("clip_norm(1, 2, 3)", "clip_norm(radius, norm=2)"),
         ("clip_norm(1, size=2)", "size"),
         ("clip_norm(radius=1, radius=2)", "must be"),
         ("clip_norm(-1)", "radius=-1"),
@@ -77,13 +91,13 @@ def test_every_registered_defense_is_reachable_and_names_itself():
         ("keep_top_k(*[1])", "must be"),
         ("keep_top_k(**{})", "must be"),
         ("clip_norm(1)-clip_norm(1)", "must be"),
-        ("clip_norm(1)+none", "must be"),
-        ("none()", "must be"),
+        ("clip_norm(1)+none", "none stands alone"),
+        ("none()", "none stands alone"),
         ("clip_norm(1); import os", "must be"),
         ("__import__('os').system('true')", "must be"),
         ("clip_norm(__import__('os'))", "must be"),
         ("clip_norm(1", "must be"),
-        ("a" * 5000 + "(", "must be"),
+        ("a" * 5000 + "(", "characters are too many"),
     ],
 )
 def test_what_is_wrong_is_one_line_that_names_the_flag(text, said):
@@ -97,3 +111,41 @@ def test_what_is_wrong_is_one_line_that_names_the_flag(text, said):
 
 def test_an_infinite_bound_is_read_as_one():
     assert math.isinf(parse("clip_values(0, inf)").domain(Domain((3,))).high)
+
+
+def halved(times: int = 1):
+    return lift("mine", lambda attribution: attribution / 2**times)
+
+
+def nothing():
+    return None
+
+
+def test_a_users_own_defense_is_named_by_its_module_and_chained_like_ours():
+    defense = parse(f"{__name__}:halved(2) + clip_norm(1.0)")
+    assert defense.name == f"{__name__}:halved(times=2)+clip_norm(1.0, norm=2)"
+    assert parse(defense.name).name == defense.name
+    np.testing.assert_allclose(apply(defense, jnp.array([0.4, 0.8]), key=KEY), [0.1, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (f"{__name__}:nothing", "must return a Defense, not a NoneType"),
+        (f"{__name__}:absent", "has no function 'absent'"),
+        (f"{__name__}:halved(time=3)", "did you mean 'times'"),
+        ("nowhere.at_all:halved", "there is no module 'nowhere'"),
+    ],
+)
+def test_what_is_wrong_with_a_users_own_is_named(name, said):
+    with pytest.raises(UsageError, match=said):
+        parse(name)
+
+
+def test_a_new_defense_is_registered_by_a_decorator_alone():
+    registered(halved)
+    try:
+        assert parse("halved(times=3)").name == "mine"
+        assert DEFENSES["halved"] is halved
+    finally:
+        DEFENSES.remove("halved")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from absl import flags
 
-from experiments import audit
+from experiments import _main, audit, audit_flags
 from leakjax._validate import UsageError
 from leakjax.report import from_json
 from tests.records.fake_records import fake_records
@@ -39,26 +39,23 @@ def values():
             patch.setattr(
                 flags, f"DEFINE_{kind}", lambda *a, _define=define, **k: _define(*a, flag_values=own, **k)
             )
-        audit.define_flags()
+        audit_flags.define_flags()
         own["verbosity"] = absl_flags["verbosity"]
         yield own
 
 
 @pytest.fixture
-def call(values, monkeypatch, capsys):
+def call(values, capsys):
     """Runs `main` as a shell would: (exit code, lines on standard error)."""
-    monkeypatch.setattr(audit, "use_machine", lambda: None)
 
     def call(*arguments):
         values.unparse_flags()
         for name in values:
             values[name].unparse()
         try:
-            audit.main(audit.parse_flags(["audit", *arguments]))
+            code = _main.call(audit.main, _main.parse(["audit", *arguments]))
         except SystemExit as exit:
             code = exit.code
-        else:
-            code = 0
         return code, capsys.readouterr().err.splitlines()
 
     return call
@@ -66,9 +63,10 @@ def call(values, monkeypatch, capsys):
 
 def test_every_field_of_the_config_is_a_flag(values):
     values(["audit"])
-    config = audit.read_config(values)
+    config = audit_flags.read_config(values)
     assert config.dataset == "digits"
-    assert config.widths == (128,)
+    assert config.widths is None
+    assert config.model == "mlp"
     assert config.targets is None
     assert len(config.explainers) == 4
     assert config.defenses[0] == "none"
@@ -80,6 +78,10 @@ def test_every_field_of_the_config_is_a_flag(values):
     [
         (["--dataset=digitz"], ["dataset='digitz'", "adult", "'digits'"]),
         (["--explainers=gradient,gradiant"], ["explainers='gradiant'", "smoothgrad", "'gradient'"]),
+        (["--explainers=saliency"], ["explainers='saliency'", "mean 'gradient'"]),
+        (["--explainers=gradcam"], ["layer=None", "feature map"]),
+        (["--explainers=lime(grid=4)"], ["height, width, channels"]),
+        (["--explainers=smoothgrad(samples=4000000000)"], ["4,000,000,000 runs", "are allowed"]),
         (["--explainers=gradient(steps=2)"], ["explainers='gradient(steps=2)'", "steps"]),
         (["--defenses=clip_nom(1)"], ["defense='clip_nom'", "keep_top_k", "'clip_norm'"]),
         (["--defenses=clip_norm(-1)"], ["clip_norm(-1)", "radius=-1", "must be"]),
@@ -89,6 +91,18 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--models=8"], ["models=8", "at least 16"]),
         (["--epochs=0"], ["epochs=0", "at least 1"]),
         (["--points=0"], ["points=0", "at least 1"]),
+        (["--points=1e12"], ["--points=1e12"]),
+        (["--points=1000000000000"], ["points=1000000000000", "whole number"]),
+        (["--points=4000000000"], ["points=4000000000", "GiB of memory", "are free"]),
+        (["--models=1000000000"], ["models=1000000000", "GiB of memory", "are free"]),
+        (["--batch_size=1000000000"], ["models=16", "GiB of memory", "are free"]),
+        (["--widths=1000000000"], ["weights", "GiB of memory", "are free"]),
+        (["--model=mlp(widths=(1000000000,))", "--plan"], ["widths is given twice"]),
+        (["--model=logistic"], ["logistic takes no option 'widths'", "logistic()"]),
+        (["--model=mlp(width=3)"], ["'width'", "mean 'widths'"]),
+        (["--dataset=synthetic(featurs=3)"], ["'featurs'", "mean 'features'"]),
+        (["--dataset=synthetic(points=2.5)"], ["points is given twice"]),
+        (["--dear_points=5"], ["--dear_points is now --costly_points"]),
         (["--audit_points=0"], ["audit_points=0", "at least 1"]),
         (["--widths=0"], ["widths=0", "at least 1"]),
         (["--widths=a"], ["widths='a'", "whole numbers"]),
@@ -161,21 +175,20 @@ def test_a_workdir_that_cannot_be_written_or_is_damaged_is_named(call, tmp_path)
 
 def test_a_workdir_of_another_config_names_the_flag_that_differs(values, tmp_path):
     values(["audit", *SMALL])
-    config = audit.read_config(values)
-    audit.open_workdir(tmp_path, config)
-    audit.keep_workdir(tmp_path, config)
-    audit.open_workdir(tmp_path, config)
+    config = audit_flags.read_config(values)
+    _main.check_workdir(tmp_path, config.as_json())
+    _main.claim(tmp_path, config.as_json())
+    _main.check_workdir(tmp_path, config.as_json())
     values(["audit", *SMALL, "--epochs=4"])
     with pytest.raises(UsageError, match=r"^epochs=4: .* epochs=3; use another --workdir"):
-        audit.open_workdir(tmp_path, audit.read_config(values))
+        _main.check_workdir(tmp_path, audit_flags.read_config(values).as_json())
     assert json.loads((tmp_path / "config.json").read_text()) == config.as_json()
 
 
-def test_a_plan_prints_the_stages_and_writes_nothing(call, capsys, values, tmp_path, monkeypatch):
-    monkeypatch.setattr(audit, "use_machine", lambda: None)
+def test_a_plan_prints_the_stages_and_writes_nothing(capsys, values, tmp_path):
     values(["audit"])
-    argv = audit.parse_flags(["audit", *SMALL, "--plan", f"--workdir={tmp_path / 'work'}"])
-    audit.main(argv)
+    argv = _main.parse(["audit", *SMALL, "--plan", f"--workdir={tmp_path / 'work'}"])
+    assert _main.call(audit.main, argv) == 0
     values["plan"].unparse()
     shown = capsys.readouterr().out
     for stage in ("train", "predict", "explain gradient", "controls", "evaluate", "total", "memory: about"):
@@ -271,12 +284,22 @@ def test_bad_usage_ends_a_real_process_with_2(tmp_path):
 
 
 def test_help_lists_the_flags():
-    shown = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "experiments.audit", "--help"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
-    ).stdout
+    )
+    shown = done.stdout
+    assert done.returncode == 0
+    for choice in ("smoothgrad(samples=50, sigma=0.15", "clip_norm(radius, norm=2)", "mlp(widths=(128,))"):
+        assert choice in shown
+    for choice in (
+        "synthetic(points=20000, features=100, classes=2, seed=0)",
+        "digits(points)",
+        "npz:<path>",
+    ):
+        assert choice in shown
     for flag in ("--dataset", "--explainers", "--fail_above", "--[no]plan"):
         assert flag in shown

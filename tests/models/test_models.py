@@ -5,7 +5,7 @@ from flax import linen as nn
 from jax import numpy as jnp
 
 from leakjax._validate import UsageError
-from leakjax.models import MODELS, cnn, from_flax, mlp
+from leakjax.models import MODELS, cnn, from_flax, make, mlp, registered
 from leakjax.models.cnn import convolve_by_products
 
 SHAPES = {"mlp": (5, 3), "cnn": (9, 8, 2), "logistic": (7,)}
@@ -138,3 +138,51 @@ def test_dropout_follows_the_key_in_training_alone():
 def test_bad_arguments_are_named(make, said):
     with pytest.raises(UsageError, match=said):
         make()
+
+
+def sizes(model, x):
+    shapes = jax.eval_shape(model.init, jax.random.key(0), x)
+    return [leaf.shape for leaf in jax.tree.leaves(shapes)]
+
+
+def test_a_network_is_named_with_its_options():
+    x = np.zeros((4, 5), np.float32)
+    assert sizes(make("mlp(widths=(7, 3))", 2), x) == sizes(mlp(2, widths=(7, 3)), x)
+    assert sizes(make("mlp", 2, widths=(7,)), x) == sizes(mlp(2, widths=(7,)), x)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ("mpl", {}, "model='mpl': must be one of .*did you mean 'mlp'"),
+        ("logistic_regression", {}, "did you mean 'logistic'"),
+        ("mlp(widths=3)", {}, "widths=3 must be a tuple"),
+        ("mlp(widths=(3, 2.5))", {}, "widths=.3, 2.5. must be a tuple"),
+        ("mlp(widths=(0,))", {}, "widths=0: must be at least 1"),
+        ("mlp(width=(3,))", {}, "did you mean 'widths'"),
+        ("mlp(classes=3)", {}, "takes no option 'classes'"),
+        ("mlp(widths=(3,))", {"widths": (4,)}, "widths is given twice"),
+        ("logistic", {"widths": (4,)}, "logistic takes no option 'widths'"),
+        ("cnn(channels=(3,))", {}, "channels=.3,. must be a tuple"),
+        (f"{__name__}:slow_pool", {}, "x must be given"),
+        (f"{__name__}:sizes", {}, "must be given"),
+    ],
+)
+def test_what_is_wrong_with_a_network_is_named(text, options, said):
+    with pytest.raises(UsageError, match=said):
+        make(text, 3, **options)
+
+
+def narrow(classes: int, units: int = 2):
+    return mlp(classes, widths=(units,))
+
+
+def test_a_users_own_network_is_named_by_its_module_and_a_new_one_registered_by_a_decorator_alone():
+    x = np.zeros(5, np.float32)
+    expected = sizes(mlp(3, widths=(4,)), x)
+    assert sizes(make(f"{__name__}:narrow(units=4)", 3), x) == expected
+    registered(narrow)
+    try:
+        assert sizes(make("narrow(units=4)", 3), x) == expected
+    finally:
+        MODELS.remove("narrow")

@@ -10,6 +10,7 @@ from jax.ad_checkpoint import checkpoint_name
 from leakjax._validate import fail
 from leakjax.explain.backprop.rectifiers import guided_backprop
 from leakjax.explain.jaxpr import evaluate, walk
+from leakjax.explain.registry import registered
 from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, scalar_of
 
 Weigh = Callable[[jax.Array, jax.Array], jax.Array]
@@ -20,6 +21,7 @@ def tag(activation: jax.Array, name: str) -> jax.Array:
     return checkpoint_name(activation, name)
 
 
+@registered("class activation", runs=1)
 def gradcam(logits_fn: LogitsFn, *, layer: str | None = None, output: str = "logit") -> Explainer:
     """Activations of a layer, weighted by the spatial mean of their gradients; one run of the model.
 
@@ -41,6 +43,7 @@ def gradcam(logits_fn: LogitsFn, *, layer: str | None = None, output: str = "log
     return explainer_of(logits_fn, _map_of(logits_fn, layer, output, _mean_gradient))
 
 
+@registered("class activation", runs=1)
 def gradcam_pp(logits_fn: LogitsFn, *, layer: str | None = None, output: str = "logit") -> Explainer:
     """GradCAM with weights from spatial sums of positive gradients; arguments as for `gradcam`.
 
@@ -52,6 +55,7 @@ def gradcam_pp(logits_fn: LogitsFn, *, layer: str | None = None, output: str = "
     return explainer_of(logits_fn, _map_of(logits_fn, layer, output, _plus_plus))
 
 
+@registered("class activation", runs=2)
 def guided_gradcam(logits_fn: LogitsFn, *, layer: str | None = None, output: str = "logit") -> Explainer:
     """Guided backpropagation times the GradCAM map, in x's shape; arguments as for `gradcam`.
 

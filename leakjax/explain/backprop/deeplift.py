@@ -16,11 +16,13 @@ from leakjax.explain.jaxpr import (
     jvp_at_middle,
     multipliers,
 )
+from leakjax.explain.registry import registered
 from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, filled, scalar_of
 
 CLOSE = 4  # in units of the last place: nearer values have no slope between them but their own
 
 
+@registered("backpropagation", runs=2)
 def deeplift(
     logits_fn: LogitsFn, *, baseline: Any = 0.0, output: str = "logit", record: list[Fired] | None = None
 ) -> Explainer:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from leakjax._validate import at_least, is_concrete
 from leakjax.explain.backprop.integrated import along_line
 from leakjax.explain.masking.coalitions import background_rows
+from leakjax.explain.registry import registered
 from leakjax.explain.types import (
     Explainer,
     LogitsFn,
@@ -19,6 +20,11 @@ from leakjax.explain.types import (
 )
 
 
+def _samples(shape: tuple[int, ...], players: int, *, samples: int, **_: Any) -> int:
+    return samples
+
+
+@registered("backpropagation", runs=_samples, stochastic=True)
 def gradient_shap(
     logits_fn: LogitsFn,
     *,

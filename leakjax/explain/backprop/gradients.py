@@ -5,9 +5,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from leakjax.explain.registry import registered
 from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, scalar_of
 
 
+@registered("backpropagation", runs=1)
 def gradient(logits_fn: LogitsFn, *, absolute: bool = False, output: str = "logit") -> Explainer:
     """The gradient of the explained output, one run of the model.
 
@@ -30,6 +32,7 @@ def gradient(logits_fn: LogitsFn, *, absolute: bool = False, output: str = "logi
     return explainer_of(logits_fn, attribute)
 
 
+@registered("backpropagation", runs=1)
 def input_x_gradient(logits_fn: LogitsFn, *, output: str = "logit") -> Explainer:
     """The input times the gradient of the explained output, one run of the model.
 

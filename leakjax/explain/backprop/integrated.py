@@ -9,6 +9,7 @@ import numpy as np
 
 from leakjax._validate import at_least, one_of
 from leakjax.explain.affine import mixture, split
+from leakjax.explain.registry import registered
 from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, filled, scalar_of, sum_chunked
 
 RULES = ("gauss_legendre", "midpoint", "trapezoid")
@@ -40,6 +41,11 @@ def quadrature(rule: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
     return np.linspace(0, 1, steps), weights
 
 
+def _steps(shape: tuple[int, ...], players: int, *, steps: int, **_: Any) -> int:
+    return steps
+
+
+@registered("backpropagation", runs=_steps)
 def integrated_gradients(
     logits_fn: LogitsFn,
     *,

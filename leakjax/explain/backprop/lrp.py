@@ -22,6 +22,7 @@ from leakjax.explain.jaxpr import (
     jvp_at_middle,
     multipliers,
 )
+from leakjax.explain.registry import registered
 from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, scalar_of
 
 LAYER_RULES = ("epsilon", "gamma", "alpha_beta", "z_plus")
@@ -49,6 +50,7 @@ class Layer(NamedTuple):
     settle: Callable[["Layer", jax.Array], jax.Array]
 
 
+@registered("backpropagation", runs=1)
 def lrp(
     logits_fn: LogitsFn,
     *,

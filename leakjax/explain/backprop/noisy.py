@@ -7,9 +7,15 @@ import jax.numpy as jnp
 
 from leakjax._validate import at_least
 from leakjax.explain.affine import split
+from leakjax.explain.registry import registered
 from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, scalar_of, sum_chunked
 
 
+def _samples(shape: tuple[int, ...], players: int, *, samples: int, **_: Any) -> int:
+    return samples
+
+
+@registered("backpropagation", runs=_samples, stochastic=True)
 def smoothgrad(
     logits_fn: LogitsFn, *, samples: int = 50, sigma: float = 0.15, output: str = "logit", chunk: int = 50
 ) -> Explainer:
@@ -47,6 +53,7 @@ def smoothgrad(
     return explainer_of(logits_fn, attribute)
 
 
+@registered("backpropagation", runs=_samples, stochastic=True)
 def smoothgrad_squared(
     logits_fn: LogitsFn, *, samples: int = 50, sigma: float = 0.15, output: str = "logit", chunk: int = 50
 ) -> Explainer:
@@ -58,6 +65,7 @@ def smoothgrad_squared(
     return explainer_of(logits_fn, lambda *example: moments(*example)[1])
 
 
+@registered("backpropagation", runs=_samples, stochastic=True)
 def vargrad(
     logits_fn: LogitsFn, *, samples: int = 50, sigma: float = 0.15, output: str = "logit", chunk: int = 50
 ) -> Explainer:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax.explain.jaxpr import evaluate, walk
+from leakjax.explain.registry import registered
 from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, scalar_of
 
 Rectifier = Callable[[jax.Array], jax.Array]
@@ -34,6 +35,7 @@ def deconvnet_relu(x: jax.Array) -> jax.Array:
 deconvnet_relu.defvjp(lambda x: (jnp.maximum(x, 0), None), lambda _, signal: (jnp.maximum(signal, 0),))
 
 
+@registered("backpropagation", runs=1)
 def guided_backprop(logits_fn: LogitsFn, *, output: str = "logit") -> Explainer:
     """The gradient with negative signals held back at every rectifier; one run of the model.
 
@@ -52,6 +54,7 @@ def guided_backprop(logits_fn: LogitsFn, *, output: str = "logit") -> Explainer:
     return _rectified(logits_fn, output, guided_relu)
 
 
+@registered("backpropagation", runs=1)
 def deconvnet(logits_fn: LogitsFn, *, output: str = "logit") -> Explainer:
     """The gradient with a rectifier of the signal in place of every rectifier's slope; one run of the model.
 

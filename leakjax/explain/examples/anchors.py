@@ -10,6 +10,7 @@ import numpy as np
 from leakjax._validate import at_least, fail, is_concrete
 from leakjax.explain.examples.bandit import explore
 from leakjax.explain.masking.coalitions import background_rows
+from leakjax.explain.registry import registered
 from leakjax.explain.segments import Segments, segments_for
 from leakjax.explain.types import LogitsFn, Variables, checked, map_chunked
 
@@ -35,6 +36,12 @@ class Anchor(NamedTuple):
     runs: jax.Array
 
 
+def _rules(shape: tuple[int, ...], players: int, *, most: int, beam: int, samples: int, **_: Any) -> int:
+    grown = sum((beam if held else 1) * (players - held) for held in range(min(most, players)))
+    return samples * (1 + grown)
+
+
+@registered("example", runs=_rules, stochastic=True, masks=True, needs_background=True)
 def anchors(
     logits_fn: LogitsFn,
     *,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from leakjax._validate import at_least, fail, one_of, positive
 from leakjax.explain.masking.coalitions import background_rows
+from leakjax.explain.registry import registered
 from leakjax.explain.types import LogitsFn, Variables, check_features, map_chunked
 
 SPACES = ("logits", "input")
@@ -26,6 +27,11 @@ class Prototypes(NamedTuple):
     weights: jax.Array
 
 
+def _candidates(shape: tuple[int, ...], players: int, *, background: Any, space: str, **_: Any) -> int:
+    return 0 if space == "input" else 1 + len(background)
+
+
+@registered("example", runs=_candidates, needs_background=True)
 def protodash(
     logits_fn: LogitsFn,
     *,

@@ -1,5 +1,6 @@
 """What the output loses when features are hidden: occlusion, feature ablation, feature permutation."""
 
+import math
 from typing import Any
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 
 from leakjax._validate import at_least, fail
 from leakjax.explain.masking.coalitions import Game, background_rows, explain_game, game_of, values_of
+from leakjax.explain.registry import registered, rows_of
 from leakjax.explain.types import (
     Explainer,
     LogitsFn,
@@ -19,6 +21,11 @@ from leakjax.explain.types import (
 )
 
 
+def _windows(shape: tuple[int, ...], players: int, *, window: Any, stride: Any, **_: Any) -> int:
+    return 1 + math.prod(len(cover) for cover in window_covers(shape, window, stride))
+
+
+@registered("perturbation", runs=_windows)
 def occlusion(
     logits_fn: LogitsFn,
     *,
@@ -106,6 +113,11 @@ def _sides(name: str, value: Any, free: tuple[int, ...]) -> tuple[int, ...] | No
     return sides
 
 
+def _each_alone(shape: tuple[int, ...], players: int, *, background: Any, **_: Any) -> int:
+    return (1 + players) * rows_of(background)
+
+
+@registered("perturbation", runs=_each_alone, masks=True)
 def feature_ablation(
     logits_fn: LogitsFn,
     *,
@@ -135,6 +147,11 @@ def feature_ablation(
     return explain_game(logits_fn, output, baseline, background, values)
 
 
+def _each_swapped(shape: tuple[int, ...], players: int, *, samples: int, **_: Any) -> int:
+    return 1 + samples * players
+
+
+@registered("perturbation", runs=_each_swapped, stochastic=True, masks=True, needs_background=True)
 def feature_permutation(
     logits_fn: LogitsFn, *, background: Any, samples: int = 10, output: str = "logit", chunk: int = 64
 ) -> Explainer:

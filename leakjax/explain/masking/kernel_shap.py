@@ -11,6 +11,7 @@ import numpy as np
 from leakjax._validate import at_least
 from leakjax.explain.masking.coalitions import Game, explain_game
 from leakjax.explain.masking.solve import solve_positive
+from leakjax.explain.registry import registered, rows_of
 from leakjax.explain.types import Explainer, LogitsFn, sum_parts
 
 # A random order gives several coalitions: arcs of it, bent to a circle, each begun at a place of its own, so
@@ -83,6 +84,14 @@ def plan_of(players: int, samples: int) -> Plan:
     )
 
 
+def _coalitions(
+    shape: tuple[int, ...], players: int, *, samples: int | None, background: Any, **_: Any
+) -> int:
+    plan = plan_of(players, 2 * players + 256 if samples is None else samples)
+    return (2 + len(plan.present) + 2 * plan.pairs) * rows_of(background)
+
+
+@registered("surrogate", runs=_coalitions, stochastic=True, masks=True)
 def kernel_shap(
     logits_fn: LogitsFn,
     *,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from leakjax._validate import at_least, one_of, positive
 from leakjax.explain.masking.coalitions import Game, explain_game
 from leakjax.explain.masking.solve import solve_positive
+from leakjax.explain.registry import registered, rows_of
 from leakjax.explain.types import Explainer, LogitsFn, sum_parts
 
 REGRESSIONS = ("ridge", "lasso")
@@ -16,6 +17,13 @@ SWEEPS = 1000  # of the lasso's coordinate descent, at most
 TOLERANCE = 1e-6  # at which it ends, relative to the largest coefficient
 
 
+def _coalitions(
+    shape: tuple[int, ...], players: int, *, samples: int | None, background: Any, **_: Any
+) -> int:
+    return (2 * players + 256 if samples is None else samples) * rows_of(background)
+
+
+@registered("surrogate", runs=_coalitions, stochastic=True, masks=True)
 def lime(
     logits_fn: LogitsFn,
     *,

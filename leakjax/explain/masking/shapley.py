@@ -9,11 +9,17 @@ import numpy as np
 
 from leakjax._validate import at_least, fail
 from leakjax.explain.masking.coalitions import Game, explain_game, values_of
+from leakjax.explain.registry import registered, rows_of
 from leakjax.explain.types import Explainer, LogitsFn
 
 MOST_PLAYERS = 16  # of exact Shapley values: 65,536 coalitions
 
 
+def _orders(shape: tuple[int, ...], players: int, *, samples: int, background: Any, **_: Any) -> int:
+    return (2 + samples * (players - 1)) * rows_of(background)
+
+
+@registered("surrogate", runs=_orders, stochastic=True, masks=True)
 def shapley_sampling(
     logits_fn: LogitsFn,
     *,
@@ -73,6 +79,11 @@ def shapley_sampling(
     return explain_game(logits_fn, output, baseline, background, values, chunk)
 
 
+def _all_coalitions(shape: tuple[int, ...], players: int, *, background: Any, **_: Any) -> int:
+    return 2**players * rows_of(background)
+
+
+@registered("surrogate", runs=_all_coalitions, masks=True)
 def exact_shapley(
     logits_fn: LogitsFn,
     *,
