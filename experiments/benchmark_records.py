@@ -9,22 +9,22 @@ fashion_mnist.
 """
 
 import functools
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
-from absl import app, flags
+from absl import flags
 from sklearn.linear_model import LogisticRegression
 
-from experiments import records
-from leakjax._validate import UsageError, at_least
+from experiments import _main, records
+from leakjax._validate import at_least
 from leakjax.influence.exact import Service, influence_chunks
 from leakjax.influence.leave_one_out import LeaveOneOut, leave_one_out
 from leakjax.influence.logistic import Logistic, fit
 from leakjax.records import encode
+from leakjax.records.tasks import load_task
 
 flags.DEFINE_integer("refits", 20, "How many points scikit-learn is refitted without.")
 flags.DEFINE_integer("repeats", 3, "How often the leave-one-out models are timed; the fastest counts.")
@@ -59,25 +59,18 @@ def refit(model: Logistic, solver: str, out: int) -> np.ndarray:
     return reference.fit(np.delete(model.x, out, 0), np.delete(model.y, out)).coef_[0]
 
 
-def main(argv: list[str]) -> int:
-    """Reads the flags, measures and prints; 0, or 2 for what the user can mend."""
-    try:
-        if len(argv) > 1:
-            raise UsageError(f"unexpected argument {argv[1]!r}: flags start with --")
-        values = flags.FLAGS
-        at_least("refits", values.refits, 1)
-        at_least("repeats", values.repeats, 1)
-        config = records.config_from(values)
-        task = records.load_task(config, values.data_dir, values.source_dir, config.scaling)
-        rows, _ = encode.draw(task, config.points or len(task.y), key=jax.random.key(config.seed))
-        full, model = timed(lambda: fit(task.x[rows], task.y[rows], l2=config.l2))
-        ours, without = timed(lambda: leave_one_out(model), values.repeats)
-        pairs, _ = timed(lambda: all_pairs(model, without))
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+def main(values: flags.FlagValues) -> int:
+    """Measures and prints."""
+    at_least("refits", values.refits, 1)
+    at_least("repeats", values.repeats, 1)
+    plan = records.plan_from(values)
+    task = load_task(plan, scaling=plan.scaling, data_dir=values.data_dir, source_dir=values.source_dir)
+    rows, _ = encode.draw(task, plan.points or len(task.y), key=jax.random.key(plan.seed))
+    full, model = timed(lambda: fit(task.x[rows], task.y[rows], l2=plan.l2))
+    ours, without = timed(lambda: leave_one_out(model), values.repeats)
+    pairs, _ = timed(lambda: all_pairs(model, without))
     count, features = model.x.shape
-    print(f"{config.dataset}: {count} points, {features} features with the bias, l2 = {model.l2:g}")
+    print(f"{plan.dataset}: {count} points, {features} features with the bias, l2 = {model.l2:g}")
     print(f"full model                     {full:8.3f} s")
     print(
         f"all leave-one-out models       {ours:8.3f} s  {1e3 * ours / count:8.3f} ms each, "
@@ -93,8 +86,8 @@ def main(argv: list[str]) -> int:
             f"scikit-learn, {solver:16} {theirs:8.3f} s  {1e3 * theirs / len(outs):8.3f} ms each, "
             f"{theirs / len(outs) / (ours / count):.0f} times ours; largest difference {gap:.1e}"
         )
-    return 0
+    return _main.DONE
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=records.parse)
+    _main.launch(main, devices=False)

@@ -1,13 +1,85 @@
-"""Record-based explanations: influence, self-revealing points, reconstruction.
+"""Record-based explanations: which training records they give away, and which defenses stop that.
 
-What a service that explains by training records gives away, for logistic regression exactly:
+A service that names the training records an answer rests on, an attacker who sees its answers alone:
 
-    service = serve(x, y, l2=1.0)                            # the model, and itself without each record
-    values = influence(service, queries, labels)             # [queries, records]
-    shown = explain(values, queries, service.model.x[:, :-1], RecordPart(k=5), key=key)
-    asked = oracle(service, RecordPart(k=1), key=key)           # what an attacker may see
-    found = reconstruct(asked, key=key).found                # Algorithm 1
+    service = serve(x, y, l2=1.0)                            # leakjax.influence: the model, itself without each record
+    asked = offer(service, RecordPart(k=1), key=key)         # what the attacker may see
+    found = reconstruct(asked, key=key).found                # Algorithm 1 of Shokri, Strobel and Zick
+    own = self_explanations(service, RecordPart(k=5), key=key)
+    self_revealing(own, 5).mean()                            # training records in their own explanation
 
-and for networks by influence functions, TracIn and retraining. `study` puts all attacks together for one draw.
-The names live in the modules of this package.
+The study of `python -m experiments.records` is made of units of work that are kept one by one:
+
+    plan = plan_for("adult", draws=3, parts=("draws",))
+    units = units_of(plan, lambda scaling: load_task(plan, scaling=scaling))
+    measured = run_units(units, log, on_unit=lambda unit, seconds: None)
+    report = document(plan, measured, environment)           # report.json; `publish_report` writes it with its page
 """
+
+from leakjax.records.baselines import distinct_revealed, draw_queries, static_batches
+from leakjax.records.compare import Training, compare_linear, compare_network
+from leakjax.records.defenses import Row, Target, compare_defenses
+from leakjax.records.descent import Descent, descend
+from leakjax.records.encode import Task
+from leakjax.records.graph import Graph, Traversal, coverage, summarise, traverse
+from leakjax.records.network import Effort, attack_network, network_oracle
+from leakjax.records.oracle import Answer, Oracle, offer
+from leakjax.records.part import Explanation, RecordPart, explain
+from leakjax.records.plan import Plan, plan_for
+from leakjax.records.progress import show_progress
+from leakjax.records.prototypes import private_prototypes, substitute
+from leakjax.records.publish import publish_report
+from leakjax.records.results import document
+from leakjax.records.revealing import Share, self_explanations, self_revealing, share, shares_by_group
+from leakjax.records.run import Measured, run_units
+from leakjax.records.subspace import Reconstruction, reconstruct
+from leakjax.records.tasks import load_task
+from leakjax.records.units import Unit, units_of
+
+__all__ = [
+    "Answer",
+    "Descent",
+    "Effort",
+    "Explanation",
+    "Graph",
+    "Measured",
+    "Oracle",
+    "Plan",
+    "Reconstruction",
+    "RecordPart",
+    "Row",
+    "Share",
+    "Target",
+    "Task",
+    "Training",
+    "Traversal",
+    "Unit",
+    "attack_network",
+    "compare_defenses",
+    "compare_linear",
+    "compare_network",
+    "coverage",
+    "descend",
+    "distinct_revealed",
+    "document",
+    "draw_queries",
+    "explain",
+    "load_task",
+    "network_oracle",
+    "offer",
+    "plan_for",
+    "private_prototypes",
+    "publish_report",
+    "reconstruct",
+    "run_units",
+    "self_explanations",
+    "self_revealing",
+    "share",
+    "shares_by_group",
+    "show_progress",
+    "static_batches",
+    "substitute",
+    "summarise",
+    "traverse",
+    "units_of",
+]

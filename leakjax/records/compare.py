@@ -1,8 +1,6 @@
-"""Approximate influence beside exact leave-one-out training, and the attack on a model that is not linear."""
+"""Approximate influence beside exact leave-one-out training, of a linear model and of a network."""
 
-from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,36 +16,31 @@ from leakjax.influence.influence_functions import (
 )
 from leakjax.influence.retrain import Retrained, retrain
 from leakjax.influence.tracin import tracin
-from leakjax.records.baselines import distinct_revealed, static_batches
-from leakjax.records.defenses import Target, compare_defenses
-from leakjax.records.descent import descend, network_oracle
 from leakjax.records.encode import Task
-from leakjax.records.part import RecordPart
+from leakjax.records.network import Effort, attack_network, network_logits, network_start
 
 QUERY_LOSSES = dict(zip(LOSSES, (probability_loss, cross_entropy), strict=True))
+
+
+class Training(NamedTuple):
+    """How a network and all its leave-one-out models are trained.
+
+    Attributes:
+        l2: Penalty on the sum of losses.
+        hidden: Units of the network.
+        steps: Of gradient descent.
+        rate: Its learning rate.
+    """
+
+    l2: float
+    hidden: int = 8
+    steps: int = 2000
+    rate: float = 0.3
 
 
 def linear_logits(theta: jax.Array, x: jax.Array) -> jax.Array:
     """The logit [1] of a logistic regression theta [features + 1] at one example x [features]."""
     return (x @ theta[:-1] + theta[-1])[None]
-
-
-def network_logits(parameters: Mapping, x: jax.Array) -> jax.Array:
-    """The logit [1] of a network with one hidden layer of tanh units."""
-    hidden = jnp.tanh(x @ parameters["hidden"]["kernel"] + parameters["hidden"]["bias"])
-    return hidden @ parameters["last"]["kernel"] + parameters["last"]["bias"]
-
-
-def network_start(features: int, hidden: int, *, key: jax.Array) -> Mapping:
-    """Random initial parameters of the network."""
-    keys = jax.random.split(key)
-    return {
-        "hidden": {
-            "kernel": jax.random.normal(keys[0], (features, hidden)) / np.sqrt(features),
-            "bias": jnp.zeros(hidden),
-        },
-        "last": {"kernel": jax.random.normal(keys[1], (hidden, 1)) / np.sqrt(hidden), "bias": jnp.zeros(1)},
-    }
 
 
 def compare_linear(service: Service, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
@@ -81,12 +74,8 @@ def compare_network(
     rows: np.ndarray,
     others: np.ndarray,
     *,
-    hidden: int = 8,
-    l2: float,
-    steps: int = 2000,
-    budget: int = 20_000,
-    k: int = 5,
-    queries: int = 1000,
+    training: Training,
+    effort: Effort,
     loss: str = "probability",
     key: jax.Array,
 ) -> dict[str, Any]:
@@ -94,33 +83,29 @@ def compare_network(
 
     Args:
         task: Where the points are from.
-        rows: int [records], the training points.
+        rows: int [records], the training records.
         others: int [others], points for queries.
-        hidden: Units of the network.
-        l2: Penalty on the sum of losses.
-        steps: Of its training.
-        budget: See attack_network.
-        k: See attack_network.
-        queries: See attack_network.
+        training: Of the network and of every leave-one-out model.
+        effort: Of the attacks.
         loss: Whose change is the influence; see influence.
         key: For initialisation, queries and attack.
 
     Returns:
         The network's accuracy, agreement by approximation, and the results of attack_network.
     """
+    l2 = training.l2
     with jax.enable_x64(True):
         x, y = jnp.asarray(task.x[rows]), jnp.asarray(task.y[rows])
-        start = network_start(x.shape[1], hidden, key=jax.random.fold_in(key, 0))
-        models = retrain(cross_entropy(network_logits), start, x, y, l2=l2, steps=steps, rate=0.3)
+        start = network_start(x.shape[1], training.hidden, key=jax.random.fold_in(key, 0))
+        loss_fn = cross_entropy(network_logits)
+        models = retrain(loss_fn, start, x, y, l2=l2, steps=training.steps, rate=training.rate)
         query = jnp.asarray(task.x[others[:100]]), jnp.asarray(task.y[others[:100]])
         return {
             "records": len(rows),
             "l2": l2,
             "accuracy": float(((jax.vmap(network_logits, (None, 0))(models.full, x)[:, 0] > 0) == y).mean()),
             "agreement": approximate_network(models, (x, y), query, l2=l2, loss=loss),
-            **attack_network(
-                models, task, rows, others, budget=budget, k=k, queries=queries, loss=loss, key=key
-            ),
+            **attack_network(models, task, rows, others, effort=effort, loss=loss, key=key),
         }
 
 
@@ -164,48 +149,3 @@ def approximate_network(
         "TracIn": tracin(trained, models.checkpoints, models.rates, records, query, query_loss=wanted),
     }
     return {name: agreement(np.asarray(each), exact)._asdict() for name, each in approximations.items()}
-
-
-def attack_network(
-    models: Retrained,
-    task: Task,
-    rows: np.ndarray,
-    others: np.ndarray,
-    *,
-    budget: int,
-    k: int,
-    queries: int,
-    prototypes: int = 200,
-    loss: str,
-    key: jax.Array,
-) -> dict[str, Any]:
-    """Reconstruction from a network by descent and by static batches, and what defenses change.
-
-    Args:
-        models: Of network_logits.
-        task: Where the points are from.
-        rows: int [records], the training points.
-        others: int [others], points for queries.
-        budget: Queries of each attack on an oracle that shows one record.
-        k: Records of an explanation, for the defenses.
-        queries: Of each attack on a defense.
-        prototypes: See compare_defenses.
-        loss: Whose change is the influence; see influence.
-        key: For the service and the attacks.
-
-    Returns:
-        Distinct records against queries by attack (discovered), and the rows of compare_defenses (defenses).
-    """
-    x = task.x[rows]
-    service, attack = jax.random.fold_in(key, 1), jax.random.fold_in(key, 2)
-    offer = partial(network_oracle, network_logits, models.full, models.without, x, key=service, loss=loss)
-    asked = offer(RecordPart(k=1))
-    static = static_batches(asked, task.x[others], budget, key=attack, blocks=task.blocks)
-    target = Target(offer, x, task.y[rows], task.x[others], task.y[others], task.blocks, loss, threshold=None)
-    return {
-        "discovered": {
-            "descent": descend(asked, budget=budget, key=attack).discovered.tolist(),
-            **{name: distinct_revealed(records).tolist() for name, records in static.items()},
-        },
-        "defenses": compare_defenses(target, k=k, queries=queries, prototypes=prototypes, key=attack),
-    }

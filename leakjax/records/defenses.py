@@ -1,4 +1,4 @@
-"""Which defense of a record-based explanation stops which attack, and what is left of its usefulness."""
+"""Which defense of a record-based explanation stops which attack, and how useful it still is."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -17,10 +17,10 @@ from leakjax.records.subspace import reconstruct
 
 
 class Target(NamedTuple):
-    """A model behind any release, and the points that are asked about.
+    """A model behind any defense, and the points that are asked about.
 
     Attributes:
-        offer: The oracle of a release.
+        offer: The oracle for what is released.
         x: [records, features], the private records.
         y: [records], their labels.
         outside: [others, features], points that were not trained on.
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
     Attributes:
         epsilon: Of one query, where the answer has one.
-        advantage: Share of members that their own explanation reveals, minus that of non-members.
+        advantage: Share of training records that their own explanation reveals, minus that of other points.
         advantage_nearby: The same when the attacker queries next to the point.
         static_uniform: Records that a static batch of uniform queries revealed.
         static_marginal: The same of queries drawn from the marginals.
@@ -80,7 +80,7 @@ class Row(NamedTuple):
     values: float | None
 
 
-def releases(typical: float, k: int) -> Mapping[str, RecordPart]:
+def defended(typical: float, k: int) -> Mapping[str, RecordPart]:
     """The defenses to compare, by name; bounds and noise follow the typical influence of a leading record."""
     return {
         "none": RecordPart(k=k),
@@ -98,11 +98,11 @@ def releases(typical: float, k: int) -> Mapping[str, RecordPart]:
     }
 
 
-def noise_floor(release: RecordPart, least: float) -> float:
-    """The influence that an attacker takes for noise: the release's rounding, or `least` in float64."""
-    if release.digits is not None:
-        return 10.0 ** (-release.digits - 1)
-    return 1e-6 if release.float32 else least
+def noise_floor(released: RecordPart, least: float) -> float:
+    """The influence that an attacker takes for noise: the rounding of what is released, or `least` in float64."""
+    if released.digits is not None:
+        return 10.0 ** (-released.digits - 1)
+    return 1e-6 if released.float32 else least
 
 
 def compare_defenses(
@@ -127,8 +127,8 @@ def compare_defenses(
     leading = np.abs(true_influence(target, target.x, target.y)).max(axis=1)
     exact = true_influence(target, target.outside[:queries], target.labels[:queries])
     rows = {
-        name: measure(target, release, exact, k=k, queries=queries, key=key)
-        for name, release in releases(float(np.median(leading)), k).items()
+        name: measure(target, released, exact, k=k, queries=queries, key=key)
+        for name, released in defended(float(np.median(leading)), k).items()
     }
     for name, epsilon in (
         ("public prototypes", None),
@@ -150,44 +150,44 @@ def true_influence(target: Target, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def measure(
-    target: Target, release: RecordPart, exact: np.ndarray, *, k: int, queries: int, key: jax.Array
+    target: Target, released: RecordPart, exact: np.ndarray, *, k: int, queries: int, key: jax.Array
 ) -> Row:
-    """Attacks one release of private records in every way and measures its use.
+    """Attacks what is released of private records in every way and measures its utility.
 
     Args:
         target: What is attacked.
-        release: The defense.
+        released: The defense.
         exact: [queries, records], the true influence on as many points from outside.
-        k: Records of the undefended answer, by which the use is measured.
+        k: Records of the undefended answer, by which the utility is measured.
         queries: Of each static batch and of the descent.
         key: Of the attacks.
     """
-    own = target.offer(release).ask(target.x, target.y).records
+    own = target.offer(released).ask(target.x, target.y).records
     # Far below any feature's resolution, and enough to be another query.
-    beside = target.offer(release).ask(target.x + 1e-4, target.y).records
+    beside = target.offer(released).ask(target.x + 1e-4, target.y).records
     here = np.arange(len(own))[:, None]
-    asked = static_batches(target.offer(release), target.outside, queries, key=key, blocks=target.blocks)
+    asked = static_batches(target.offer(released), target.outside, queries, key=key, blocks=target.blocks)
     static = {f"static_{name}": int(distinct_revealed(records)[-1]) for name, records in asked.items()}
-    walked = float(np.median(coverage(beside if release.exclude_self else own)))
+    walked = float(np.median(coverage(beside if released.exclude_self else own)))
     descent = found = seen = asked_in_all = values = None
-    if release.values != "none":
-        descent = int(descend(target.offer(release), budget=queries, key=key).discovered[-1])
+    if released.values != "none":
+        descent = int(descend(target.offer(released), budget=queries, key=key).discovered[-1])
         if target.threshold is not None:
             attack = reconstruct(
-                target.offer(release),
+                target.offer(released),
                 key=key,
                 loss=target.loss,
-                signed=release.values == "signed",
-                threshold=noise_floor(release, target.threshold),
+                signed=released.values == "signed",
+                threshold=noise_floor(released, target.threshold),
             )
             found, seen, asked_in_all = len(attack.found), len(attack.seen), attack.queries
-    answer = target.offer(release).ask(target.outside[:queries], target.labels[:queries])
+    answer = target.offer(released).ask(target.outside[:queries], target.labels[:queries])
     best, shown = top_k(np.abs(exact), k), answer.records
     of_best, of_shown = (np.take_along_axis(exact, records, axis=1) for records in (best, shown))
     if answer.values is not None:
-        released = np.ravel(answer.values)
+        told = np.ravel(answer.values)
         # Values that were all rounded to the same tell nothing.
-        values = float(np.corrcoef(released, of_shown.ravel())[0, 1]) if np.ptp(released) else 0.0
+        values = float(np.corrcoef(told, of_shown.ravel())[0, 1]) if np.ptp(told) else 0.0
     return Row(
         epsilon=None,
         advantage=float((own == here).any(axis=1).mean()),
@@ -218,7 +218,7 @@ def measure_prototypes(
     """Measures answers by public prototypes: near the private records (epsilon None) or selected privately.
 
     No training record is ever released, so reconstruction finds none; what is left to an attacker is
-    membership: is the prototype nearest to the query in the answer more often for members?
+    membership: is the prototype nearest to the query in the answer more often for training records?
     """
 
     def answer(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -231,9 +231,9 @@ def measure_prototypes(
         return float((answer(x + offset, y) == nearest(x, prototypes)[:, None]).any(axis=1).mean())
 
     every = max(1, len(target.x) // queries)
-    members, own = target.x[::every], target.y[::every]
+    trained, own = target.x[::every], target.y[::every]
     others, theirs = target.outside[:queries], target.labels[:queries]
-    advantage, nearby = (hits(members, own, step) - hits(others, theirs, step) for step in (0.0, 1e-4))
+    advantage, nearby = (hits(trained, own, step) - hits(others, theirs, step) for step in (0.0, 1e-4))
     like = likeness(target.x, top_k(np.abs(exact), k), prototypes, answer(others, theirs), key)
     return Row(
         epsilon=epsilon,

@@ -5,19 +5,13 @@ estimates the slope of the leading influence from the answers alone, and moves w
 its influence.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from scipy.special import expit
 
-from leakjax._validate import UsageError, one_of, positive
-from leakjax.influence.exact import LOSSES, loss_change
-from leakjax.records.oracle import Answer, Oracle
-from leakjax.records.part import RecordPart, check_part, explain, round_digits
+from leakjax._validate import UsageError, positive
+from leakjax.records.oracle import Oracle
 
 
 class Descent(NamedTuple):
@@ -30,51 +24,6 @@ class Descent(NamedTuple):
 
     records: np.ndarray
     discovered: np.ndarray
-
-
-def network_oracle(
-    logits_fn: Callable,
-    full: Any,
-    without: Any,
-    x: np.ndarray,
-    release: RecordPart,
-    *,
-    key: jax.Array,
-    loss: str = "probability",
-) -> Oracle:
-    """An oracle over a network with two classes and its leave-one-out models.
-
-    Args:
-        logits_fn: logits_fn(parameters, x of one example) -> logits [2], or [1] of label 1.
-        full: Parameters of the full model.
-        without: Parameters of the leave-one-out models, leaves [records, ...].
-        x: [records, features], what they were trained on.
-        release: What an explanation releases.
-        key: Of the service, for noisy selection.
-        loss: Whose change is the influence; see influence.
-    """
-    check_part(release, len(x))
-    one_of("loss", loss, LOSSES)
-
-    def answers(queries: np.ndarray, labels: np.ndarray) -> Answer:
-        logits = _logits(logits_fn, full, without, jnp.asarray(queries))
-        mine, others = (np.asarray(part, np.float64) for part in logits)
-        explanation = explain(loss_change(mine, others, labels, loss), queries, x, release, key=key)
-        return Answer(round_digits(expit(mine), release).astype(np.float64), *explanation)
-
-    return Oracle(answers, x.shape[1])
-
-
-@partial(jax.jit, static_argnames="logits_fn")
-def _logits(logits_fn: Callable, full: Any, without: Any, queries: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The logit of label 1 under the full model [queries] and the others [queries, records]."""
-
-    def one(parameters: Any, query: jax.Array) -> jax.Array:
-        logits = logits_fn(parameters, query)
-        return logits[-1] - (logits[0] if logits.shape == (2,) else 0)
-
-    models = jax.vmap(one, in_axes=(0, None))
-    return jax.vmap(lambda query: (one(full, query), models(without, query)))(queries)
 
 
 def descend(

@@ -145,9 +145,9 @@ class Oracle:
         return answer
 
 
-def oracle(
+def offer(
     service: Service,
-    release: RecordPart,
+    released: RecordPart,
     *,
     key: jax.Array,
     loss: str = "probability",
@@ -158,44 +158,44 @@ def oracle(
 
     Args:
         service: From serve.
-        release: What its explanations release.
+        released: What its explanations release.
         key: Of the service, for noisy selection.
         loss: Whose change is the influence; see influence.
         refuse: bool [queries] of x [queries, features]: the queries that are not answered; None answers all.
-        hold: Whether frame() keeps images under every leave-one-out model; for releases of one record without
-            noise or exclusion, and no refusals.
+        hold: Whether frame() keeps images under every leave-one-out model; for one released record without noise or
+            exclusion, and no refusals.
 
     Returns:
         The oracle.
 
     Raises:
-        UsageError: A release that the service cannot give, or `hold` with one that it does not cover.
+        UsageError: More records than the service has, a knob out of range, or `hold` with what it does not cover.
     """
-    check_part(release, len(service.model.y))
+    check_part(released, len(service.model.y))
     one_of("loss", loss, LOSSES)
-    if hold and (release.k != 1 or release.noise or release.exclude_self or refuse is not None):
+    if hold and (released.k != 1 or released.noise or released.exclude_self or refuse is not None):
         raise UsageError(
             "hold=True: covers only k=1 without noise, self-exclusion or refusals; set hold=False"
         )
     if hold and not service.without.converged.all():
         raise UsageError("hold=True: a leave-one-out model did not converge; set hold=False")
-    held = _held(service, release, loss) if hold else None
-    return Oracle(_answers(service, release, key, loss, refuse), service.model.x.shape[1] - 1, held)
+    held = _held(service, released, loss) if hold else None
+    return Oracle(_answers(service, released, key, loss, refuse), service.model.x.shape[1] - 1, held)
 
 
 def _answers(
     service: Service,
-    release: RecordPart,
+    released: RecordPart,
     key: jax.Array,
     loss: str,
     refuse: Callable[[np.ndarray], np.ndarray] | None,
 ) -> Callable[[np.ndarray, np.ndarray], Answer]:
-    """The answers to any queries under any release."""
+    """The answers to any queries, whatever is released."""
     records = service.model.x[:, :-1]
 
     def answers(x: np.ndarray, y: np.ndarray) -> Answer:
-        explanation = explain(influence(service, x, y, loss=loss), x, records, release, key=key)
-        prediction = round_digits(predictions(service, x), release).astype(np.float64)
+        explanation = explain(influence(service, x, y, loss=loss), x, records, released, key=key)
+        prediction = round_digits(predictions(service, x), released).astype(np.float64)
         if refuse is not None:
             no = refuse(x)
             prediction = np.where(no, np.nan, prediction)
@@ -210,7 +210,7 @@ def _answers(
 
 
 def _held(
-    service: Service, release: RecordPart, loss: str
+    service: Service, released: RecordPart, loss: str
 ) -> tuple[Subspace, Callable[[np.ndarray], Answer]]:
     """The logits of every model as a map of the query, and the answer of one record from them."""
     theta = np.concatenate([service.without.theta, service.model.theta[None]])
@@ -223,8 +223,8 @@ def _held(
         values = loss_change(full, logits[row, ends], np.zeros(len(full)), loss)
         larger = np.abs(values).argmax(axis=1)[:, None]
         records = np.take_along_axis(ends, larger, axis=1)
-        value = round_values(np.take_along_axis(values, larger, axis=1), release)
-        shown = {"signed": value, "magnitude": np.abs(value), "none": None}[release.values]
-        return Answer(round_digits(prediction, release).astype(np.float64), records, shown)
+        value = round_values(np.take_along_axis(values, larger, axis=1), released)
+        shown = {"signed": value, "magnitude": np.abs(value), "none": None}[released.values]
+        return Answer(round_digits(prediction, released).astype(np.float64), records, shown)
 
     return Subspace(theta[:, -1], theta[:, :-1].T), answer

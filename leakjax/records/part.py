@@ -1,8 +1,8 @@
 """The explanation that a service releases: its most influential records, through whatever defends them.
 
-A `RecordPart` is a set of knobs and `release` a pure function of one batch of influences. None of them carries
-an epsilon: a record that is not in the training set cannot be released, so every release of a private record
-has a delta of at least its release probability. See prototypes.py for the one answer that does carry one.
+A `RecordPart` says what is let out, and `explain` is a pure function of one batch of influences. No knob of it
+carries an epsilon: a record that is not in the training set cannot be shown, so every answer with a private record
+has a delta of at least the probability of showing it. See prototypes.py for the one answer that has an epsilon.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ VALUES = ("signed", "magnitude", "none")
 
 
 class RecordPart(NamedTuple):
-    """What is released of an explanation, in the order in which it applies.
+    """The part of an answer that names records: what is released, in the order in which it applies.
 
     Attributes:
         k: How many records.
@@ -28,7 +28,7 @@ class RecordPart(NamedTuple):
             of the key and the query, so that asking again averages nothing away.
         clip: Bound on the released influence values, None for none.
         digits: Significant digits of the released influence values and predictions, None for all.
-        float32: RecordPart values and predictions in float32.
+        float32: Whether values and predictions are released in float32.
         values: "signed", "magnitude" (|influence|) or "none" (records alone).
     """
 
@@ -54,28 +54,28 @@ class Explanation(NamedTuple):
     values: np.ndarray | None
 
 
-def check_part(release: RecordPart, records: int) -> None:
-    """Raises UsageError unless the release is possible with this number of records."""
-    if not 1 <= release.k <= records:
-        raise fail("k", release.k, f"must be between 1 and {records}, the number of records")
-    one_of("values", release.values, VALUES)
-    at_least("noise", release.noise, 0)
-    if release.clip is not None:
-        positive("clip", release.clip)
-    if release.digits is not None:
-        at_least("digits", release.digits, 1)
+def check_part(released: RecordPart, records: int) -> None:
+    """Raises UsageError unless this many records can be released as asked."""
+    if not 1 <= released.k <= records:
+        raise fail("k", released.k, f"must be between 1 and {records}, the number of records")
+    one_of("values", released.values, VALUES)
+    at_least("noise", released.noise, 0)
+    if released.clip is not None:
+        positive("clip", released.clip)
+    if released.digits is not None:
+        at_least("digits", released.digits, 1)
 
 
 def explain(
-    influence: np.ndarray, x: np.ndarray, records: np.ndarray, release: RecordPart, *, key: jax.Array
+    influence: np.ndarray, x: np.ndarray, records: np.ndarray, released: RecordPart, *, key: jax.Array
 ) -> Explanation:
-    """The k records of largest |influence| for each query, through the release's defenses.
+    """The k records of largest |influence| for each query, through the defenses of what is released.
 
     Args:
         influence: [queries, records], signed.
         x: [queries, features], the queries.
         records: [records, features], in lexicographic order (ties go to the first).
-        release: What to release.
+        released: What the answer may hold.
         key: Of the service; folded with each query's content. Used by noisy selection alone.
 
     Returns:
@@ -86,35 +86,35 @@ def explain(
 
     Source: Shokri, Strobel and Zick, section 3.2.
     """
-    check_part(release, influence.shape[1])
+    check_part(released, influence.shape[1])
     score = np.abs(influence)
-    if release.noise:
-        score = score + release.noise * laplace(key, x, score.shape[1])
-    if release.exclude_self:
+    if released.noise:
+        score = score + released.noise * laplace(key, x, score.shape[1])
+    if released.exclude_self:
         score = np.where(equal_rows(x, records), -np.inf, score)
-    chosen = top_k(score, release.k)
+    chosen = top_k(score, released.k)
     excluded = np.isneginf(np.take_along_axis(score, chosen, axis=1))
-    values = round_values(np.take_along_axis(influence, chosen, axis=1), release)
-    if release.values == "magnitude":
+    values = round_values(np.take_along_axis(influence, chosen, axis=1), released)
+    if released.values == "magnitude":
         values = np.abs(values)
     chosen, values = np.where(excluded, -1, chosen), np.where(excluded, 0, values)
-    return Explanation(chosen, None if release.values == "none" else values)
+    return Explanation(chosen, None if released.values == "none" else values)
 
 
-def round_values(values: np.ndarray, release: RecordPart) -> np.ndarray:
-    """The values clipped, rounded to significant digits and cast, as the release says."""
-    if release.clip is not None:
-        values = values.clip(-release.clip, release.clip)
-    return round_digits(values, release)
+def round_values(values: np.ndarray, released: RecordPart) -> np.ndarray:
+    """The values clipped, rounded to significant digits and cast, as `released` says."""
+    if released.clip is not None:
+        values = values.clip(-released.clip, released.clip)
+    return round_digits(values, released)
 
 
-def round_digits(values: np.ndarray, release: RecordPart) -> np.ndarray:
-    """The values rounded to the release's significant digits and cast to its precision."""
-    if release.digits is not None:
+def round_digits(values: np.ndarray, released: RecordPart) -> np.ndarray:
+    """The values rounded to the released significant digits and cast to the released precision."""
+    if released.digits is not None:
         exponent = np.floor(np.log10(np.abs(values), where=values != 0, out=np.zeros_like(values)))
-        unit = 10.0 ** (exponent - release.digits + 1)
+        unit = 10.0 ** (exponent - released.digits + 1)
         values = np.round(values / unit) * unit
-    return values.astype(np.float32) if release.float32 else values
+    return values.astype(np.float32) if released.float32 else values
 
 
 def laplace(key: jax.Array, queries: np.ndarray, size: int) -> np.ndarray:

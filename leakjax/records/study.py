@@ -12,9 +12,9 @@ from leakjax.records.baselines import distinct_revealed, static_batches
 from leakjax.records.defenses import Target, compare_defenses, noise_floor
 from leakjax.records.encode import Task, draw
 from leakjax.records.graph import STRATEGIES, coverage, summarise, traverse
-from leakjax.records.membership import auc, self_explanations, self_revealing
-from leakjax.records.oracle import oracle
+from leakjax.records.oracle import offer
 from leakjax.records.part import RecordPart
+from leakjax.records.revealing import auc, self_explanations, self_revealing
 from leakjax.records.subspace import reconstruct
 
 K = (1, 5, 10)  # of the paper's figures 6 and 9
@@ -33,13 +33,13 @@ class Draw(NamedTuple):
 
     Attributes:
         service: On the drawn points.
-        members: int [records], the rows of its records in the task, in the service's order.
+        records: int [records], the rows of its training records in the task, in the service's order.
         outside: int [others], the rows that were not drawn.
         key: Of this draw.
     """
 
     service: Service
-    members: np.ndarray
+    records: np.ndarray
     outside: np.ndarray
     key: jax.Array
 
@@ -51,19 +51,19 @@ def make_draw(task: Task, points: int, *, l2: float, key: jax.Array) -> Draw:
     return Draw(service, rows[service.source], outside, jax.random.fold_in(key, 1))
 
 
-def membership(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
-    """Self-revealing records, by group, and the leading influence values of members and non-members."""
-    service, records = drawn.service, len(drawn.members)
-    release = RecordPart(k=min(max(K), records))
-    own = self_explanations(service, release, key=drawn.key, loss=loss)
+def revealing(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
+    """Self-revealing records, by group, and the leading influence on them and on other points."""
+    service, records = drawn.service, len(drawn.records)
+    released = RecordPart(k=min(max(K), records))
+    own = self_explanations(service, released, key=drawn.key, loss=loss)
     revealed = {str(k): self_revealing(own, min(k, records)) for k in K}
     others = drawn.outside[:records]
-    theirs = oracle(service, release, key=drawn.key, loss=loss).ask(task.x[others], task.y[others])
+    theirs = offer(service, released, key=drawn.key, loss=loss).ask(task.x[others], task.y[others])
     first = [np.abs(np.asarray(part.values)[:, 0]) for part in (own, theirs)]
     return {
         "revealed": {k: np.flatnonzero(hit).tolist() for k, hit in revealed.items()},
         "records": records,
-        "groups": {name: group[drawn.members].tolist() for name, group in task.groups.items()},
+        "groups": {name: group[drawn.records].tolist() for name, group in task.groups.items()},
         "unconverged": int((~service.without.converged).sum()),
         "auc_of_influence": auc(*first) if len(others) else None,
         "auc_without_revealed": auc(first[0][~revealed["1"]], first[1]) if len(others) else None,
@@ -74,9 +74,9 @@ def membership(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
 
 def static(task: Task, drawn: Draw, *, queries: int, loss: str) -> dict[str, Any]:
     """Distinct records revealed by static batches of queries: for each distribution and k, [queries]."""
-    release = RecordPart(k=min(max(K), len(drawn.members)), values="none")
+    released = RecordPart(k=min(max(K), len(drawn.records)), values="none")
     shown = static_batches(
-        oracle(drawn.service, release, key=drawn.key, loss=loss),
+        offer(drawn.service, released, key=drawn.key, loss=loss),
         task.x[drawn.outside] if len(drawn.outside) else task.x,
         queries,
         key=drawn.key,
@@ -90,8 +90,8 @@ def static(task: Task, drawn: Draw, *, queries: int, loss: str) -> dict[str, Any
 
 def graph(drawn: Draw, *, k: int, walks: int, loss: str) -> dict[str, Any]:
     """The influence graph: key figures, coverage from every start, and the queries of each strategy."""
-    release = RecordPart(k=k, values="none")
-    neighbours = self_explanations(drawn.service, release, key=drawn.key, loss=loss).records
+    released = RecordPart(k=k, values="none")
+    neighbours = self_explanations(drawn.service, released, key=drawn.key, loss=loss).records
     reach = coverage(neighbours)
     starts = np.linspace(0, len(reach) - 1, walks).astype(int)
     queries = {
@@ -116,13 +116,13 @@ def subspace(
     result: dict[str, Any] = {"rank": int(np.linalg.matrix_rank(service.model.x))}
     hold = bool(service.without.converged.all())
     for name in oracles:
-        release = ORACLES[name]
+        released = ORACLES[name]
         attack = reconstruct(
-            oracle(service, release, key=drawn.key, loss=loss, hold=hold),
+            offer(service, released, key=drawn.key, loss=loss, hold=hold),
             key=drawn.key,
             loss=loss,
-            signed=release.values == "signed",
-            threshold=noise_floor(release, threshold),
+            signed=released.values == "signed",
+            threshold=noise_floor(released, threshold),
         )
         result[name] = {
             "found": len(attack.found),
@@ -139,7 +139,7 @@ def defenses(
     """Every defense of the service under every attack; see compare_defenses."""
     model = drawn.service.model
     target = Target(
-        offer=partial(oracle, drawn.service, key=drawn.key, loss=loss),
+        offer=partial(offer, drawn.service, key=drawn.key, loss=loss),
         x=model.x[:, :-1],
         y=model.y,
         outside=task.x[drawn.outside],
@@ -153,9 +153,9 @@ def defenses(
 
 def brief(drawn: Draw, *, k: int = 5, loss: str = "probability") -> dict[str, float]:
     """The paper's key figures alone, for sweeps over settings."""
-    release = RecordPart(k=min(max(K), len(drawn.members)), values="magnitude")
-    own = self_explanations(drawn.service, release, key=drawn.key, loss=loss)
-    shares = {f"k={each}": float(self_revealing(own, min(each, release.k)).mean()) for each in K}
+    released = RecordPart(k=min(max(K), len(drawn.records)), values="magnitude")
+    own = self_explanations(drawn.service, released, key=drawn.key, loss=loss)
+    shares = {f"k={each}": float(self_revealing(own, min(each, released.k)).mean()) for each in K}
     return {
         **shares,
         **summarise(own.records[:, :k])._asdict(),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from leakjax.records.membership import share, shares_by_group
+from leakjax.records.revealing import share, shares_by_group
 from leakjax.records.study import K
 
 # Shokri, Strobel and Zick, Adult: figure 6 and table 2c, table 4, table 3.

@@ -16,9 +16,9 @@ ANGLES = np.pi * np.array([0.0, 0.2, 0.4, 0.6, 0.8, 0.0])
 RECORDS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1) * np.array([1, 1, 1, 1, 1, 0.1])[:, None]
 
 
-def offer(release, key):
+def offer(released, key):
     def answers(x, y):
-        shown = explain(x @ RECORDS.T, x, RECORDS, release, key=key)
+        shown = explain(x @ RECORDS.T, x, RECORDS, released, key=key)
         return Answer(np.full(len(x), 0.5), *shown)
 
     return Oracle(answers, 2)

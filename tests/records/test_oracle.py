@@ -3,15 +3,14 @@ import pytest
 
 from leakjax._validate import UsageError
 from leakjax.influence.exact import LOSSES
-from leakjax.records import oracle as module
-from leakjax.records.oracle import oracle
+from leakjax.records.oracle import offer
 from leakjax.records.part import RecordPart
 from tests.influence.conftest import task
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(
-    "release",
+    "released",
     [
         RecordPart(k=1),
         RecordPart(k=1, values="magnitude"),
@@ -19,9 +18,9 @@ from tests.influence.conftest import task
         RecordPart(k=1, clip=1e-3),
     ],
 )
-def test_a_held_frame_gives_the_answers_of_the_plain_one(service, key, release, loss):
-    plain = oracle(service, release, key=key, loss=loss).frame()
-    held = oracle(service, release, key=key, loss=loss, hold=True).frame()
+def test_a_held_frame_gives_the_answers_of_the_plain_one(service, key, released, loss):
+    plain = offer(service, released, key=key, loss=loss).frame()
+    held = offer(service, released, key=key, loss=loss, hold=True).frame()
     rng = np.random.default_rng(0)
     while plain.axes > 2:
         u = rng.standard_normal((4, plain.axes))
@@ -43,7 +42,7 @@ def test_a_held_frame_gives_the_answers_of_the_plain_one(service, key, release, 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_an_answer_holds_the_largest_changes_of_the_loss(service, key, loss, labelled):
     x, y = task(9, 6, seed=5)
-    answer = oracle(service, RecordPart(k=3), key=key, loss=loss).ask(x, y if labelled else None)
+    answer = offer(service, RecordPart(k=3), key=key, loss=loss).ask(x, y if labelled else None)
     design = np.concatenate([x, np.ones((9, 1))], axis=1)
     for row, query in enumerate(design):
         chances = 1 / (1 + np.exp(-np.append(service.without.theta, [service.model.theta], axis=0) @ query))
@@ -58,11 +57,11 @@ def test_an_answer_holds_the_largest_changes_of_the_loss(service, key, loss, lab
 
 def test_many_queries_are_answered_in_parts(service, key, monkeypatch):
     x, y = task(9, 6, seed=5)
-    for release in (RecordPart(k=2), RecordPart(k=2, values="none"), RecordPart(k=2, noise=0.1)):
-        asked = oracle(service, release, key=key)
+    for released in (RecordPart(k=2), RecordPart(k=2, values="none"), RecordPart(k=2, noise=0.1)):
+        asked = offer(service, released, key=key)
         whole = asked.ask(x, y)
         with monkeypatch.context() as patch:
-            patch.setattr(module, "CHUNK", 4)
+            patch.setattr("leakjax.records.oracle.CHUNK", 4)
             parts = asked.ask(x, y)
         for ours, theirs in zip(parts, whole, strict=True):
             assert (ours is None) == (theirs is None)
@@ -72,7 +71,7 @@ def test_many_queries_are_answered_in_parts(service, key, monkeypatch):
 
 
 def test_probing_moves_along_the_axes_of_an_orthonormal_frame(service, key):
-    asked = oracle(service, RecordPart(k=2), key=key)
+    asked = offer(service, RecordPart(k=2), key=key)
     frame = asked.frame()
     v = np.array([3.0, 0, 4.0, 0, 0, 0]) / 5
     frame.restrict(v, 0.7)
@@ -85,7 +84,7 @@ def test_probing_moves_along_the_axes_of_an_orthonormal_frame(service, key):
 
 
 def test_queries_and_refusals_are_counted(service, key):
-    asked = oracle(service, RecordPart(k=2), key=key, refuse=lambda x: x[:, 0] > 0)
+    asked = offer(service, RecordPart(k=2), key=key, refuse=lambda x: x[:, 0] > 0)
     x, _ = task(9, 6, seed=5)
     answer = asked.ask(x)
     refused = x[:, 0] > 0
@@ -95,10 +94,10 @@ def test_queries_and_refusals_are_counted(service, key):
 
 
 def test_holding_is_refused_where_it_would_not_be_exact(service, key):
-    for release in (RecordPart(k=2), RecordPart(k=1, noise=1.0), RecordPart(k=1, exclude_self=True)):
+    for released in (RecordPart(k=2), RecordPart(k=1, noise=1.0), RecordPart(k=1, exclude_self=True)):
         with pytest.raises(UsageError, match="hold=True"):
-            oracle(service, release, key=key, hold=True)
+            offer(service, released, key=key, hold=True)
     with pytest.raises(UsageError, match="k=61"):
-        oracle(service, RecordPart(k=61), key=key)
+        offer(service, RecordPart(k=61), key=key)
     with pytest.raises(UsageError, match="loss='hinge'"):
-        oracle(service, RecordPart(k=1), key=key, loss="hinge")
+        offer(service, RecordPart(k=1), key=key, loss="hinge")

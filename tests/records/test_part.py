@@ -10,8 +10,8 @@ QUERIES = np.array([[1.0, 2.0], [9.0, 9.0]])
 RECORDS = np.array([[0.0, 0.0], [1.0, 2.0], [1.0, 3.0], [1.0, 3.0], [4.0, 4.0]])
 
 
-def shown(release, key):
-    return explain(INFLUENCE, QUERIES, RECORDS, release, key=key)
+def shown(released, key):
+    return explain(INFLUENCE, QUERIES, RECORDS, released, key=key)
 
 
 def test_the_largest_absolute_influence_comes_first_and_ties_go_to_the_first_record(key):
@@ -21,7 +21,7 @@ def test_the_largest_absolute_influence_comes_first_and_ties_go_to_the_first_rec
 
 
 @pytest.mark.parametrize(
-    ("release", "values"),
+    ("released", "values"),
     [
         (RecordPart(k=2, values="magnitude"), [0.52345, 0.3]),
         (RecordPart(k=2, clip=0.4), [-0.4, 0.3]),
@@ -30,8 +30,8 @@ def test_the_largest_absolute_influence_comes_first_and_ties_go_to_the_first_rec
         (RecordPart(k=2, float32=True), [float(np.float32(-0.52345)), float(np.float32(0.3))]),
     ],
 )
-def test_values_are_defended(key, release, values):
-    np.testing.assert_allclose(shown(release, key).values[0], values, rtol=1e-14)
+def test_values_are_defended(key, released, values):
+    np.testing.assert_allclose(shown(released, key).values[0], values, rtol=1e-14)
 
 
 def test_values_can_be_withheld(key):
@@ -72,7 +72,7 @@ def test_strong_noise_selects_at_random_and_none_selects_exactly(key):
 
 
 @pytest.mark.parametrize(
-    ("release", "message"),
+    ("released", "message"),
     [
         (RecordPart(k=6), "k=6: must be between 1 and 5"),
         (RecordPart(values="sign"), "values='sign'"),
@@ -81,6 +81,6 @@ def test_strong_noise_selects_at_random_and_none_selects_exactly(key):
         (RecordPart(digits=0), "digits"),
     ],
 )
-def test_impossible_releases_are_refused(key, release, message):
+def test_what_cannot_be_released_is_refused(key, released, message):
     with pytest.raises(UsageError, match=message):
-        shown(release, key)
+        shown(released, key)

@@ -4,15 +4,15 @@ import pytest
 
 from leakjax._validate import UsageError
 from leakjax.influence.exact import LOSSES, serve
-from leakjax.records.oracle import Answer, Oracle, oracle
+from leakjax.records.oracle import Answer, Oracle, offer
 from leakjax.records.part import RecordPart
 from leakjax.records.subspace import difference, reconstruct
 from tests.influence.conftest import task
 
 
-@pytest.mark.parametrize("release", [RecordPart(k=1), RecordPart(k=3), RecordPart(k=1, values="magnitude")])
-def test_recovers_exactly_the_rank_and_the_model(service, key, release):
-    found = reconstruct(oracle(service, release, key=key), key=key, signed=release.values == "signed")
+@pytest.mark.parametrize("released", [RecordPart(k=1), RecordPart(k=3), RecordPart(k=1, values="magnitude")])
+def test_recovers_exactly_the_rank_and_the_model(service, key, released):
+    found = reconstruct(offer(service, released, key=key), key=key, signed=released.values == "signed")
     assert len(found.found) == 7 == len(set(found.found.tolist()))  # 6 features and the bias
     assert set(found.found) <= set(found.seen)
     np.testing.assert_allclose(found.theta, service.model.theta, atol=1e-9)
@@ -20,8 +20,8 @@ def test_recovers_exactly_the_rank_and_the_model(service, key, release):
 
 @pytest.mark.parametrize("values", ["signed", "magnitude"])
 def test_the_cross_entropy_gives_as_much_away(service, key, values):
-    release = RecordPart(k=1, values=values)
-    asked = oracle(service, release, key=key, loss="cross_entropy")
+    released = RecordPart(k=1, values=values)
+    asked = offer(service, released, key=key, loss="cross_entropy")
     found = reconstruct(asked, key=key, loss="cross_entropy", signed=values == "signed")
     assert len(found.found) == 7 == len(set(found.found.tolist()))
     np.testing.assert_allclose(found.theta, service.model.theta, atol=1e-9)
@@ -43,7 +43,7 @@ def test_a_logit_difference_is_read_from_either_loss():
 def test_dependent_features_lower_what_can_be_recovered(key):
     x, y = task(60, 5)
     x = np.concatenate([x, x[:, :2] + x[:, 1:3]], axis=1)
-    found = reconstruct(oracle(serve(x, y), RecordPart(k=1), key=key), key=key)
+    found = reconstruct(offer(serve(x, y), RecordPart(k=1), key=key), key=key)
     # The bias adds one, unless the full model is sure of its label on all that is left.
     assert np.linalg.matrix_rank(x) == 5 <= len(found.found) <= 6
 
@@ -51,17 +51,17 @@ def test_dependent_features_lower_what_can_be_recovered(key):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_more_features_than_points_gives_every_point_away(key, loss):
     served = serve(*task(25, 40))
-    found = reconstruct(oracle(served, RecordPart(k=1), key=key, loss=loss, hold=True), key=key, loss=loss)
+    found = reconstruct(offer(served, RecordPart(k=1), key=key, loss=loss, hold=True), key=key, loss=loss)
     assert sorted(found.found) == list(range(25))
     # Read as the other loss, the same answers lead astray: no record is silent where it is thought to be.
     other = next(each for each in LOSSES if each != loss)
-    wrong = reconstruct(oracle(served, RecordPart(k=1), key=key, loss=loss, hold=True), key=key, loss=other)
+    wrong = reconstruct(offer(served, RecordPart(k=1), key=key, loss=loss, hold=True), key=key, loss=other)
     assert len(wrong.found) < 25
 
 
 def test_rounding_below_the_threshold_stops_the_attack(service, key):
-    exact = reconstruct(oracle(service, RecordPart(k=1), key=key), key=key)
-    rounded = reconstruct(oracle(service, RecordPart(k=1, digits=1), key=key), key=key, threshold=1e-2)
+    exact = reconstruct(offer(service, RecordPart(k=1), key=key), key=key)
+    rounded = reconstruct(offer(service, RecordPart(k=1, digits=1), key=key), key=key, threshold=1e-2)
     assert len(rounded.found) < len(exact.found)
 
 
@@ -77,7 +77,7 @@ class Replay(Oracle):
 
 
 def test_the_attack_sees_answers_and_nothing_else(service, key):
-    true = oracle(service, RecordPart(k=1), key=key)
+    true = offer(service, RecordPart(k=1), key=key)
     transcript: dict[bytes, tuple] = {}
 
     def recording(x: np.ndarray, y: np.ndarray) -> Answer:
@@ -100,22 +100,22 @@ def test_refusals_are_counted_and_worked_around(service, key):
         """Refuses every fourth query or so, but none along the axes."""
         return np.floor(1e6 * np.abs(x).sum(axis=1)) % 4 == 1
 
-    asked = oracle(service, RecordPart(k=1), key=key, refuse=capricious)
+    asked = offer(service, RecordPart(k=1), key=key, refuse=capricious)
     found = reconstruct(asked, key=key)
     assert len(found.found) == 7
     assert found.refused == asked.refused > 0
     with pytest.raises(UsageError, match="refused a query that recovers the model's parameters"):
-        reconstruct(oracle(service, RecordPart(k=1), key=key, refuse=lambda x: (x == 0).all(axis=1)), key=key)
+        reconstruct(offer(service, RecordPart(k=1), key=key, refuse=lambda x: (x == 0).all(axis=1)), key=key)
 
 
 def test_an_oracle_without_values_is_an_error(service, key):
     with pytest.raises(UsageError, match="no influence values"):
-        reconstruct(oracle(service, RecordPart(values="none"), key=key), key=key)
+        reconstruct(offer(service, RecordPart(values="none"), key=key), key=key)
 
 
 def test_the_attack_depends_on_its_key_alone(service, key):
     runs = [
-        reconstruct(oracle(service, RecordPart(k=1), key=key), key=k) for k in (key, key, jax.random.key(8))
+        reconstruct(offer(service, RecordPart(k=1), key=key), key=k) for k in (key, key, jax.random.key(8))
     ]
     assert (runs[0].found == runs[1].found).all()
     assert runs[0].queries != runs[2].queries or (runs[0].found != runs[2].found).any()

@@ -1,4 +1,4 @@
-"""Who is revealed as a member: records that explain themselves, by group."""
+"""Which training records reveal themselves: those in their own explanation, by group."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from scipy import stats
 
 from leakjax._validate import UsageError
 from leakjax.influence.exact import Service
-from leakjax.records.oracle import Answer, oracle
+from leakjax.records.oracle import Answer, offer
 from leakjax.records.part import RecordPart
 
 
@@ -30,20 +30,20 @@ class Share(NamedTuple):
 
 
 def self_explanations(
-    service: Service, release: RecordPart, *, key: jax.Array, loss: str = "probability"
+    service: Service, released: RecordPart, *, key: jax.Array, loss: str = "probability"
 ) -> Answer:
     """What the service releases when each of its records is the query.
 
     Args:
         service: From serve.
-        release: What an explanation releases.
+        released: What an explanation releases.
         key: Of the service.
         loss: See influence.
 
     Returns:
         The answers about all records and their labels, in their order.
     """
-    return oracle(service, release, key=key, loss=loss).ask(service.model.x[:, :-1], service.model.y)
+    return offer(service, released, key=key, loss=loss).ask(service.model.x[:, :-1], service.model.y)
 
 
 def self_revealing(explanation: Answer, k: int) -> np.ndarray:
@@ -97,6 +97,6 @@ def shares_by_group(hits: list[np.ndarray], groups: list[np.ndarray]) -> Mapping
     }
 
 
-def auc(members: np.ndarray, others: np.ndarray) -> float:
-    """The probability that a member's score is above a non-member's, ties counted half."""
-    return float(stats.mannwhitneyu(members, others).statistic / (len(members) * len(others)))
+def auc(trained: np.ndarray, others: np.ndarray) -> float:
+    """The probability that a training record's score is above another point's, ties counted half."""
+    return float(stats.mannwhitneyu(trained, others).statistic / (len(trained) * len(others)))

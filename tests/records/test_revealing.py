@@ -4,9 +4,9 @@ from scipy import stats
 
 from leakjax._validate import UsageError
 from leakjax.influence.exact import influence, top_k
-from leakjax.records.membership import auc, self_explanations, self_revealing, share, shares_by_group
-from leakjax.records.oracle import oracle
+from leakjax.records.oracle import offer
 from leakjax.records.part import RecordPart
+from leakjax.records.revealing import auc, self_explanations, self_revealing, share, shares_by_group
 
 
 def test_self_revealing_is_being_among_the_k_most_influential(service, key):
@@ -24,7 +24,7 @@ def test_excluding_oneself_stops_the_exact_query_and_not_its_neighbour(service, 
     guarded = RecordPart(k=5, exclude_self=True)
     plain = self_revealing(self_explanations(service, RecordPart(k=5), key=key), 5)
     assert not self_revealing(self_explanations(service, guarded, key=key), 5).any()
-    nearby = oracle(service, guarded, key=key).ask(service.model.x[:, :-1] + 1e-9, service.model.y)
+    nearby = offer(service, guarded, key=key).ask(service.model.x[:, :-1] + 1e-9, service.model.y)
     assert (self_revealing(nearby, 5) == plain).all()
     assert plain.any()
 
@@ -59,6 +59,6 @@ def test_groups_are_counted_apart_and_the_largest_comes_first():
 
 
 def test_auc_counts_pairs():
-    members, others = np.array([3.0, 1.0, 2.0]), np.array([2.0, 0.0])
-    pairs = [(m > o) + 0.5 * (m == o) for m in members for o in others]
-    assert auc(members, others) == pytest.approx(np.mean(pairs))
+    trained, others = np.array([3.0, 1.0, 2.0]), np.array([2.0, 0.0])
+    pairs = [(m > o) + 0.5 * (m == o) for m in trained for o in others]
+    assert auc(trained, others) == pytest.approx(np.mean(pairs))
