@@ -44,6 +44,7 @@ def finished(tmp_path_factory, root):
     return folder, given, first
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_report_with_every_figure(finished):
     folder, _, first = finished
     report = json.loads((folder / "run" / "report.json").read_text())
@@ -61,6 +62,7 @@ def test_a_run_leaves_a_report_with_every_figure(finished):
     assert first.stderr.splitlines()[-1] == "sweep 19: 30 of 30 done"  # progress is a line in a pipe
 
 
+@pytest.mark.slow
 def test_the_page_is_whole_and_needs_nothing_else(finished):
     folder, _, _ = finished
     text = (folder / "run" / "report.html").read_text()
@@ -72,6 +74,7 @@ def test_the_page_is_whole_and_needs_nothing_else(finished):
     assert [row[0] for row in rows[1:]] == list(report["results"]["defenses"])
 
 
+@pytest.mark.slow
 def test_the_same_command_resumes_and_another_is_refused(finished, root):
     folder, given, _ = finished
     log = folder / "run" / "metrics.jsonl"
@@ -107,6 +110,7 @@ def test_a_pair_that_is_not_two_classes_is_named(pair):
         records.plan_from(values(pair=pair))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -123,6 +127,7 @@ def test_bad_input_is_one_line_and_status_2(given, message, tmp_path, root):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_help_reads_well(root):
     result = run("--help", cwd=root)
     assert result.returncode == 0

@@ -6,6 +6,8 @@ import pytest
 from leakjax.data import adult
 from leakjax.records import encode, study
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def drawn(real_data, tmp_path_factory):
