@@ -21,18 +21,19 @@ from pathlib import Path
 from typing import Any
 
 from absl import flags
+from rich.console import Console
 
 from experiments import _main
 from leakjax._validate import fail
 from leakjax.auditing.environment import environment
 from leakjax.records import encode, section, study
 from leakjax.records.plan import PARTS, Plan, plan_for
-from leakjax.records.progress import show_progress
 from leakjax.records.publish import publish_report
 from leakjax.records.results import document
 from leakjax.records.run import run_units
 from leakjax.records.tasks import load_task
 from leakjax.records.units import units_of
+from leakjax.report.progress import Stages
 
 flags.DEFINE_string("dataset", "adult", "adult, fashion_mnist, parkinsons or npz:<path>.")
 flags.DEFINE_string("data_dir", None, "Folder where data sets are kept once prepared.")
@@ -90,8 +91,9 @@ def main(values: flags.FlagValues) -> int:
     name = config.dataset.replace(":", "-").replace("/", "-")
     workdir = Path(values.workdir or f"runs/records-{name}").expanduser()
     _main.claim(workdir, {"schema": section.SCHEMA, **dataclasses.asdict(config)})
-    with show_progress(todo) as on_unit:
-        measured = run_units(todo, workdir / "metrics.jsonl", on_unit=on_unit)
+    with Stages(Console(stderr=True)) as stages:
+        stages.say(f"measuring {config.dataset}: {len(todo)} units")
+        measured = run_units(todo, workdir / "metrics.jsonl", tell=stages.tell)
     report = document(config, measured, environment())
     publish_report(report, measured, workdir)
     print(section.lead(report))

@@ -12,7 +12,7 @@ The study of `python -m experiments.records` is made of units of work that are k
 
     plan = plan_for("adult", draws=3, parts=("draws",))
     units = units_of(plan, lambda scaling: load_task(plan, scaling=scaling))
-    measured = run_units(units, log, on_unit=lambda unit, seconds: None)
+    measured = run_units(units, log)
     report = document(plan, measured, environment)           # report.json; `publish_report` writes it with its page
 """
 
@@ -26,7 +26,6 @@ from leakjax.records.network import Effort, attack_network, network_oracle
 from leakjax.records.oracle import Answer, Oracle, offer
 from leakjax.records.part import Explanation, RecordPart, explain
 from leakjax.records.plan import Plan, plan_for
-from leakjax.records.progress import show_progress
 from leakjax.records.prototypes import private_prototypes, substitute
 from leakjax.records.publish import publish_report
 from leakjax.records.results import document
@@ -76,7 +75,6 @@ __all__ = [
     "self_revealing",
     "share",
     "shares_by_group",
-    "show_progress",
     "static_batches",
     "substitute",
     "summarise",

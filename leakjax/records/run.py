@@ -9,6 +9,8 @@ from typing import Any
 
 from leakjax.records.units import Unit
 
+Tell = Callable[[float, str], None]
+
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
@@ -23,23 +25,23 @@ class Measured:
     seconds: dict[str, float]
 
 
-def run_units(units: Sequence[Unit], log: Path, *, on_unit: Callable[[Unit, float], None]) -> Measured:
+def run_units(units: Sequence[Unit], log: Path, *, tell: Tell = lambda share, unit: None) -> Measured:
     """Measures every unit that the log does not hold yet.
 
     Args:
         units: From `units_of`.
         log: The file that holds one line for each finished unit.
-        on_unit: Called with each unit when it is done and the seconds that it took; 0 for what the log held.
+        tell: Called with the share of all effort that is done, 0 to 1, and the name of the unit that was finished
+            last; at the start with what the log holds.
     """
     held = _held(log)
     if log.exists() and not log.read_bytes().endswith(b"\n"):
         with log.open("a") as file:
             file.write("\n")  # after a line that a kill cut short: the next must not be glued to it
-    for unit in units:
-        line = held.get((unit.part, unit.number))
-        if line is not None:
-            on_unit(unit, 0.0)
-            continue
+    missing = [unit for unit in units if (unit.part, unit.number) not in held]
+    total, left = (sum(unit.effort for unit in some) for some in (units, missing))
+    tell(1 - left / total, "")
+    for unit in missing:
         start = time.perf_counter()
         result = json.loads(json.dumps(unit.measure()))
         seconds = time.perf_counter() - start
@@ -47,14 +49,15 @@ def run_units(units: Sequence[Unit], log: Path, *, on_unit: Callable[[Unit, floa
         held[unit.part, unit.number] = line
         with log.open("a") as file:
             file.write(json.dumps(line) + "\n")
-        on_unit(unit, seconds)
+        left -= unit.effort
+        tell(1 - left / total, unit.name)
     rows: dict[str, list[dict[str, Any]]] = {unit.part: [] for unit in units}
-    total = dict.fromkeys(rows, 0.0)
+    seconds_of = dict.fromkeys(rows, 0.0)
     for unit in units:  # in their order, whatever the log's: the same numbers to the last bit
         line = held[unit.part, unit.number]
         rows[unit.part].append(line["result"])
-        total[unit.part] += line["seconds"]
-    return Measured(rows, total)
+        seconds_of[unit.part] += line["seconds"]
+    return Measured(rows, seconds_of)
 
 
 def _held(log: Path) -> dict[tuple[str, int], dict[str, Any]]:

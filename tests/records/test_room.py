@@ -27,9 +27,9 @@ def test_a_study_is_a_plan_its_units_and_a_report(tmp_path):
     units = records.units_of(plan, lambda scaling: records.load_task(plan, scaling=scaling))
     seen = []
     log = tmp_path / "metrics.jsonl"
-    measured = records.run_units(units, log, on_unit=lambda unit, seconds: seen.append(unit.name))
+    measured = records.run_units(units, log, tell=lambda share, name: seen.append(name))
     report = json.loads(json.dumps(records.document(plan, measured, environment={})))
-    assert seen == ["draws 0", "draws 1"]
+    assert seen == ["", "draws 0", "draws 1"]
     assert report["config"]["draws"] == 2
     assert report["task"]["points"] == 30
     shares = report["results"]["draws"]["self_revealing"]
