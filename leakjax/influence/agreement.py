@@ -27,7 +27,16 @@ class Agreement(NamedTuple):
 
 
 def agreement(approximate: ArrayLike, exact: ArrayLike, *, k: int = 10) -> Agreement:
-    """Compares two influence matrices [queries, records]; constant rows do not count in the correlations."""
+    """Compares two influence matrices; queries on which all records are equal do not count in the correlations.
+
+    Args:
+        approximate: [queries, records].
+        exact: [queries, records].
+        k: Records of the overlap, at most all.
+
+    Raises:
+        UsageError: Matrices of different shapes, or k out of range.
+    """
     found, true = np.asarray(approximate, np.float64), np.asarray(exact, np.float64)
     same_shape("approximate", found.shape, true.shape, "exact")
     ours, theirs = top_k(np.abs(found), k), top_k(np.abs(true), k)

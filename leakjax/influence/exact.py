@@ -101,6 +101,13 @@ def influence_chunks(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """The influence chunk by chunk of queries, so that memory stays bounded by chunk x records.
 
+    Args:
+        service: From serve.
+        x: [queries, features].
+        y: [queries], the label of each query, 0 or 1.
+        loss: See influence.
+        chunk: Queries at a time.
+
     Yields:
         The slice of queries and their influence [chunk, records].
     """

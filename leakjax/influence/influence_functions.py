@@ -12,9 +12,8 @@ from jax.flatten_util import ravel_pytree
 
 from leakjax._validate import UsageError, at_least, fail, is_concrete, one_of
 
-LossFn = Callable[
-    [Any, jax.Array, jax.Array], jax.Array
-]  # loss_fn(parameters, x of ONE example, y) -> scalar
+# loss_fn(parameters, x of ONE example, y) -> scalar
+LossFn = Callable[[Any, jax.Array, jax.Array], jax.Array]
 
 
 class Approximation(NamedTuple):
@@ -81,7 +80,17 @@ def layer(logits_fn: Callable, variables: Mapping, *path: str) -> tuple[Callable
 
 
 def example_gradients(loss_fn: LossFn, parameters: Any, x: jax.Array, y: jax.Array) -> jax.Array:
-    """The gradient of each example's loss in the parameters, flattened: [examples, parameters]."""
+    """The gradient of each example's loss in the parameters, flattened.
+
+    Args:
+        loss_fn: Of one example.
+        parameters: Any pytree.
+        x: [examples, ...].
+        y: [examples].
+
+    Returns:
+        [examples, parameters].
+    """
     return jax.vmap(lambda xi, yi: ravel_pytree(jax.grad(loss_fn)(parameters, xi, yi))[0])(x, y)
 
 

@@ -1,4 +1,4 @@
-"""The tasks of the records experiments: binary labels, float64 features, draws of training points."""
+"""The tasks of the records experiments: binary labels, float64 features, draws of training records."""
 
 import csv
 import gzip
@@ -49,7 +49,7 @@ def adult(columns: Mapping[str, np.ndarray], *, scaling: str = "zscore") -> Task
 
     The six numbers, fnlwgt among them, are scaled; each category has an indicator, sex a single one for both,
     unknown values none. The paper states neither encoding nor scaling; among some fifty tried, this one gives
-    its figures.
+    its numbers.
 
     Args:
         columns: Of leakjax.data.adult.raw.

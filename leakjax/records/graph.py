@@ -12,7 +12,7 @@ from leakjax._validate import one_of
 
 
 class Graph(NamedTuple):
-    """Key figures of an influence graph, as in the paper's table 4.
+    """Key numbers of an influence graph, as in the paper's table 4.
 
     Attributes:
         components: Strongly connected components.
@@ -38,7 +38,7 @@ def adjacency(neighbours: np.ndarray) -> csr_matrix:
 
 
 def summarise(neighbours: np.ndarray) -> Graph:
-    """The key figures of the graph of explanations int [records, k]."""
+    """The key numbers of the graph of explanations int [records, k]."""
     graph = adjacency(neighbours)
     count, label = connected_components(graph, connection="strong")
     sizes = np.bincount(label, minlength=count)

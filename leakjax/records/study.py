@@ -1,4 +1,4 @@
-"""One draw of training points under every attack: the measurements that stand beside the paper's."""
+"""One draw of training records under every attack: the measurements that stand beside the paper's."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -45,14 +45,27 @@ class Draw(NamedTuple):
 
 
 def make_draw(task: Task, points: int, *, l2: float, key: jax.Array) -> Draw:
-    """Draws training points from the task and trains the service on them."""
+    """Draws training records from the task and trains the service on them.
+
+    Args:
+        task: Where they are from.
+        points: How many.
+        l2: Penalty on the sum of losses.
+        key: Of the draw and of all that is done with it.
+    """
     rows, outside = draw(task, points, key=jax.random.fold_in(key, 0))
     service = serve(task.x[rows], task.y[rows], l2=l2)
     return Draw(service, rows[service.source], outside, jax.random.fold_in(key, 1))
 
 
 def revealing(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
-    """Self-revealing records, by group, and the leading influence on them and on other points."""
+    """Self-revealing records, by group, and the leading influence on them and on other points.
+
+    Args:
+        task: Where the points are from.
+        drawn: From make_draw.
+        loss: Whose change is the influence; see influence.
+    """
     service, records = drawn.service, len(drawn.records)
     released = RecordPart(k=min(max(K), records))
     own = self_explanations(service, released, key=drawn.key, loss=loss)
@@ -73,7 +86,14 @@ def revealing(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
 
 
 def static(task: Task, drawn: Draw, *, queries: int, loss: str) -> dict[str, Any]:
-    """Distinct records revealed by static batches of queries: for each distribution and k, [queries]."""
+    """Distinct records revealed by static batches of queries: for each distribution and k, [queries].
+
+    Args:
+        task: Where the points are from.
+        drawn: From make_draw.
+        queries: Of each batch.
+        loss: Whose change is the influence; see influence.
+    """
     released = RecordPart(k=min(max(K), len(drawn.records)), values="none")
     shown = static_batches(
         offer(drawn.service, released, key=drawn.key, loss=loss),
@@ -89,7 +109,14 @@ def static(task: Task, drawn: Draw, *, queries: int, loss: str) -> dict[str, Any
 
 
 def graph(drawn: Draw, *, k: int, walks: int, loss: str) -> dict[str, Any]:
-    """The influence graph: key figures, coverage from every start, and the queries of each strategy."""
+    """The influence graph: key numbers, coverage from every start, and the queries of each strategy.
+
+    Args:
+        drawn: From make_draw.
+        k: Records of an explanation.
+        walks: Starts from which each strategy walks, evenly spaced over the records.
+        loss: Whose change is the influence; see influence.
+    """
     released = RecordPart(k=k, values="none")
     neighbours = self_explanations(drawn.service, released, key=drawn.key, loss=loss).records
     reach = coverage(neighbours)
@@ -111,7 +138,14 @@ def graph(drawn: Draw, *, k: int, walks: int, loss: str) -> dict[str, Any]:
 def subspace(
     drawn: Draw, *, oracles: tuple[str, ...], loss: str = "probability", threshold: float = 1e-13
 ) -> dict[str, Any]:
-    """Algorithm 1 against oracles that release more or less, beside the rank that bounds it."""
+    """Algorithm 1 against oracles that release more or less, beside the rank that bounds it.
+
+    Args:
+        drawn: From make_draw.
+        oracles: Names in ORACLES.
+        loss: Whose change is the influence; see influence.
+        threshold: The influence that is taken for noise where nothing is rounded.
+    """
     service = drawn.service
     result: dict[str, Any] = {"rank": int(np.linalg.matrix_rank(service.model.x))}
     hold = bool(service.without.converged.all())
@@ -136,7 +170,20 @@ def subspace(
 def defenses(
     task: Task, drawn: Draw, *, k: int, queries: int, loss: str, threshold: float, prototypes: int = 200
 ) -> dict[str, Any]:
-    """Every defense of the service under every attack; see compare_defenses."""
+    """Every defense of the service under every attack.
+
+    Args:
+        task: Where the points are from.
+        drawn: From make_draw.
+        k: Records of an explanation.
+        queries: Of each static batch and of the descent.
+        loss: Whose change is the influence; see influence.
+        threshold: See subspace.
+        prototypes: How many points are public; see compare_defenses.
+
+    Returns:
+        The name of each defense to the fields of its Row.
+    """
     model = drawn.service.model
     target = Target(
         offer=partial(offer, drawn.service, key=drawn.key, loss=loss),
@@ -152,7 +199,13 @@ def defenses(
 
 
 def brief(drawn: Draw, *, k: int = 5, loss: str = "probability") -> dict[str, float]:
-    """The paper's key figures alone, for sweeps over settings."""
+    """The paper's key numbers alone, for sweeps over settings.
+
+    Args:
+        drawn: From make_draw.
+        k: Records of an explanation, for the influence graph.
+        loss: Whose change is the influence; see influence.
+    """
     released = RecordPart(k=min(max(K), len(drawn.records)), values="magnitude")
     own = self_explanations(drawn.service, released, key=drawn.key, loss=loss)
     shares = {f"k={each}": float(self_revealing(own, min(each, released.k)).mean()) for each in K}

@@ -12,7 +12,7 @@ from leakjax.records.encode import Task
 from leakjax.records.network import Effort
 from leakjax.records.plan import Plan
 
-REPEATS = 3  # draws of the parts whose means need fewer than the paper's figures
+REPEATS = 3  # draws of the parts whose means need fewer than the paper's ten
 PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)  # of the sweep
 NETWORK_PENALTIES = (1.0, 5.0)  # a network that memorises, and one that does not
 
