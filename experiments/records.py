@@ -29,7 +29,7 @@ from leakjax.auditing.environment import environment
 from leakjax.records import encode, section, study
 from leakjax.records.plan import PARTS, Plan, plan_for
 from leakjax.records.publish import publish_report
-from leakjax.records.results import document
+from leakjax.records.results import report_of
 from leakjax.records.run import run_units
 from leakjax.records.tasks import load_task
 from leakjax.records.units import units_of
@@ -94,7 +94,7 @@ def main(values: flags.FlagValues) -> int:
     with Stages(Console(stderr=True)) as stages:
         stages.say(f"measuring {config.dataset}: {len(todo)} units")
         measured = run_units(todo, workdir / "metrics.jsonl", tell=stages.tell)
-    report = document(config, measured, environment())
+    report = report_of(config, measured, environment())
     publish_report(report, measured, workdir)
     print(section.lead(report))
     for row in report["results"]["beside_paper"] if config.dataset == "adult" else ():

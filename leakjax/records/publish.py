@@ -14,7 +14,7 @@ def publish_report(report: Mapping[str, Any], measured: Measured, workdir: Path)
     """Writes report.json, figures/ and report.html.
 
     Args:
-        report: From `document`.
+        report: From `report_of`.
         measured: From `run_units`, for the figures.
         workdir: Where to.
     """

@@ -14,7 +14,7 @@ ASKED = (100, 1000, 10_000, 20_000)  # queries at which the attacks on a network
 Rows = Sequence[Mapping[str, Any]]
 
 
-def document(plan: Plan, measured: Measured, environment: Mapping[str, Any]) -> dict[str, Any]:
+def report_of(plan: Plan, measured: Measured, environment: Mapping[str, Any]) -> dict[str, Any]:
     """The report.json of a study.
 
     Args:

@@ -28,7 +28,7 @@ def test_a_study_is_a_plan_its_units_and_a_report(tmp_path):
     seen = []
     log = tmp_path / "metrics.jsonl"
     measured = records.run_units(units, log, tell=lambda share, name: seen.append(name))
-    report = json.loads(json.dumps(records.document(plan, measured, environment={})))
+    report = json.loads(json.dumps(records.report_of(plan, measured, environment={})))
     assert seen == ["", "draws 0", "draws 1"]
     assert report["config"]["draws"] == 2
     assert report["task"]["points"] == 30
