@@ -31,7 +31,16 @@ from absl import app, flags, logging
 from leakjax._validate import UsageError, at_least, fail, one_of
 from leakjax.auditing.environment import environment
 from leakjax.data import adult, default_data_dir, load
+from leakjax.evaluate.document import dumps
 from leakjax.records import compare, encode, figures, section, study, summary
+from leakjax.records.document import (
+    AgreementRow,
+    DefenseRow,
+    Network,
+    RecordsReport,
+    RecordsTask,
+    Results,
+)
 from leakjax.report.schema import write_file
 
 PARTS = ("draws", "defenses", "approximations", "network", "sweep", "sizes")
@@ -264,66 +273,57 @@ def run(config: Config, workdir: Path, load_scaled: Callable[[str], encode.Task]
     return {"rows": {part: list(found.values()) for part, found in rows.items()}, "seconds": seconds}
 
 
-def results_of(rows: dict[str, list[Any]]) -> dict[str, Any]:
+def results_of(rows: dict[str, list[Any]]) -> Results:
     """The results of report.json from the rows of each part."""
-    results: dict[str, Any] = {}
-    if rows.get("draws"):
-        results["draws"] = summary.summarise_draws(rows["draws"])
-        results["beside_paper"] = summary.beside_paper(results["draws"])
-    if rows.get("defenses"):
-        names = rows["defenses"][0]
-        results["defenses"] = {
-            name: summary.average_rows(row[name] for row in rows["defenses"]) for name in names
-        }
-    if rows.get("sweep"):
-        names = dict.fromkeys(row["setting"] for row in rows["sweep"])
-        results["sweep"] = {
-            name: summary.average_rows(
-                {k: v for k, v in row.items() if k != "setting"}
-                for row in rows["sweep"]
-                if row["setting"] == name
-            )
-            for name in names
-        }
-    nets = rows.get("network", [])
+    draws = summary.summarise_draws(rows["draws"])
+    settings: dict[str, list[Any]] = {}
+    for row in rows.get("sweep", []):
+        settings.setdefault(row["setting"], []).append({k: v for k, v in row.items() if k != "setting"})
+    nets = {f"{net['records']} records, l2 = {net['l2']:g}": net for net in rows.get("network", [])}
     linear = rows.get("approximations", [{}])[0]
-    results["approximations"] = {
-        f"influence functions, logistic regression, {loss}": row for loss, row in linear.items()
+    approximations = {
+        f"influence functions, logistic regression, {loss}": AgreementRow(**row)
+        for loss, row in linear.items()
     }
-    for network in nets:
-        named = f"{network['records']} records, l2 = {network['l2']:g}"
+    for named, network in nets.items():
         for name, row in network["agreement"].items():
-            results["approximations"][f"{name}; network, {named}"] = {**row, "residual": None}
-        asked = [
-            count for count in (100, 1000, 10_000, 20_000) if count <= len(network["discovered"]["descent"])
-        ]
-        results.setdefault("networks", {})[named] = {
-            "queries": asked,
-            "records": network["records"],
-            "accuracy": network["accuracy"],
-            "defenses": network["defenses"],
-            "discovered": {
-                name: [curve[n - 1] for n in asked] for name, curve in network["discovered"].items()
-            },
-        }
-    results["sizes"] = rows.get("sizes", [])
-    return results
+            approximations[f"{name}; network, {named}"] = AgreementRow(**row, residual=None)
+    return Results(
+        draws=draws,
+        beside_paper=summary.beside_paper(draws),
+        defenses=summary.average_defenses(rows.get("defenses", [])),
+        sweep={name: summary.average_rows(alike) for name, alike in settings.items()},
+        approximations=approximations,
+        networks={named: network_of(network) for named, network in nets.items()},
+        sizes=rows.get("sizes", []),
+    )
 
 
-def publish(config: Config, workdir: Path, measured: dict[str, Any]) -> dict[str, Any]:
+def network_of(network: dict[str, Any]) -> Network:
+    """The attacks on one network, at a few numbers of queries."""
+    curves = network["discovered"]
+    asked = [count for count in (100, 1000, 10_000, 20_000) if count <= len(curves["descent"])]
+    return Network(
+        queries=asked,
+        records=network["records"],
+        accuracy=network["accuracy"],
+        defenses={name: DefenseRow(**row) for name, row in network["defenses"].items()},
+        discovered={name: [curve[n - 1] for n in asked] for name, curve in curves.items()},
+    )
+
+
+def publish(config: Config, workdir: Path, measured: dict[str, Any]) -> RecordsReport:
     """Writes report.json, figures/ and report.html; returns the report."""
     rows = measured["rows"]
-    results = results_of(rows)
-    report = {
-        "schema": section.SCHEMA,
-        "config": dataclasses.asdict(config),
-        "environment": environment(),
-        "task": {"dataset": config.dataset, "points": rows["draws"][0]["membership"]["records"]},
-        "results": results,
-        "timings": measured["seconds"],
-    }
-    write_file(workdir / "report.json", (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
-    images = figures.images(results["draws"], rows["draws"], results["sizes"])
+    report = RecordsReport(
+        config=dataclasses.asdict(config),
+        environment=environment(),
+        task=RecordsTask(dataset=config.dataset, points=rows["draws"][0]["membership"]["records"]),
+        results=results_of(rows),
+        timings=measured["seconds"],
+    )
+    write_file(workdir / "report.json", dumps(report).encode())
+    images = figures.images(report.results.draws, rows["draws"], report.results.sizes)
     for name, content in images.items():
         write_file(workdir / "figures" / f"{name}.png", content)
     write_file(workdir / "report.html", section.page(report, images).encode())
@@ -333,7 +333,7 @@ def publish(config: Config, workdir: Path, measured: dict[str, Any]) -> dict[str
 def claim(workdir: Path, config: Config) -> None:
     """Takes a workdir for a config; UsageError names the flags that differ from those of its results."""
     path = workdir / "config.json"
-    mine = json.loads(json.dumps({"schema": section.SCHEMA, **dataclasses.asdict(config)}))
+    mine = json.loads(json.dumps({"schema": RecordsReport.SCHEMA, **dataclasses.asdict(config)}))
     try:
         theirs = json.loads(path.read_text()) if path.exists() else mine
         write_file(path, (json.dumps(theirs, indent=1) + "\n").encode())
@@ -369,9 +369,9 @@ def main(argv: list[str]) -> int:
         claim(workdir.expanduser(), config)
         report = publish(config, workdir.expanduser(), run(config, workdir.expanduser(), load_scaled))
         print(section.lead(report))
-        for row in report["results"]["beside_paper"] if config.dataset == "adult" else ():
-            ours, spread, paper = (section.number(row[name]) for name in ("ours", "spread", "paper"))
-            print(f"{section.NAMES.get(row['what'], row['what']):38} {ours:>8} ± {spread:<8} paper {paper}")
+        for row in report.results.beside_paper if config.dataset == "adult" else ():
+            ours, spread, paper = map(section.number, (row.ours, row.spread, row.paper))
+            print(f"{section.NAMES.get(row.what, row.what):38} {ours:>8} ± {spread:<8} paper {paper}")
         print(f"report: {workdir / 'report.html'}")
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)

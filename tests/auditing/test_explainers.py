@@ -31,8 +31,16 @@ def test_a_canonical_name_parses_to_itself(text, name):
 
 def test_options_decide_the_cost_and_the_family_is_the_methods():
     assert explainers.parse("smoothgrad(samples=8)").runs((3,)) == 8
-    assert explainers.family("smoothgrad(samples=8)") == "backpropagation"
-    assert explainers.family("my own") == "custom"
+    assert explainers.parse("smoothgrad(samples=8)").method.family == "backpropagation"
+
+
+@pytest.mark.parametrize("name", explainers.EXPLAINERS)
+def test_every_explainer_says_which_output_it_explains(name):
+    assert explainers.parse(name).output == "logit"
+
+
+def test_an_option_decides_which_output_is_explained():
+    assert explainers.parse("occlusion(output='loss')").output == "loss"
 
 
 @pytest.mark.parametrize(

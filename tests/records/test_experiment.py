@@ -10,6 +10,7 @@ from absl import flags
 from experiments import records
 from leakjax._validate import UsageError
 from tests.influence.conftest import task
+from tests.records.fake_records import row
 from tests.report.reader import Reader
 
 FLAGS = [
@@ -87,18 +88,16 @@ def test_the_same_command_resumes_and_another_is_refused(finished, root):
 
 
 def test_a_network_of_a_run_is_in_its_results():
-    rows = [{"none": {"most": 1.0}}]
     network = {
         "records": 12,
         "l2": 1.0,
         "accuracy": 0.5,
-        "agreement": {"TracIn": {"correlation": 0.1}},
         "discovered": {"descent": list(range(200)), "true": [1] * 200},
-        "defenses": rows[0],
+        "defenses": {"none": vars(row(most=1.0))},
     }
-    found = records.results_of({"network": [network]})["networks"]["12 records, l2 = 1"]
-    assert (found["queries"], found["records"], found["defenses"]) == ([100], 12, rows[0])
-    assert found["discovered"] == {"descent": [99], "true": [1]}
+    found = records.network_of(network)
+    assert (found.queries, found.records, found.defenses["none"].most) == ([100], 12, 1.0)
+    assert found.discovered == {"descent": [99], "true": [1]}
 
 
 def values(**changes):

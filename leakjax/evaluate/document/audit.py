@@ -1,6 +1,7 @@
 """The document of an audit: report.json as frozen dataclasses."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -12,6 +13,8 @@ DIFFERENCE = "difference of shares, -1 to 1"
 
 Rate = Literal["0.001", "0.01"]
 View = Literal["prediction", "explanation", "both"]
+Output = Literal["none", "logit", "probability", "log_probability", "loss", "unstated"]
+ExplainedClass = Literal["none", "predicted", "true", "asked", "reference"]
 NONE = "none"
 
 
@@ -22,6 +25,7 @@ class Estimate:
     value: float = described("the estimate")
     low: float = described("the lower end of its 95 % interval")
     high: float = described("the upper end of its 95 % interval")
+    error: float = aside(default=math.nan)  # the standard error, where one is needed beside the interval
 
 
 @document()
@@ -32,12 +36,12 @@ class Explained:
         'name of the explainer with its options, or "none" for predictions', default=NONE
     )
     family: str = described('family of the explainer, or "none" for predictions', default=NONE)
-    output: Literal["none", "logit", "probability", "log_probability", "loss", "unstated"] = described(
+    output: Output = described(
         "which output of the model is explained, which decides how much of the confidence a map carries; "
         '"none" for predictions, "unstated" for an explainer of the user\'s that does not say',
         default=NONE,
     )
-    explained_class: Literal["none", "predicted", "true", "asked", "reference"] = described(
+    explained_class: ExplainedClass = described(
         'the class whose output is explained, or "none" for predictions', default=NONE
     )
     defense: str = described('name of the defense, or "none" for plain explanations', default=NONE)
@@ -94,18 +98,6 @@ class LeakageRow(Attacked):
         super().__post_init__()
         if (self.margin is not None) != (self.view == "both"):
             raise UsageError('margin: must be null unless the view is "both", and given where it is')
-
-    @property
-    def tpr(self) -> Estimate:
-        """Members caught at the headline rate."""
-        return self.tpr_at_fpr[self.headline_fpr]
-
-    @property
-    def added(self) -> Estimate:
-        """The margin at the headline rate, of a row of the view "both"."""
-        if self.margin is None:
-            raise ValueError(f"a row of the view {self.view!r} has no margin")
-        return self.margin.tpr_at_fpr[self.headline_fpr]
 
 
 @document()

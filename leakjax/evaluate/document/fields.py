@@ -42,8 +42,8 @@ def described(meaning: str, unit: str = "", *, default: Any = dataclasses.MISSIN
 
 
 def aside(*, default: Any) -> Any:
-    """A field that travels with a document in Python and is not part of it; `default` where none is given."""
-    return dataclasses.field(default=default)
+    """A field that travels with a document in Python and is no part of it, nor of comparisons."""
+    return dataclasses.field(default=default, compare=False)
 
 
 @typing.dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(described, aside))

@@ -9,6 +9,8 @@ from leakjax.evaluate.document.kinds import Record, kind_of
 
 T = TypeVar("T")
 
+_LONG = 120  # characters of an object that still stand on one line
+
 
 def to_json(document: Any, path: str = "report") -> dict[str, Any]:
     """The JSON values of a document; numbers that are not finite become None.
@@ -38,10 +40,8 @@ def from_json(document: type[T], values: Any, path: str = "report") -> T:
 
 
 def dumps(document: Any, path: str = "report") -> str:
-    """The text of a document's file: one row a line; equal documents give equal texts."""
-    values = to_json(document, path)
-    parts = (f' "{name}": {_lines(values[name], 1)}' for name in sorted(values))
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+    """The text of a document's file, in the order of its types; each row of a list has a line of its own."""
+    return _lines(to_json(document, path), 1) + "\n"
 
 
 def json_schema(document: type) -> dict[str, Any]:
@@ -88,12 +88,12 @@ def _records(document: type) -> list[type]:
 
 
 def _lines(value: Any, depth: int) -> str:
-    """JSON in which each row of a list of objects has a line of its own."""
-    if isinstance(value, list) and value and isinstance(value[0], Mapping):
-        indent = " " * (depth + 1)
-        return "[\n" + ",\n".join(indent + _dump(row) for row in value) + "\n" + " " * depth + "]"
-    return _dump(value)
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, allow_nan=False)
+    text, indent = json.dumps(value, allow_nan=False), " " * depth
+    if isinstance(value, Mapping) and len(text) > _LONG:
+        parts = [f"{json.dumps(name)}: {_lines(item, depth + 1)}" for name, item in value.items()]
+    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+        parts = [json.dumps(row, allow_nan=False) for row in value]
+    else:
+        return text
+    start, end = "{}" if isinstance(value, Mapping) else "[]"
+    return f"{start}\n{indent}" + f",\n{indent}".join(parts) + f"\n{indent[1:]}{end}"

@@ -9,107 +9,15 @@ be measured", which is NaN in Python), `Literal` of texts, `X | None`, `Sequence
 import collections.abc
 import dataclasses
 import functools
-import math
 import reprlib
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
-
-import numpy as np
+from typing import Any, Literal
 
 from leakjax._validate import UsageError
 from leakjax.evaluate.document.fields import fields_of, summary_of
-
-Definitions = dict[str, Any]
-
-
-class Kind(Protocol):
-    """What a value may be."""
-
-    @property
-    def words(self) -> str:
-        """What it must be, in words."""
-
-    def write(self, value: Any, path: str) -> Any:
-        """The value in JSON. Raises UsageError, naming the `path`, unless it is of this kind."""
-
-    def read(self, value: Any, path: str) -> Any:
-        """The inverse of `write`. Raises UsageError, naming the `path`, unless it is of this kind."""
-
-    def schema(self, definitions: Definitions) -> dict[str, Any]:
-        """The JSON Schema of the kind; dataclasses are added to `definitions`."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Plain:
-    """A text, a whole number or a truth value."""
-
-    type: type
-    words: str
-    json: str
-
-    def write(self, value: Any, path: str) -> Any:
-        """See `Kind`."""
-        return self.read(_unboxed(value), path)
-
-    def read(self, value: Any, path: str) -> Any:
-        """See `Kind`."""
-        _require(type(value) is self.type, value, path, self.words)
-        return value
-
-    def schema(self, definitions: Definitions) -> dict[str, Any]:
-        """See `Kind`."""
-        return {"type": self.json}
-
-
-@dataclasses.dataclass(frozen=True)
-class Number:
-    """A finite number, or null where nothing could be measured."""
-
-    words: str = "a finite number or null"
-
-    def write(self, value: Any, path: str) -> Any:
-        """See `Kind`."""
-        value = _unboxed(value)
-        _require(type(value) in (int, float), value, path, self.words)
-        return value if math.isfinite(value) else None
-
-    def read(self, value: Any, path: str) -> Any:
-        """See `Kind`."""
-        if value is None:
-            return math.nan
-        _require(type(value) in (int, float) and math.isfinite(value), value, path, self.words)
-        return value
-
-    def schema(self, definitions: Definitions) -> dict[str, Any]:
-        """See `Kind`."""
-        return {"type": ["number", "null"]}
-
-
-@dataclasses.dataclass(frozen=True)
-class Choice:
-    """One of a few texts."""
-
-    allowed: tuple[str, ...]
-
-    @property
-    def words(self) -> str:
-        """See `Kind`."""
-        return f"one of {', '.join(self.allowed)}"
-
-    def write(self, value: Any, path: str) -> Any:
-        """See `Kind`."""
-        return self.read(value, path)
-
-    def read(self, value: Any, path: str) -> Any:
-        """See `Kind`."""
-        _require(type(value) is str and value in self.allowed, value, path, self.words)
-        return value
-
-    def schema(self, definitions: Definitions) -> dict[str, Any]:
-        """See `Kind`."""
-        return {"enum": list(self.allowed)}
+from leakjax.evaluate.document.values import Choice, Definitions, Free, Kind, Number, Plain, require, unboxed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,13 +57,13 @@ class Listed:
 
     def write(self, value: Any, path: str) -> Any:
         """See `Kind`."""
-        value = _unboxed(value)
-        _require(isinstance(value, Sequence) and not isinstance(value, str), value, path, "a list")
+        value = unboxed(value)
+        require(isinstance(value, Sequence) and not isinstance(value, str), value, path, "a list")
         return [self.kind.write(item, f"{path}[{index}]") for index, item in enumerate(value)]
 
     def read(self, value: Any, path: str) -> Any:
         """See `Kind`."""
-        _require(isinstance(value, list), value, path, "a list")
+        require(isinstance(value, list), value, path, "a list")
         return tuple(self.kind.read(item, f"{path}[{index}]") for index, item in enumerate(value))
 
     def schema(self, definitions: Definitions) -> dict[str, Any]:
@@ -194,39 +102,11 @@ class Named:
         return _closed(dict.fromkeys(self.names, inner))
 
     def _check(self, value: Any, path: str) -> None:
-        _require(isinstance(value, Mapping), value, path, "an object")
+        require(isinstance(value, Mapping), value, path, "an object")
         for name in value:
-            _require(type(name) is str, name, path, "an object whose names are texts")
+            require(type(name) is str, name, path, "an object whose names are texts")
         if self.names is not None:
             _check_names(value, dict.fromkeys(self.names, self.kind.words), path)
-
-
-@dataclasses.dataclass(frozen=True)
-class Free:
-    """Whatever JSON can say."""
-
-    words: str = "anything that JSON can say"
-
-    def write(self, value: Any, path: str) -> Any:
-        """See `Kind`."""
-        value = _unboxed(value)
-        if isinstance(value, float):
-            return value if math.isfinite(value) else None
-        if value is None or isinstance(value, str | int):
-            return value
-        if isinstance(value, Mapping):
-            return {str(name): self.write(item, f"{path}.{name}") for name, item in value.items()}
-        if isinstance(value, Sequence):
-            return [self.write(item, f"{path}[{index}]") for index, item in enumerate(value)]
-        raise UsageError(f"{path}: a {type(value).__name__} has no form in JSON")
-
-    def read(self, value: Any, path: str) -> Any:
-        """See `Kind`."""
-        return self.write(value, path)
-
-    def schema(self, definitions: Definitions) -> dict[str, Any]:
-        """See `Kind`."""
-        return {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -247,7 +127,7 @@ class Record:
 
     def write(self, value: Any, path: str) -> Any:
         """See `Kind`."""
-        _require(isinstance(value, self.type), value, path, f"a {self.words}")
+        require(isinstance(value, self.type), value, path, f"a {self.words}")
         written = {
             field.name: kind_of(field.hint).write(getattr(value, field.name), f"{path}.{field.name}")
             for field in fields_of(self.type)
@@ -256,9 +136,9 @@ class Record:
 
     def read(self, value: Any, path: str) -> Any:
         """See `Kind`."""
-        _require(isinstance(value, dict), value, path, "an object")
+        require(isinstance(value, dict), value, path, "an object")
         if self.tag is not None:
-            _require(value.get("schema") == self.tag, value.get("schema"), f"{path}.schema", repr(self.tag))
+            require(value.get("schema") == self.tag, value.get("schema"), f"{path}.schema", repr(self.tag))
             value = {name: item for name, item in value.items() if name != "schema"}
         fields = fields_of(self.type)
         _check_names(value, {field.name: field.meaning for field in fields}, path)
@@ -313,11 +193,6 @@ def kind_of(hint: Any) -> Kind:
     raise TypeError(f"{hint} has no form in a document")
 
 
-def _unboxed(value: Any) -> Any:
-    """Arrays and numbers of numpy as those of Python."""
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-
-
 def _check_names(value: Mapping[str, Any], wanted: Mapping[str, str], path: str) -> None:
     for name, meaning in wanted.items():
         if name not in value:
@@ -336,8 +211,3 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def _require(sound: bool, value: Any, path: str, words: str) -> None:
-    if not sound:
-        raise UsageError(f"{path}={reprlib.repr(value)}: must be {words}")
