@@ -72,9 +72,9 @@ class Named(NamedTuple):
 
     @property
     def output(self) -> Output:
-        """Which output of the model is explained: the option, or the default of the factory."""
-        default = inspect.signature(self.method.factory).parameters["output"].default
-        return self.options.get("output", default)
+        """Which output of the model is explained: the option, or the default of the factory, if it has one."""
+        parameter = inspect.signature(self.method.factory).parameters.get("output")
+        return self.options.get("output", parameter.default if parameter else "unstated")
 
     def _segments(self, shape: tuple[int, ...]) -> Segments | None:
         return grid(shape, self.options[GRID]) if GRID in self.options else None

@@ -113,7 +113,7 @@ def test_a_users_own_explainer_is_named_by_its_module():
         named = explainers.parse(f"{__name__}:scaled(times=3)")
         assert named.name == f"{__name__}:scaled(times=3)"
         assert named.runs((3,)) == 6
-        assert explainers.family(named.name) == "custom"
+        assert named.method.family == "custom"
         weights = jnp.arange(6.0).reshape(3, 2)
         own = named.make(lambda variables, x: x @ variables, (3,), None)
         np.testing.assert_array_equal(own(weights, jnp.ones(3), 1, key=jax.random.key(0)), 3 * weights[:, 1])
