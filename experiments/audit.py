@@ -23,10 +23,9 @@ The same command on the same --workdir goes on where it stopped. Exit codes: 0 d
 import math
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jax
 from absl import flags
@@ -44,6 +43,7 @@ from leakjax.auditing.plan import check_memory, plan
 from leakjax.auditing.pool import Pool, set_aside
 from leakjax.auditing.store import Store
 from leakjax.auditing.trained import trained
+from leakjax.evaluate.document import LeakageRow
 from leakjax.records import section
 from leakjax.report import publish, show
 from leakjax.report.progress import Stages
@@ -163,7 +163,7 @@ def main(values: flags.FlagValues) -> int:
             return _main.DONE
         report = run(config, places, stages, sections)
     show(report, workdir)
-    highest = max((_upper_bound(row) for row in report.leakage if row["margin"]), default=math.nan)
+    highest = max((_upper_bound(row) for row in report.leakage if row.margin), default=math.nan)
     # Negated, so that a margin that could not be measured does not pass.
     if values.fail_above is not None and not highest <= values.fail_above:
         print(f"the upper bound of a margin, {highest:.4f}, is above {values.fail_above}", file=sys.stderr)
@@ -171,8 +171,8 @@ def main(values: flags.FlagValues) -> int:
     return _main.DONE
 
 
-def _upper_bound(row: Mapping[str, Any]) -> float:
-    return row["margin"]["tpr_at_fpr"][row["headline_fpr"]]["high"]
+def _upper_bound(row: LeakageRow) -> float:
+    return row.margin.tpr_at_fpr[row.headline_fpr].high if row.margin else math.nan
 
 
 if __name__ == "__main__":

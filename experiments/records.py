@@ -27,6 +27,7 @@ from experiments import _main
 from leakjax._validate import fail
 from leakjax.auditing.environment import environment
 from leakjax.records import encode, section, study
+from leakjax.records.document import RecordsReport
 from leakjax.records.plan import PARTS, Plan, plan_for
 from leakjax.records.publish import publish_report
 from leakjax.records.results import report_of
@@ -90,16 +91,16 @@ def main(values: flags.FlagValues) -> int:
     todo = units_of(config, load)  # first: a data set that is missing must not leave a workdir behind
     name = config.dataset.replace(":", "-").replace("/", "-")
     workdir = Path(values.workdir or f"runs/records-{name}").expanduser()
-    _main.claim(workdir, {"schema": section.SCHEMA, **dataclasses.asdict(config)})
+    _main.claim(workdir, {"schema": RecordsReport.SCHEMA, **dataclasses.asdict(config)})
     with Stages(Console(stderr=True)) as stages:
         stages.say(f"measuring {config.dataset}: {len(todo)} units")
         measured = run_units(todo, workdir / "metrics.jsonl", tell=stages.tell)
     report = report_of(config, measured, environment())
     publish_report(report, measured, workdir)
     print(section.lead(report))
-    for row in report["results"]["beside_paper"] if config.dataset == "adult" else ():
-        ours, spread, paper = (section.number(row[column]) for column in ("ours", "spread", "paper"))
-        print(f"{section.NAMES.get(row['what'], row['what']):38} {ours:>8} ± {spread:<8} paper {paper}")
+    for row in report.results.beside_paper if config.dataset == "adult" else ():
+        ours, spread, paper = map(section.number, (row.ours, row.spread, row.paper))
+        print(f"{section.NAMES.get(row.what, row.what):38} {ours:>8} ± {spread:<8} paper {paper}")
     print(f"report: {workdir / 'report.html'}")
     return _main.DONE
 

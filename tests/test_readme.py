@@ -12,8 +12,8 @@ def test_the_ten_lines_of_python_make_a_report(tmp_path, monkeypatch):
     scope = {}
     exec(code, scope)
     report = scope["report"]
-    assert {row["explainer"] for row in report.leakage} == {"none", "gradient", "integrated_gradients"}
-    assert all(control["passed"] for control in report.controls)
+    assert {row.explainer for row in report.leakage} == {"none", "gradient", "integrated_gradients"}
+    assert all(control.passed for control in report.controls)
     assert (tmp_path / "runs/breast-cancer/report.html").stat().st_size > 10_000
 
 

@@ -8,7 +8,7 @@ from leakjax.auditing.measure import Measured
 from leakjax.auditing.options import Run
 from leakjax.auditing.prepare import Prepared
 from leakjax.auditing.resolve import Methods
-from leakjax.report import Report
+from leakjax.evaluate.document import Report
 
 
 def assemble(
@@ -32,7 +32,7 @@ def assemble(
         leakage, curves = rows.leakage(results, methods.attacks)
         task = rows.task(measured.whole, results, prepared.diverged)
         utility = rows.utility(results)
-        exposed = rows.exposed(results, rows.worst(leakage))
+        exposed = rows.exposed(results, leakage)
         groups = rows.groups(results, run.group)
     return Report(
         config=dict(run.config or {}),

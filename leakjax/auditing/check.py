@@ -1,7 +1,7 @@
 """The fourth step of an audit: its controls, run with the first explainer."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from leakjax.auditing import controls
 from leakjax.auditing.explanations import defend_program, explain_program
@@ -9,6 +9,7 @@ from leakjax.auditing.measure import Measured, attack
 from leakjax.auditing.prepare import Prepared
 from leakjax.auditing.resolve import Methods
 from leakjax.defend import identity
+from leakjax.evaluate.document import Control, SmallestMargin
 
 
 class Checked(NamedTuple):
@@ -19,8 +20,8 @@ class Checked(NamedTuple):
       smallest_margin: the smallest that this audit could have seen, see `controls.smallest_margin`.
     """
 
-    controls: list[dict[str, Any]]
-    smallest_margin: dict[str, Any]
+    controls: list[Control]
+    smallest_margin: SmallestMargin
 
 
 def check(prepared: Prepared, methods: Methods, measured: Measured) -> Checked:

@@ -10,7 +10,8 @@ from leakjax.attack import Scores, lira
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.subject import Subject
-from leakjax.evaluate import bootstrap, leakage
+from leakjax.evaluate import leakage
+from leakjax.evaluate.document import Control, Estimate, SmallestMargin
 
 # A control passes within this many bootstrap standard errors of what is expected: among some ten
 # controls, a false alarm in about one audit of two thousand.
@@ -27,9 +28,7 @@ _HALVINGS = 4
 Attack = Callable[[Subject], Scores]
 
 
-def run(
-    subject: Subject, judge: Judge, attack: Attack, placebo: Attack, untrained: Any
-) -> list[dict[str, Any]]:
+def run(subject: Subject, judge: Judge, attack: Attack, placebo: Attack, untrained: Any) -> list[Control]:
     """All controls.
 
     Args:
@@ -50,25 +49,25 @@ def run(
         within(
             "untrained",
             "Does the full attack find members of networks that were never trained?",
-            judge.figure(judge.rates(attack(blank).both)),
+            judge.headline_tpr(judge.rates(attack(blank).both)),
             chance,
         ),
         within(
             "permuted_membership",
             "Does the full attack find members when each model is given another's membership list?",
-            false_judge.figure(false_judge.rates(attack(rolled).both)),
+            false_judge.headline_tpr(false_judge.rates(attack(rolled).both)),
             chance,
         ),
         within(
             "input_only",
             "Can members be told from the records alone, without any model? (AUC)",
-            judge.figures(judge.rates(_input_only(subject))).auc,
+            judge.found(judge.rates(_input_only(subject))).auc,
             0.5,
         ),
         within(
             "inclusion_count",
             "Can members be told from how many other models hold a record? (AUC)",
-            judge.figures(judge.rates(_inclusion_count(subject))).auc,
+            judge.found(judge.rates(_inclusion_count(subject))).auc,
             0.5,
         ),
         within(
@@ -81,7 +80,7 @@ def run(
     return rows + planted(subject, judge)
 
 
-def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions) -> dict[str, Any]:
+def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions) -> SmallestMargin:
     """Plants stronger and weaker explanation signals: the margin of the weakest whose interval lies above 0.
 
     Args:
@@ -90,7 +89,7 @@ def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions) ->
       predictions: of the subject; what was planted has to show beside these.
 
     Returns:
-      The mapping `smallest_margin` of a report; its value is NaN if none of the planted signals showed.
+      The `smallest_margin` of a report; its value is NaN if none of the planted signals showed.
     """
     weak, strong = _SHIFTS
     value = float("nan")
@@ -104,10 +103,10 @@ def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions) ->
             strong, value = shift, margin.value
         else:
             weak = shift
-    return {"fpr": judge.headline, "value": value}
+    return SmallestMargin(fpr=judge.headline, value=value)
 
 
-def _headline_margin(scores: Scores, judge: Judge) -> bootstrap.Interval:
+def _headline_margin(scores: Scores, judge: Judge) -> Estimate:
     margin = judge.added(judge.rates(scores.both), judge.rates(scores.prediction))
     return margin.tpr_at_fpr[judge.headline]
 
@@ -134,14 +133,14 @@ def _plant(subject: Subject, shift: float) -> np.ndarray:
     return (noise + shift * subject.membership).astype(np.float32)
 
 
-def planted(subject: Subject, judge: Judge) -> list[dict[str, Any]]:
+def planted(subject: Subject, judge: Judge) -> list[Control]:
     """The positive controls: scores and signals of known strength. Args: as of `run`. Returns: its last rows."""
-    known = judge.figure(judge.rates(_plant(subject, _POSITIVE_SHIFT)[subject.targets]))
+    known = judge.headline_tpr(judge.rates(_plant(subject, _POSITIVE_SHIFT)[subject.targets]))
     signs = []
     for shift in (_POSITIVE_SHIFT, -_POSITIVE_SHIFT):
         signal = _plant(subject, shift)[..., None]
         scores, _ = lira(signal, signal, subject.membership, targets=subject.targets)
-        signs.append(judge.figures(judge.rates(scores.prediction)).auc)
+        signs.append(judge.found(judge.rates(scores.prediction)).auc)
     worst = min(signs, key=lambda auc: auc.low)
     return [
         within(
@@ -150,17 +149,17 @@ def planted(subject: Subject, judge: Judge) -> list[dict[str, Any]]:
             known,
             leakage.planted_tpr(_POSITIVE_SHIFT, float(judge.headline), judge.nonmembers),
         ),
-        {
-            "name": "score_sign",
-            "question": "Do members score higher, whether a planted signal moves up or down for them? (AUC)",
-            "expected": "above 0.5 for both",
-            "figure": worst.as_json(),
-            "passed": bool(worst.low > 0.5),
-        },
+        Control(
+            name="score_sign",
+            question="Do members score higher, whether a planted signal moves up or down for them? (AUC)",
+            expected="above 0.5 for both",
+            seen=worst,
+            passed=worst.low > 0.5,
+        ),
     ]
 
 
-def within(name: str, question: str, estimate: bootstrap.Interval, expected: float) -> dict[str, Any]:
+def within(name: str, question: str, estimate: Estimate, expected: float) -> Control:
     """A row that passes where an estimate is as expected.
 
     Args:
@@ -172,10 +171,10 @@ def within(name: str, question: str, estimate: bootstrap.Interval, expected: flo
     Returns:
       A row of `controls`; an estimate without a value does not pass.
     """
-    return {
-        "name": name,
-        "question": question,
-        "expected": f"{expected:.4g}, within {_TOLERANCE:g} standard errors",
-        "figure": estimate.as_json(),
-        "passed": bool(abs(estimate.value - expected) <= _TOLERANCE * estimate.error),
-    }
+    return Control(
+        name=name,
+        question=question,
+        expected=f"{expected:.4g}, within {_TOLERANCE:g} standard errors",
+        seen=estimate,
+        passed=abs(estimate.value - expected) <= _TOLERANCE * estimate.error,
+    )

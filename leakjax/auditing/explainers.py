@@ -1,6 +1,7 @@
 """Explainers by name with options, as flags and reports write them: smoothgrad(samples=8), lime(grid=4)."""
 
 import contextlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import jax
 import numpy as np
 
 from leakjax import _spec, _validate
+from leakjax.evaluate.document import Output
 from leakjax.explain import EXPLAINERS, Explainer, LogitsFn, Method
 from leakjax.explain.segments import Segments, grid
 
@@ -67,6 +69,12 @@ class Named(NamedTuple):
 
     def _of_factory(self) -> dict[str, Any]:
         return {option: value for option, value in self.options.items() if option != GRID}
+
+    @property
+    def output(self) -> Output:
+        """Which output of the model is explained: the option, or the default of the factory, if it has one."""
+        parameter = inspect.signature(self.method.factory).parameters.get("output")
+        return self.options.get("output", parameter.default if parameter else "unstated")
 
     def _segments(self, shape: tuple[int, ...]) -> Segments | None:
         return grid(shape, self.options[GRID]) if GRID in self.options else None
@@ -170,9 +178,3 @@ def _trace(
     """Raises what the method has against the model, without running it."""
     explainer, key = named.make(logits_fn, x.shape, background), jax.random.key(0)
     jax.eval_shape(lambda variables, x: explainer(variables, x, 0, key=key), variables, x)
-
-
-def family(name: str) -> str:
-    """The family of an explainer by its canonical name; "custom" for one that is not in `EXPLAINERS`."""
-    base = name.partition("(")[0].rpartition(":")[2]
-    return EXPLAINERS[base].family if base in EXPLAINERS else "custom"

@@ -1,19 +1,17 @@
 """From scores to rows of the report: one place that knows who is a member, so that no attack has to."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from leakjax.attack import likelihood
 from leakjax.auditing.subject import Subject
 from leakjax.evaluate import bootstrap, leakage, roc
+from leakjax.evaluate.document import Attacked, Curve, Estimate, ExposedRow, GroupRow, LeakageRow, Margin
 
 CURVE_FPRS = np.logspace(-3, 0, 61)
 
 
 class Judge:
-    """Evaluates scores [targets, points] of one subject; all its figures share their resamples, so they pair."""
+    """Evaluates scores [targets, points] of one subject; all its estimates share their resamples, so they pair."""
 
     def __init__(self, subject: Subject, *, seed: int) -> None:
         """Args: subject: whose membership is the truth. seed: of the bootstrap."""
@@ -27,44 +25,42 @@ class Judge:
         """AUC and TPR of every target in every resample. Args: as `roc.rates_of`."""
         return roc.rates_of(scores, self.membership, self.valid, self.resamples, leakage.FPRS, of=of)
 
-    def figures(self, rates: leakage.Rates) -> leakage.Leakage:
-        """The figures of an attack."""
+    def found(self, rates: leakage.Rates) -> leakage.Leakage:
+        """What an attack finds."""
         return leakage.leakage(rates, self.resamples)
 
     def added(self, both: leakage.Rates, prediction: leakage.Rates) -> leakage.Leakage:
         """What the explanation adds."""
         return leakage.margin(both, prediction, self.resamples)
 
-    def figure(self, rates: leakage.Rates) -> bootstrap.Interval:
-        """The headline figure: TPR at the headline false-positive rate."""
-        return self.figures(rates).tpr_at_fpr[self.headline]
+    def headline_tpr(self, rates: leakage.Rates) -> Estimate:
+        """The share of members that an attack catches at the headline false-positive rate."""
+        return self.found(rates).tpr_at_fpr[self.headline]
 
     def row(
-        self, scores: np.ndarray, about: Mapping[str, Any], prediction: leakage.Rates | None = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        self, scores: np.ndarray, about: Attacked, prediction: leakage.Rates | None = None
+    ) -> tuple[LeakageRow, Curve]:
         """A row of `leakage` in the report and its ROC.
 
         Args:
           scores: [targets, points].
-          about: explainer, family, defense, view, attack, label_known.
+          about: what the attack saw and knew.
           prediction: of the prediction view, where the margin over it is asked for.
         """
         rates = self.rates(scores)
-        margin = None if prediction is None else _as_json(self.added(rates, prediction))
-        row = {
-            **about,
-            "targets": len(self.membership),
-            "nonmembers": self.nonmembers,
-            "false_positives_allowed": {
-                str(fpr): int(roc.allowed(fpr, self.nonmembers)) for fpr in leakage.FPRS
-            },
-            "headline_fpr": self.headline,
-            **_as_json(self.figures(rates)),
-            "margin": margin,
-        }
-        curve = {name: about[name] for name in ("explainer", "defense", "view", "attack")}
+        margin = None if prediction is None else Margin(**self.added(rates, prediction)._asdict())
+        allowed = {rate: int(roc.allowed(float(rate), self.nonmembers)) for rate in leakage.RATES}
+        row = LeakageRow(
+            **vars(about),
+            targets=len(self.membership),
+            nonmembers=self.nonmembers,
+            false_positives_allowed=allowed,
+            headline_fpr=self.headline,
+            **self.found(rates)._asdict(),
+            margin=margin,
+        )
         tpr = roc.mean_curve(scores, self.membership, self.valid, CURVE_FPRS)
-        return row, {**curve, "fpr": CURVE_FPRS, "tpr": tpr}
+        return row, Curve(**vars(about), fpr=CURVE_FPRS.tolist(), tpr=tpr.tolist())
 
     def caught(self, scores: np.ndarray) -> np.ndarray:
         """Which points are called members at the headline false-positive rate: bool [targets, points]."""
@@ -75,27 +71,42 @@ class Judge:
             result[target] = valid & (scores[target] > others[min(limit, len(others) - 1)])
         return result
 
-    def exposed(self, scores: np.ndarray, ids: np.ndarray, most: int) -> list[dict[str, Any]]:
-        """The records that are caught most often: rows without explainer and defense."""
+    def exposed(self, scores: np.ndarray, about: Attacked, ids: np.ndarray, most: int) -> list[ExposedRow]:
+        """The points that are caught most often.
+
+        Args:
+          scores: [targets, points].
+          about: what the attack saw and knew.
+          ids: int [points].
+          most: how many points.
+        """
         counts = self.membership & self.valid
         times = np.maximum(counts.sum(axis=0), 1)
         share = (self.caught(scores) & counts).sum(axis=0) / times
         mean = np.where(counts, scores, 0.0).sum(axis=0) / times
         order = np.lexsort((ids, -mean, -share))[:most]
         return [
-            {
-                "id": int(ids[i]),
-                "score": float(mean[i]),
-                "share_caught": float(share[i]),
-                "times_member": int(counts.sum(axis=0)[i]),
-            }
+            ExposedRow(
+                **vars(about),
+                id=int(ids[i]),
+                score=float(mean[i]),
+                share_caught=float(share[i]),
+                times_member=int(counts.sum(axis=0)[i]),
+            )
             for i in order
         ]
 
-    def groups(self, scores: np.ndarray, group: str, levels: np.ndarray) -> list[dict[str, Any]]:
-        """True- and false-positive rates of each level of a group column, the threshold set over all points."""
+    def groups(self, scores: np.ndarray, about: Attacked, group: str, levels: np.ndarray) -> list[GroupRow]:
+        """True- and false-positive rates of each level of a group column, the threshold set over all points.
+
+        Args:
+          scores: [targets, points].
+          about: what the attack saw and knew.
+          group: name of the column.
+          levels: [points], its values.
+        """
         caught, rows = self.caught(scores), []
-        at = leakage.FPRS.index(float(self.headline))
+        at = leakage.RATES.index(self.headline)
         for level in np.unique(levels):
             part = levels == level
             tpr = bootstrap.mean_over_targets(self.rates(scores, of=part).tpr[at], self.resamples)
@@ -103,20 +114,14 @@ class Judge:
             with np.errstate(invalid="ignore", divide="ignore"):
                 fpr = ((caught & alarms) @ self.resamples.points) / (alarms @ self.resamples.points)
             rows.append(
-                {
-                    "group": group,
-                    "level": str(level),
-                    "points": int(part.sum()),
-                    "share": float(part.mean()),
-                    "tpr": bootstrap.interval(tpr).as_json(),
-                    "fpr": bootstrap.interval(bootstrap.mean_over_targets(fpr, self.resamples)).as_json(),
-                }
+                GroupRow(
+                    **vars(about),
+                    group=group,
+                    level=str(level),
+                    points=int(part.sum()),
+                    share=float(part.mean()),
+                    tpr=bootstrap.estimate(tpr),
+                    fpr=bootstrap.estimate(bootstrap.mean_over_targets(fpr, self.resamples)),
+                )
             )
         return rows
-
-
-def _as_json(found: leakage.Leakage) -> dict[str, Any]:
-    return {
-        "auc": found.auc.as_json(),
-        "tpr_at_fpr": {fpr: figure.as_json() for fpr, figure in found.tpr_at_fpr.items()},
-    }

@@ -20,7 +20,7 @@ from leakjax.auditing.explanations import (
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.predictions import Predictions, predict_program, stream_predictions
 from leakjax.auditing.resolve import Methods
-from leakjax.auditing.rows import Found, Result, Results, Sitting
+from leakjax.auditing.rows import Found, Result, Results, Sitting, explained
 from leakjax.auditing.store import Store
 from leakjax.auditing.subject import Subject
 from leakjax.explain import Explainer
@@ -89,7 +89,9 @@ def measure(
         work = functools.partial(_found, sitting, explainer, list(defend.values()), shown)
         with clock(f"explain {name}"):
             found = work() if store is None else _stored(store, name, _fingerprint(sitting, defend), work)
-        results |= {(name, defense): Result(sitting, one) for defense, one in zip(defend, found, strict=True)}
+        for defense, one in zip(defend, found, strict=True):
+            about = explained(name, methods.named.get(name), defense, subject)
+            results[name, defense] = Result(sitting, one, about)
     return Measured(results, whole, shown, programs)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from leakjax import _validate
 from leakjax.auditing.store import Store
+from leakjax.evaluate.document import ExplainedClass
 
 EXPLAINED_CLASSES = ("predicted", "true")
 
@@ -22,7 +23,7 @@ class Attacker:
     """
 
     label_known: bool = True
-    explained_class: str = "predicted"
+    explained_class: ExplainedClass = "predicted"
 
     def __post_init__(self) -> None:
         _validate.one_of("explained_class", self.explained_class, EXPLAINED_CLASSES)
@@ -55,7 +56,7 @@ class Run:
 
     Attributes:
       group: name of a column in `points.groups` by which leakage is broken down as well.
-      config: what the report records as its configuration.
+      config: what the report records as its configuration; when None, every setting of the call.
       store: keeps finished stages, so that an interrupted audit goes on from them.
       say: called with a line when a stage begins.
     """

@@ -7,7 +7,7 @@ import jax
 
 from leakjax import _validate
 from leakjax.attack import ATTACKS
-from leakjax.auditing.explainers import LISTS, expand
+from leakjax.auditing.explainers import LISTS, Named, expand
 from leakjax.auditing.options import Budget
 from leakjax.auditing.subject import Subject
 from leakjax.defend import Defense
@@ -20,12 +20,14 @@ class Methods(NamedTuple):
 
     Attributes:
       explainers: by name, at least one; the first one serves in the controls.
+      named: the methods of ours among them, by the same names; the others are the user's own functions.
       costly: the names of those that `Budget.costly_points` restricts.
       defenses: by name.
       attacks: names in `leakjax.attack.ATTACKS`.
     """
 
     explainers: Mapping[str, Explainer]
+    named: Mapping[str, Named]
     costly: frozenset[str]
     defenses: Mapping[str, Defense]
     attacks: Sequence[str]
@@ -53,6 +55,7 @@ def resolve(
     if not given:
         raise _validate.fail("defenses", list(defenses), 'must name at least one; "none" is the plain map')
     costly: frozenset[str] = frozenset()
+    ours: dict[str, Named] = {}
     if isinstance(explainers, Mapping):
         made = dict(explainers)
     else:
@@ -61,10 +64,11 @@ def resolve(
         named = expand(
             explainers, subject.logits_fn, first_model, subject.points.x[0], budget.background, say
         )
+        ours = {one.name: one for one in named}
         made = {one.name: one.make(subject.logits_fn, shape, budget.background) for one in named}
         costly = frozenset(one.name for one in named if one.runs(shape) > LISTS["cheap"])
     if not made:
         raise _validate.fail(
             "explainers", list(explainers), "must name at least one that applies to the model"
         )
-    return Methods(made, costly, {defense.name: defense for defense in given}, attacks)
+    return Methods(made, ours, costly, {defense.name: defense for defense in given}, attacks)

@@ -1,20 +1,34 @@
 """The rows of a report, from what each explainer and defense was found to leak."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from leakjax.attack import THRESHOLDS, combine
-from leakjax.auditing.explainers import family
+from leakjax.auditing.explainers import Named
 from leakjax.auditing.explanations import MEASURES, Explanations
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.subject import Subject
 from leakjax.data import Points
-from leakjax.evaluate import bootstrap
+from leakjax.evaluate import bootstrap, headline
+from leakjax.evaluate.document import (
+    Attacked,
+    Curve,
+    Example,
+    Explained,
+    ExposedRow,
+    GroupRow,
+    LeakageRow,
+    Task,
+    UtilityRow,
+    View,
+)
+from leakjax.evaluate.leakage import Rates
 
 _EXPOSED = 20
+_RELEASE = "vector"  # every attack on predictions sees all probabilities
 
 
 class Found(NamedTuple):
@@ -61,72 +75,69 @@ class Sitting(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What was found in a sitting."""
+    """What was found in a sitting about one explanation."""
 
     sitting: Sitting
     found: Found
+    explanation: Explained
 
 
 Results = Mapping[tuple[str, str], Result]  # by explainer and defense
 
 
-def leakage(results: Results, attacks: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def explained(name: str, method: Named | None, defense: str, subject: Subject) -> Explained:
+    """Which explanation is meant by an explainer's name, its method (None for the user's own) and a defense's name."""
+    return Explained(
+        explainer=name,
+        family="custom" if method is None else method.method.family,
+        # A function says nothing about itself.
+        output="unstated" if method is None else method.output,
+        explained_class=subject.explained_class,
+        defense=defense,
+    )
+
+
+def attacked(view: View, attack: str, subject: Subject, explanation: Explained | None = None) -> Attacked:
+    """What an attack on a subject saw and knew."""
+    shown = explanation or Explained()
+    return Attacked(
+        **vars(shown), release=_RELEASE, view=view, attack=attack, label_known=subject.label_known
+    )
+
+
+def leakage(results: Results, attacks: Sequence[str]) -> tuple[list[LeakageRow], list[Curve]]:
     """The leakage rows and their curves: predictions first, then each explainer and defense.
 
     Args:
       results: by explainer and defense; the predictions are those of the first one's sitting.
       attacks: which to report; thresholds that need the label are left out where it is not known.
     """
-    rows = []
-
-    def add(
-        sitting: Sitting, scores: np.ndarray, about: tuple[str, str], view: str, attack: str, over: Any = None
-    ) -> None:
-        explainer, defense = about
-        row = {
-            "explainer": explainer,
-            "family": "none" if explainer == "none" else family(explainer),
-            "defense": defense,
-            "view": view,
-            "attack": attack,
-            "label_known": sitting.subject.label_known,
-        }
-        rows.append(sitting.judge.row(scores, row, over))
-
+    found: list[tuple[LeakageRow, Curve]] = []
     thresholds = {name: THRESHOLDS[name] for name in attacks if name in THRESHOLDS}
-    first = next(iter(results.values()))
+    (subject, predictions, judge), first, _ = next(iter(results.values()))
     if "lira" in attacks:
-        add(first.sitting, first.found.prediction, ("none", "none"), "prediction", "lira")
+        found.append(judge.row(first.prediction, attacked("prediction", "lira", subject)))
     for name, threshold in thresholds.items():
-        if threshold.view == "prediction" and (
-            first.sitting.subject.label_known or not threshold.needs_label
-        ):
-            signal = getattr(first.sitting.predictions, threshold.signal)
-            add(first.sitting, threshold.score(signal), ("none", "none"), "prediction", name)
-    over: dict[int, Any] = {}  # of each sitting
-    for about, (sitting, found) in results.items():
+        if threshold.view == "prediction" and (subject.label_known or not threshold.needs_label):
+            scores = threshold.score(getattr(predictions, threshold.signal))
+            found.append(judge.row(scores, attacked("prediction", name, subject)))
+    over: dict[int, Rates] = {}  # of each sitting
+    for sitting, one, explanation in results.values():
+        subject, _, judge = sitting
         if "lira" in attacks:
             if id(sitting) not in over:
-                over[id(sitting)] = sitting.judge.rates(found.prediction)
-            add(sitting, found.both, about, "both", "lira", over[id(sitting)])
-            add(sitting, found.explanation, about, "explanation", "lira")
+                over[id(sitting)] = judge.rates(one.prediction)
+            about = attacked("both", "lira", subject, explanation)
+            found.append(judge.row(one.both, about, over[id(sitting)]))
+            found.append(judge.row(one.explanation, attacked("explanation", "lira", subject, explanation)))
         for name, threshold in thresholds.items():
             if threshold.view == "explanation":
-                scores = threshold.score(getattr(found, threshold.signal))
-                add(sitting, scores, about, "explanation", name)
-    return [row for row, _ in rows], [curve for _, curve in rows]
+                scores = threshold.score(getattr(one, threshold.signal))
+                found.append(judge.row(scores, attacked("explanation", name, subject, explanation)))
+    return [row for row, _ in found], [curve for _, curve in found]
 
 
-def worst(leakage_rows: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
-    """The explainer and defense of the largest headline margin; None without a row of both views."""
-    rows = [row for row in leakage_rows if row["margin"] is not None]
-    if not rows:
-        return None
-    row = max(rows, key=lambda row: row["margin"]["tpr_at_fpr"][row["headline_fpr"]]["value"])
-    return row["explainer"], row["defense"]
-
-
-def task(sitting: Sitting, results: Results, diverged: np.ndarray) -> dict[str, Any]:
+def task(sitting: Sitting, results: Results, diverged: np.ndarray) -> Task:
     """What was attacked: sizes, accuracies with intervals over points, what was dropped."""
     subject, predictions, judge = sitting
     correct, membership = predictions.correct, subject.membership
@@ -136,73 +147,65 @@ def task(sitting: Sitting, results: Results, diverged: np.ndarray) -> dict[str, 
         return np.mean(((correct & part) @ weights) / (part @ weights), axis=0)
 
     train, test = accuracy(membership), accuracy(~membership)
-    return {
-        "dataset": subject.points.name,
-        "points": len(subject.points.x),
-        "duplicates_removed": subject.points.duplicates,
-        "classes": subject.points.classes,
-        "models": subject.models + len(diverged),
-        "diverged": [int(i) for i in diverged],
-        "train_accuracy": bootstrap.interval(train).as_json(),
-        "test_accuracy": bootstrap.interval(test).as_json(),
-        "generalisation_gap": bootstrap.interval(train - test).as_json(),
-        "audited_points": len(subject.points.x),
-        "dropped_points": int((~judge.valid).any(axis=0).sum()),
-        "non_finite_attributions": sum(int(found.non_finite) for _, found in results.values()),
-    }
+    return Task(
+        dataset=subject.points.name,
+        points=len(subject.points.x),
+        duplicates_removed=subject.points.duplicates,
+        classes=subject.points.classes,
+        models=subject.models + len(diverged),
+        diverged=[int(i) for i in diverged],
+        train_accuracy=bootstrap.estimate(train),
+        test_accuracy=bootstrap.estimate(test),
+        generalisation_gap=bootstrap.estimate(train - test),
+        audited_points=len(subject.points.x),
+        dropped_points=int((~judge.valid).any(axis=0).sum()),
+        non_finite_attributions=sum(int(found.non_finite) for _, found, _ in results.values()),
+    )
 
 
-def utility(results: Results) -> list[dict[str, Any]]:
+def utility(results: Results) -> list[UtilityRow]:
     """What each defense changes, mean over points with intervals."""
     rows = []
-    for (explainer, defense), (sitting, found) in results.items():
-        weights = sitting.judge.resamples.points
-        row: dict[str, Any] = {"explainer": explainer, "defense": defense}
+    for sitting, found, explanation in results.values():
+        weights, measures = sitting.judge.resamples.points, {}
         for i, name in enumerate(MEASURES):
             values = found.change[:, i]
             measured = np.isfinite(values)
-            figure = (np.where(measured, values, 0.0) @ weights) / (measured @ weights)
-            row[name] = bootstrap.interval(figure).as_json()
-        rows.append(row)
+            mean = (np.where(measured, values, 0.0) @ weights) / (measured @ weights)
+            measures[name] = bootstrap.estimate(mean)
+        rows.append(UtilityRow(**{**vars(explanation), **measures}))
     return rows
 
 
-def exposed(results: Results, shown: tuple[str, str] | None) -> list[dict[str, Any]]:
-    """The records caught most often where the margin is largest."""
-    if shown is None:
+def exposed(results: Results, leakage: Sequence[LeakageRow]) -> list[ExposedRow]:
+    """The points that the attack behind the headline catches most often."""
+    worst = headline.worst(leakage)
+    if worst is None:
         return []
-    about = dict(zip(("explainer", "defense"), shown, strict=True))
-    (subject, _, judge), found = results[shown]
-    return [{**row, **about} for row in judge.exposed(found.both, subject.points.ids, _EXPOSED)]
+    (subject, _, judge), found, _ = results[worst.explainer, worst.defense]
+    return judge.exposed(found.both, worst.about, subject.points.ids, _EXPOSED)
 
 
-def groups(results: Results, group: str | None) -> list[dict[str, Any]]:
+def groups(results: Results, group: str | None) -> list[GroupRow]:
     """Leakage by the levels of a group column: from predictions, and from both for each explainer and defense."""
     if group is None:
         return []
-    first = next(iter(results.values()))
-    views = [(("none", "none"), "prediction", first.sitting, first.found.prediction)]
-    views += [(about, "both", one.sitting, one.found.both) for about, one in results.items()]
-    return [
-        {**row, "explainer": explainer, "defense": defense, "view": view, "attack": "lira"}
-        for (explainer, defense), view, (subject, _, judge), scores in views
-        for row in judge.groups(scores, group, subject.points.groups[group])
-    ]
+    (subject, _, judge), first, _ = next(iter(results.values()))
+    levels = subject.points.groups[group]
+    rows = judge.groups(first.prediction, attacked("prediction", "lira", subject), group, levels)
+    for (subject, _, judge), found, explanation in results.values():
+        about = attacked("both", "lira", subject, explanation)
+        rows += judge.groups(found.both, about, group, subject.points.groups[group])
+    return rows
 
 
-def examples(points: Points, results: Results, ids: np.ndarray) -> list[dict[str, Any]]:
+def examples(points: Points, results: Results, ids: np.ndarray) -> list[Example]:
     """Inputs with their maps under every explainer and defense, as the first target explains them."""
     rows = []
     for i, row in enumerate(np.flatnonzero(np.isin(points.ids, ids))):
         maps: dict[str, dict[str, np.ndarray]] = {}
-        for (explainer, defense), (_, found) in results.items():
+        for (explainer, defense), (_, found, _) in results.items():
             maps.setdefault(explainer, {})[defense] = found.examples[i]
-        rows.append(
-            {
-                "id": int(points.ids[row]),
-                "input": points.x[row],
-                "label": int(points.y[row]),
-                "maps": maps,
-            }
-        )
+        label = int(points.y[row])
+        rows.append(Example(id=int(points.ids[row]), input=points.x[row], label=label, maps=maps))
     return rows

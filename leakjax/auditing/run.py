@@ -1,5 +1,6 @@
 """The audit: from trained models and points to a report."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import jax
@@ -13,10 +14,11 @@ from leakjax.auditing.measure import measure
 from leakjax.auditing.options import Attacker, Budget, Run
 from leakjax.auditing.prepare import prepare
 from leakjax.auditing.resolve import resolve
+from leakjax.auditing.settings import settings_of
 from leakjax.data import Points
 from leakjax.defend import Defense
+from leakjax.evaluate.document import Report, to_json
 from leakjax.explain import Explainer, LogitsFn
-from leakjax.report import Report
 from leakjax.shadow import Ensemble
 
 
@@ -74,6 +76,9 @@ def audit(
     )
     subject = prepared.subject
     methods = resolve(explainers, defenses, attacks, subject=subject, budget=budget, say=run.say)
+    if run.config is None:
+        settings = settings_of(prepared, methods, targets, budget=budget, run=run)
+        run = dataclasses.replace(run, config=to_json(settings, "config"))
     measured = measure(subject, methods, costly_points=budget.costly_points, store=run.store, clock=clock)
     with clock("controls"):
         checked = check(prepared, methods, measured)

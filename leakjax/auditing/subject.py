@@ -10,6 +10,7 @@ import numpy as np
 from leakjax import _validate
 from leakjax.attack import likelihood
 from leakjax.data import Points, evenly_spaced, take
+from leakjax.evaluate.document import ExplainedClass
 from leakjax.explain import LogitsFn
 
 Variables = Any
@@ -53,7 +54,7 @@ class Subject:
     targets: np.ndarray
     key: jax.Array
     label_known: bool = True
-    explained_class: str = "predicted"
+    explained_class: ExplainedClass = "predicted"
 
     def __post_init__(self) -> None:
         models = len(self.membership)

@@ -4,26 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from leakjax.evaluate.document import Estimate
+
 RESAMPLES = 200
-
-
-class Interval(NamedTuple):
-    """A figure with its 95 % bootstrap interval, and the standard error behind it."""
-
-    value: float
-    low: float
-    high: float
-    error: float = 0.0
-
-    def as_json(self) -> dict[str, float]:
-        """The figure as reports write it."""
-        return {"value": self.value, "low": self.low, "high": self.high}
 
 
 class Resamples(NamedTuple):
     """How often each point and each target counts; column 0 is the data as they are.
 
-    Two figures computed with the same `Resamples` are paired: their difference has an interval of its own.
+    Two estimates made with the same `Resamples` are paired: their difference has an interval of its own.
 
     Attributes:
       points: float64 [points, 1 + resamples].
@@ -57,25 +46,25 @@ def resample(points: int, targets: int, *, seed: int, resamples: int = RESAMPLES
     return Resamples(counts(points), of_targets)
 
 
-def interval(replicates: np.ndarray) -> Interval:
-    """The figure and its percentile interval.
+def estimate(replicates: np.ndarray) -> Estimate:
+    """The value of the data as they are, with its percentile interval and standard error.
 
     Args:
-      replicates: [1 + resamples]; the first is the figure itself. Resamples without a value (NaN) are left out.
+      replicates: [1 + resamples]; the first is the value itself. Resamples without a value (NaN) are left out.
 
     Returns:
-      An `Interval` that contains its value; all NaN where the figure has no value.
+      An `Estimate` whose interval contains its value; all NaN where there is none.
     """
     value = float(replicates[0])
     rest = replicates[1:][np.isfinite(replicates[1:])]
     if not np.isfinite(value) or rest.size == 0:
-        return Interval(value, np.nan, np.nan, np.nan)
+        return Estimate(value, np.nan, np.nan)
     low, high = np.quantile(rest, [0.025, 0.975])
-    return Interval(value, float(min(low, value)), float(max(high, value)), float(rest.std()))
+    return Estimate(value, float(min(low, value)), float(max(high, value)), error=float(rest.std()))
 
 
 def mean_over_targets(replicates: np.ndarray, resamples: Resamples) -> np.ndarray:
-    """The mean over (resampled) targets of a figure per target.
+    """The mean over (resampled) targets of a number per target.
 
     Args:
       replicates: [targets, 1 + resamples]; NaN where a target has none.

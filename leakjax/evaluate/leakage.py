@@ -1,14 +1,17 @@
 """What an attack's scores are worth, what an explanation adds, and what chance alone would give."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, get_args
 
 import numpy as np
 from scipy import special
 
-from leakjax.evaluate.bootstrap import Interval, Resamples, interval, mean_over_targets
+from leakjax.evaluate.bootstrap import Resamples, estimate, mean_over_targets
+from leakjax.evaluate.document import Estimate, Rate
 from leakjax.evaluate.roc import Rates, allowed
 
-FPRS = (0.001, 0.01)
+RATES: tuple[Rate, ...] = get_args(Rate)
+FPRS = tuple(float(rate) for rate in RATES)
 # The headline is the lowest false-positive rate that allows at least this many false positives.
 _LEAST_FALSE_POSITIVES = 5
 # Quantiles over which a mean is taken, by the midpoint rule.
@@ -16,16 +19,16 @@ _LEVELS = 2**16
 
 
 class Leakage(NamedTuple):
-    """One attack's figures, each the mean over targets with its interval; `tpr_at_fpr` by "0.001" and "0.01"."""
+    """What one attack finds, each the mean over targets with its interval; `tpr_at_fpr` by "0.001" and "0.01"."""
 
-    auc: Interval
-    tpr_at_fpr: dict[str, Interval]
+    auc: Estimate
+    tpr_at_fpr: Mapping[Rate, Estimate]
 
 
 def leakage(rates: Rates, resamples: Resamples) -> Leakage:
     """Sums up `rates_of(..., FPRS)` over targets."""
-    tpr = {str(fpr): interval(mean_over_targets(rates.tpr[i], resamples)) for i, fpr in enumerate(FPRS)}
-    return Leakage(interval(mean_over_targets(rates.auc, resamples)), tpr)
+    tpr = {rate: estimate(mean_over_targets(rates.tpr[i], resamples)) for i, rate in enumerate(RATES)}
+    return Leakage(estimate(mean_over_targets(rates.auc, resamples)), tpr)
 
 
 def margin(both: Rates, prediction: Rates, resamples: Resamples) -> Leakage:
@@ -33,9 +36,9 @@ def margin(both: Rates, prediction: Rates, resamples: Resamples) -> Leakage:
     return leakage(Rates(both.auc - prediction.auc, both.tpr - prediction.tpr), resamples)
 
 
-def headline_fpr(nonmembers: int) -> str:
+def headline_fpr(nonmembers: int) -> Rate:
     """The false-positive rate that may lead: "0.001" if it allows five false positives, else "0.01"."""
-    return str(FPRS[0] if allowed(FPRS[0], nonmembers) >= _LEAST_FALSE_POSITIVES else FPRS[1])
+    return RATES[0] if allowed(FPRS[0], nonmembers) >= _LEAST_FALSE_POSITIVES else RATES[1]
 
 
 def chance_tpr(fpr: float, nonmembers: int) -> float:
@@ -57,6 +60,7 @@ def planted_tpr(shift: float, fpr: float, nonmembers: int) -> float:
 
 __all__ = [
     "FPRS",
+    "RATES",
     "Leakage",
     "Rates",
     "chance_tpr",

@@ -9,7 +9,7 @@ from leakjax.evaluate.bootstrap import Resamples
 
 
 class Rates(NamedTuple):
-    """Figures of each target under each resample; NaN where a target has no member or no non-member.
+    """Rates of each target under each resample; NaN where a target has no member or no non-member.
 
     Attributes:
       auc: [targets, 1 + resamples]. Exact in the first column; the others are resampled through placements (DeLong

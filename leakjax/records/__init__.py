@@ -13,13 +13,14 @@ The study of `python -m experiments.records` is made of units of work that are k
     plan = plan_for("adult", draws=3, parts=("draws",))
     units = units_of(plan, lambda scaling: load_task(plan, scaling=scaling))
     measured = run_units(units, log)
-    report = report_of(plan, measured, environment)           # report.json; `publish_report` writes it with its page
+    report = report_of(plan, measured, environment)          # typed; `publish_report` writes it with its page
 """
 
 from leakjax.records.baselines import distinct_revealed, draw_queries, static_batches
 from leakjax.records.compare import Training, compare_linear, compare_network
 from leakjax.records.defenses import Row, Target, compare_defenses
 from leakjax.records.descent import Descent, descend
+from leakjax.records.document import RecordsReport
 from leakjax.records.encode import Task
 from leakjax.records.graph import Graph, Traversal, coverage, summarise, traverse
 from leakjax.records.network import Effort, attack_network, network_oracle
@@ -46,6 +47,7 @@ __all__ = [
     "Plan",
     "Reconstruction",
     "RecordPart",
+    "RecordsReport",
     "Row",
     "Share",
     "Target",

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from leakjax.records.document import LENGTHS, Draws
 from leakjax.records.study import K
 from leakjax.report.figures import png
 
@@ -14,13 +15,13 @@ SHADES = {1: "#b5372f", 5: "#d98c3f", 10: "#3a6ea5"}
 
 
 def images(
-    summary: Mapping[str, Any], draws: Sequence[Mapping[str, Any]], sizes: Sequence[Mapping[str, Any]]
+    summary: Draws, draws: Sequence[Mapping[str, Any]], sizes: Sequence[Mapping[str, float]]
 ) -> dict[str, bytes]:
     """Every figure that the results allow, by file name without suffix.
 
     Args:
-        summary: Of summary.summarise_draws.
-        draws: The results of each draw.
+        summary: Of all draws together.
+        draws: The measurements of each draw.
         sizes: Rows `{"points", "k=1", "k=5", "k=10"}` for training sets of several sizes.
     """
     figures = {
@@ -34,16 +35,18 @@ def images(
     return {name: png(figure) for name, figure in figures.items()}
 
 
-def self_revealing(summary: Mapping[str, Any]) -> Figure:
+def self_revealing(summary: Draws) -> Figure:
     """Figure 6: the share of records that explain themselves, with its interval over draws."""
     figure, axes = _axes(1, width=4.5)
-    for place, k in enumerate(K):
-        share = summary["self_revealing"][str(k)]
-        height = 100 * share["value"]
-        below, above = height - 100 * share["low"], 100 * share["high"] - height
-        axes[0].bar(place, height, color=SHADES[k], width=0.6, yerr=[[below], [above]], capsize=4, ecolor=INK)
-        axes[0].text(place, 100 * share["high"] + 0.5, f"{height:.1f} %", ha="center", va="bottom", color=INK)
-    axes[0].set_xticks(range(len(K)), [f"k = {k}" for k in K])
+    for place, k in enumerate(LENGTHS):
+        share = summary.self_revealing[k]
+        height = 100 * share.value
+        below, above = height - 100 * share.low, 100 * share.high - height
+        axes[0].bar(
+            place, height, color=SHADES[int(k)], width=0.6, yerr=[[below], [above]], capsize=4, ecolor=INK
+        )
+        axes[0].text(place, 100 * share.high + 0.5, f"{height:.1f} %", ha="center", va="bottom", color=INK)
+    axes[0].set_xticks(range(len(LENGTHS)), [f"k = {k}" for k in LENGTHS])
     axes[0].set_ylabel("records that reveal themselves (%)")
     return figure
 
@@ -104,7 +107,7 @@ def coverage(draws: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def by_size(sizes: Sequence[Mapping[str, Any]]) -> Figure:
+def by_size(sizes: Sequence[Mapping[str, float]]) -> Figure:
     """Figure 15: the share of self-revealing records against the size of the training set."""
     figure, axes = _axes(1, width=6)
     points = sorted({row["points"] for row in sizes})

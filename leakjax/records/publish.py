@@ -1,16 +1,15 @@
 """Writes what a study found into its workdir: report.json, figures/ and report.html."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from leakjax.evaluate.document import dumps
 from leakjax.records import figures, section
+from leakjax.records.document import RecordsReport
 from leakjax.records.run import Measured
 from leakjax.report.schema import write_file
 
 
-def publish_report(report: Mapping[str, Any], measured: Measured, workdir: Path) -> None:
+def publish_report(report: RecordsReport, measured: Measured, workdir: Path) -> None:
     """Writes report.json, figures/ and report.html.
 
     Args:
@@ -18,9 +17,8 @@ def publish_report(report: Mapping[str, Any], measured: Measured, workdir: Path)
         measured: From `run_units`, for the figures.
         workdir: Where to.
     """
-    write_file(workdir / "report.json", (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
-    results = report["results"]
-    images = figures.images(results["draws"], measured.rows["draws"], results["sizes"])
+    write_file(workdir / "report.json", dumps(report).encode())
+    images = figures.images(report.results.draws, measured.rows["draws"], report.results.sizes)
     for name, content in images.items():
         write_file(workdir / "figures" / f"{name}.png", content)
     write_file(workdir / "report.html", section.page(report, images).encode())

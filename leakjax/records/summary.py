@@ -1,4 +1,4 @@
-"""From the measurements of single draws to the figures of the report, with their spread over draws."""
+"""From the measurements of single draws to the numbers of the report, with their spread over draws."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from leakjax.evaluate.document import fields_of
+from leakjax.records.document import LENGTHS, DefenseRow, Draws, Graph, PaperRow, Share, Spread, Subspace
 from leakjax.records.revealing import share, shares_by_group
-from leakjax.records.study import K
 
 # Shokri, Strobel and Zick, Adult: figure 6 and table 2c, table 4, table 3.
 PAPER: Mapping[str, float] = {
@@ -29,30 +30,27 @@ PAPER: Mapping[str, float] = {
 }
 
 
-def spread(values: Iterable[float]) -> dict[str, float]:
+def spread(values: Iterable[float]) -> Spread:
     """The mean of values over draws and their standard deviation."""
     array = np.array(list(values), float)
-    return {"mean": float(array.mean()), "sd": float(array.std(ddof=1)) if len(array) > 1 else 0.0}
+    return Spread(mean=float(array.mean()), sd=float(array.std(ddof=1)) if len(array) > 1 else 0.0)
 
 
-def summarise_draws(draws: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summarise_draws(draws: Sequence[Mapping[str, Any]]) -> Draws:
     """What all draws say together.
 
     Args:
-        draws: Of each draw the results of study.membership, static, graph and subspace under these names.
-
-    Returns:
-        Self-revealing shares, by group too; the influence graph; Algorithm 1 by oracle; static batches;
-        queries.
+        draws: Of each draw the results of study.revealing, static, graph and subspace under these names.
     """
-    members = [each["membership"] for each in draws]
-    hits = {str(k): [_mask(each["revealed"][str(k)], each["records"]) for each in members] for k in K}
-    result: dict[str, Any] = {
-        "self_revealing": {k: share(masks)._asdict() for k, masks in hits.items()},
-        "groups": {
+    members, graphs = [each["membership"] for each in draws], [each["graph"] for each in draws]
+    hits = {k: [_mask(each["revealed"][k], each["records"]) for each in members] for k in LENGTHS}
+    aucs = [each["auc_of_influence"] for each in members if each["auc_of_influence"] is not None]
+    return Draws(
+        self_revealing={k: Share(**share(masks)._asdict()) for k, masks in hits.items()},
+        groups={
             column: {
                 k: {
-                    name: value._asdict()
+                    name: Share(**value._asdict())
                     for name, value in shares_by_group(
                         masks, [np.array(m["groups"][column]) for m in members]
                     ).items()
@@ -61,55 +59,59 @@ def summarise_draws(draws: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             }
             for column in members[0]["groups"]
         },
-        "unconverged": sum(each["unconverged"] for each in members),
-        "graph": {
-            name: spread(each["graph"][name] for each in draws)
-            for name in ("components", "singletons", "largest", "max_in_degree", "in_degree_zero")
-        },
-        "coverage": spread(np.mean(each["graph"]["coverage"]) for each in draws),
-        "queries": {
-            name: spread(each["graph"]["queries"][name] for each in draws)
-            for name in draws[0]["graph"]["queries"]
-        },
-        "rank": spread(each["subspace"]["rank"] for each in draws),
-        "subspace": {
-            name: {field: spread(each["subspace"][name][field] for each in draws) for field in fields}
-            for name, fields in draws[0]["subspace"].items()
+        unconverged=sum(each["unconverged"] for each in members),
+        graph=Graph(
+            **{field.name: spread(each[field.name] for each in graphs) for field in fields_of(Graph)}
+        ),
+        coverage=spread(np.mean(each["coverage"]) for each in graphs),
+        queries={name: spread(each["queries"][name] for each in graphs) for name in graphs[0]["queries"]},
+        rank=spread(each["subspace"]["rank"] for each in draws),
+        subspace={
+            name: Subspace(
+                **{field: spread(each["subspace"][name][field] for each in draws) for field in found}
+            )
+            for name, found in draws[0]["subspace"].items()
             if name != "rank"
         },
-        "static": {
+        static={
             name: {
                 k: spread(each["static"][name][k][-1] / each["membership"]["records"] for each in draws)
-                for k in by_k
+                for k in LENGTHS
             }
-            for name, by_k in draws[0]["static"].items()
+            for name in draws[0]["static"]
         },
-    }
-    aucs = [each["auc_of_influence"] for each in members if each["auc_of_influence"] is not None]
-    if aucs:
-        result["auc_of_influence"] = spread(aucs)
-        result["auc_without_revealed"] = spread(each["auc_without_revealed"] for each in members)
-    return result
+        auc_of_influence=spread(aucs) if aucs else None,
+        auc_without_revealed=spread(each["auc_without_revealed"] for each in members) if aucs else None,
+    )
 
 
-def beside_paper(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows `{"what", "ours", "sd", "paper"}` for the figures that the paper states about Adult."""
+def beside_paper(summary: Draws) -> list[PaperRow]:
+    """The numbers that the paper states about Adult, beside ours."""
     ours: dict[str, tuple[float, float]] = {}
-    for k, value in summary["self_revealing"].items():
-        ours[f"self-revealing, k={k}"] = (value["value"], (value["high"] - value["low"]) / 2)
-    for name, value in summary["graph"].items():
-        ours[name] = (value["mean"], value["sd"])
-    if "exact" in summary["subspace"]:
-        found = summary["subspace"]["exact"]["found"]
-        ours["found by Algorithm 1"] = (found["mean"], found["sd"])
-    for column in summary["groups"].values():
+    for k, value in summary.self_revealing.items():
+        ours[f"self-revealing, k={k}"] = (value.value, (value.high - value.low) / 2)
+    for field in fields_of(Graph):
+        found = getattr(summary.graph, field.name)
+        ours[field.name] = (found.mean, found.sd)
+    if "exact" in summary.subspace:
+        exact = summary.subspace["exact"].found
+        ours["found by Algorithm 1"] = (exact.mean, exact.sd)
+    for column in summary.groups.values():
         for name, value in column["10"].items():
-            ours[f"{name}, k=10"] = (value["value"], (value["high"] - value["low"]) / 2)
+            ours[f"{name}, k=10"] = (value.value, (value.high - value.low) / 2)
     return [
-        {"what": what, "ours": ours[what][0], "spread": ours[what][1], "paper": paper}
+        PaperRow(what=what, ours=ours[what][0], spread=ours[what][1], paper=paper)
         for what, paper in PAPER.items()
         if what in ours
     ]
+
+
+def average_defenses(rows: Sequence[Mapping[str, Mapping[str, float | None]]]) -> dict[str, DefenseRow]:
+    """The mean over draws of what was found under each defense, by its name."""
+    found: dict[str, dict[str, Any]] = {
+        name: average_rows(row[name] for row in rows) for name in (rows[0] if rows else ())
+    }
+    return {name: DefenseRow(**row) for name, row in found.items()}
 
 
 def average_rows(rows: Iterable[Mapping[str, float | None]]) -> dict[str, float | None]:

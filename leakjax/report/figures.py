@@ -5,13 +5,15 @@ Okabe and Ito (2008), which the colour-blind can tell apart.
 """
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
 
-from leakjax.report import headline, maps, words
-from leakjax.report.schema import Report, Row
+from leakjax.evaluate import headline
+from leakjax.evaluate.document import Curve, Estimate, Report
+from leakjax.report import maps, words
 
 if TYPE_CHECKING:  # drawing is optional work: matplotlib is imported where something is drawn
     from matplotlib.axes import Axes
@@ -45,7 +47,7 @@ def images(report: Report) -> dict[str, bytes]:
 
     with matplotlib.rc_context(STYLE):
         drawn = {"leakage": bars(report), "roc": roc(report)}
-        for explainer in headline.explainers(report):
+        for explainer in headline.explainers(report.leakage):
             drawn[examples_of(explainer)] = maps.draw(report, explainer)
         return {name: png(figure) for name, figure in drawn.items() if figure is not None}
 
@@ -60,16 +62,16 @@ def bars(report: Report) -> "Figure | None":
     from matplotlib.colors import to_rgb
     from matplotlib.figure import Figure
 
-    explainers, defenses = headline.explainers(report), headline.defenses(report)
+    explainers, defenses = headline.explainers(report.leakage), headline.defenses(report.leakage)
     if not explainers:
         return None
     figure = Figure(figsize=(8.0, 1.7 + 0.28 * len(explainers) * (len(defenses) + 1)), layout="constrained")
     axes = figure.add_subplot()
     for place, defense in enumerate(defenses):
         colour, mark = MARKS[place % len(MARKS)]
-        rows = [headline.row(report, "both", explainer, defense) for explainer in explainers]
-        figures = [headline.margin(report, row) if row else {} for row in rows]
-        value, low, high = (_percents(figures, end) for end in ("value", "low", "high"))
+        rows = [headline.row(report.leakage, "both", explainer, defense) for explainer in explainers]
+        margins = [headline.margin(report.leakage, row) if row else None for row in rows]
+        value, low, high = _percents(margins)
         height = np.arange(len(explainers)) * (len(defenses) + 1.0) + place
         tint = 0.35 * np.array(to_rgb(colour)) + 0.65
         axes.barh(height, value, height=0.8, color=tint, label=words.defense(defense))
@@ -81,11 +83,11 @@ def bars(report: Report) -> "Figure | None":
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(explainers) * (len(defenses) + 1.0) - 1.2, -0.8)
     least = report.smallest_margin
-    if headline.known(least["value"]) and least["fpr"] == headline.rate(report):
-        seen = 100.0 * least["value"]
+    if words.measured(least.value) and least.fpr == headline.rate(report.leakage):
+        seen = 100.0 * least.value
         axes.axvspan(-seen, seen, color="0.88", zorder=0, label="below the weakest planted leak that showed")
     axes.axvline(0.0, color="0.3", linewidth=1.0)
-    rate = words.false_alarms(headline.rate(report))
+    rate = words.false_alarms(headline.rate(report.leakage))
     axes.set_xlabel(f"percentage points of training records caught\nat {rate}, with 95 % intervals")
     axes.set_title("What the explanation adds to the prediction", loc="left")
     figure.legend(loc="outside lower center", ncols=1 if max(map(len, defenses)) > 36 else 2)
@@ -97,9 +99,12 @@ def roc(report: Report) -> "Figure | None":
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    explainer = headline.worst(report)
-    panels = [name for name in headline.defenses(report) if _curve(report, "both", explainer, name)]
-    if explainer is None or not panels:
+    worst = headline.worst(report.leakage)
+    if worst is None:
+        return None
+    explainer = worst.explainer
+    panels = [name for name in headline.defenses(report.leakage) if _curve(report, "both", explainer, name)]
+    if not panels:
         return None
     columns = min(len(panels), COLUMNS)
     lines = -(-len(panels) // columns)
@@ -127,15 +132,15 @@ def _panel(axes: "Axes", report: Report, explainer: str, defense: str) -> None:
         "explanation": _curve(report, "explanation", explainer, defense),
         "both": _curve(report, "both", explainer, defense),
     }
-    least = min(fpr for curve in curves.values() if curve for fpr in curve["fpr"] if fpr > 0)
+    least = min(fpr for curve in curves.values() if curve for fpr in curve.fpr if fpr > 0)
     axes.plot([least, 1.0], [least, 1.0], color="0.6", linewidth=1.0, linestyle=":", label="guessing")
     for view, curve in curves.items():
         if curve:
             colour, line, label = VIEWS[view]
-            axes.plot(curve["fpr"], curve["tpr"], color=colour, linestyle=line, linewidth=1.8, label=label)
-    row = headline.row(report, "both", explainer, defense)
-    if row and row["nonmembers"]:
-        attained = row["false_positives_allowed"][headline.rate(report)] / row["nonmembers"]
+            axes.plot(curve.fpr, curve.tpr, color=colour, linestyle=line, linewidth=1.8, label=label)
+    row = headline.row(report.leakage, "both", explainer, defense)
+    if row and row.nonmembers:
+        attained = row.false_positives_allowed[headline.rate(report.leakage)] / row.nonmembers
         if attained > 0:
             axes.axvline(attained, color=VERMILION, linewidth=1.0, label="headline rate, as attained")
     axes.set(xscale="log", yscale="log", xlim=(least, 1.0), ylim=(least, 1.0), aspect="equal")
@@ -144,17 +149,18 @@ def _panel(axes: "Axes", report: Report, explainer: str, defense: str) -> None:
     axes.set_title(words.wrapped(words.defense(defense), 30), loc="left")
 
 
-def _curve(report: Report, view: str, explainer: str | None = "none", defense: str = "none") -> Row | None:
+def _curve(report: Report, view: str, explainer: str = "none", defense: str = "none") -> Curve | None:
     """The curve of the headline row of a view."""
-    row = headline.row(report, view, explainer, defense) if explainer else None
+    row = headline.row(report.leakage, view, explainer, defense)
     if row is None:
         return None
-    same = ("explainer", "defense", "view", "attack")
-    return next((curve for curve in report.curves if all(curve[name] == row[name] for name in same)), None)
+    return next((curve for curve in report.curves if curve.about == row.about), None)
 
 
-def _percents(figures: list[Any], end: str) -> np.ndarray:
-    return 100.0 * np.array([figure.get(end) for figure in figures], dtype=float)
+def _percents(estimates: Sequence[Estimate | None]) -> np.ndarray:
+    """Value, low and high of each estimate in percent, NaN where there is none: [3, estimates]."""
+    unknown = Estimate(np.nan, np.nan, np.nan)
+    return 100.0 * np.array([(e.value, e.low, e.high) for e in (e or unknown for e in estimates)]).T
 
 
 def png(figure: "Figure") -> bytes:

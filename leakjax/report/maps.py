@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leakjax.report import headline, words
-from leakjax.report.schema import Report, Row
+from leakjax.evaluate import headline
+from leakjax.evaluate.document import Example, Report
+from leakjax.report import words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,17 +24,17 @@ def draw(report: Report, explainer: str) -> "Figure | None":
     """
     from matplotlib.figure import Figure
 
-    examples = [example for example in report.examples if explainer in example["maps"]]
+    examples = [example for example in report.examples if explainer in example.maps]
     if not examples:
         return None
-    defenses = sorted(examples[0]["maps"][explainer], key=lambda name: name != headline.PLAIN)
-    image = np.ndim(examples[0]["input"]) == 3
+    defenses = sorted(examples[0].maps[explainer], key=lambda name: name != headline.PLAIN)
+    image = np.ndim(examples[0].input) == 3
     columns = len(defenses) + image
     names, width, height = (0.4, 2.1, 2.1) if image else (2.4, 2.6, 2.3)
     figure = Figure(figsize=(names + width * columns, 0.9 + height * len(examples)), layout="constrained")
     grid = figure.subplots(len(examples), columns, squeeze=False, sharey=False if image else "row")
     for axes, example in zip(grid, examples, strict=True):
-        arrays = [np.asarray(example["maps"][explainer][name], dtype=float) for name in defenses]
+        arrays = [np.asarray(example.maps[explainer][name], dtype=float) for name in defenses]
         (_images if image else _features)(axes, report, example, arrays)
     titles = ["input"] * image + [
         words.wrapped(words.defense(name), 26 if image else 36) for name in defenses
@@ -44,8 +45,8 @@ def draw(report: Report, explainer: str) -> "Figure | None":
     return figure
 
 
-def _images(axes: Any, report: Report, example: Row, arrays: list[np.ndarray]) -> None:
-    axes[0].imshow(_shown(np.asarray(example["input"], dtype=float)), cmap="gray", interpolation="nearest")
+def _images(axes: Any, report: Report, example: Example, arrays: list[np.ndarray]) -> None:
+    axes[0].imshow(_shown(np.asarray(example.input, dtype=float)), cmap="gray", interpolation="nearest")
     axes[0].set_ylabel(_name(example))
     flat = [array.sum(axis=-1) for array in arrays]
     scale = _scale(flat)
@@ -56,9 +57,9 @@ def _images(axes: Any, report: Report, example: Row, arrays: list[np.ndarray]) -
         panel.spines[:].set(visible=True, color="0.8")
 
 
-def _features(axes: Any, report: Report, example: Row, arrays: list[np.ndarray]) -> None:
+def _features(axes: Any, report: Report, example: Example, arrays: list[np.ndarray]) -> None:
     flat = [array.ravel() for array in arrays]
-    values = np.asarray(example["input"], dtype=float).ravel()
+    values = np.asarray(example.input, dtype=float).ravel()
     top = np.argsort(-np.abs(flat[0]), kind="stable")[:FEATURES]
     names = report.feature_names or [f"feature {index}" for index in range(values.size)]
     scale = 1.05 * _scale(flat)
@@ -91,5 +92,5 @@ def _scale(arrays: list[np.ndarray]) -> float:
     return max(float(np.abs(array).max()) for array in arrays) or 1.0
 
 
-def _name(example: Row) -> str:
-    return f"record {example['id']}\nclass {example['label']}"
+def _name(example: Example) -> str:
+    return f"record {example.id}\nclass {example.label}"

@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from leakjax.evaluate.document import Report
 from leakjax.report import figures, page, schema
-from leakjax.report.schema import Report
 
 
 def publish(report: Report, workdir: str | os.PathLike[str], sections: Sequence[str] = ()) -> list[Path]:

@@ -1,33 +1,67 @@
 """The page around any content: one style, figures inside, nothing loaded from elsewhere."""
 
 import base64
-from importlib import resources
-from string import Template
+import functools
+import re
+from typing import Any, NamedTuple
+
+import jinja2
+from markupsafe import Markup, escape
 
 from leakjax.report.figures import DPI
-from leakjax.report.tables import escaped
 
 
-def wrap(title: str, content: str) -> str:
+class Picture(NamedTuple):
+    """A PNG inside a page.
+
+    Attributes:
+        data: In base64.
+        width: In pixels of a page.
+        description: What stands below it.
+    """
+
+    data: str
+    width: int
+    description: str
+
+
+def wrap(title: str, content: Markup) -> str:
     """A whole page.
 
     Args:
         title: A text.
         content: HTML, finished.
     """
-    return template("shell.html").substitute(title=escaped(title), content=content)
+    return str(render("shell.html", title=title, content=content))
 
 
-def template(name: str) -> Template:
-    """A template of this package."""
-    return Template(resources.files(__package__).joinpath(name).read_text("utf-8"))
+def render(template: str, **values: Any) -> Markup:
+    """HTML from a template of this package; every value that is not HTML already is escaped."""
+    return Markup(_templates().get_template(template).render(values))
 
 
-def figure(png: bytes, description: str) -> str:
-    """A figure drawn at DPI with its description below, as HTML."""
-    data = base64.b64encode(png).decode()
+def picture(png: bytes, description: str) -> Picture:
+    """A PNG that was drawn at DPI, with what stands below it."""
     width = int.from_bytes(png[16:20]) * 96 // DPI  # in the pixels of a page, from those of the PNG
-    return (
-        f'<figure><img alt="chart, described below" width="{width}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{escaped(description)}</figcaption></figure>\n"
+    return Picture(base64.b64encode(png).decode(), width, description)
+
+
+def typeset(text: str) -> Markup:
+    """A text as HTML, where no line ends before a per cent sign, and one may after the plus of a chain."""
+    kept = str(escape(text)).replace(" %", "&nbsp;%")
+    return Markup(re.sub(r"(?<=[A-Za-z_)])\+", "+<wbr>", kept))
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    """The templates; a name that a template asks for and nobody gave is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("leakjax.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    environment.filters["typeset"] = typeset
+    return environment

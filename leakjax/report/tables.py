@@ -1,28 +1,52 @@
-"""The tables of the page, as HTML. Every text that comes from a report is escaped here."""
+"""The tables of the page: texts in columns, which the templates turn into HTML."""
 
-import html
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from leakjax.report import headline, words
-from leakjax.report.schema import Report, Row
+from leakjax.evaluate import headline
+from leakjax.evaluate.document import Attacked, ExposedRow, GroupRow, Report
+from leakjax.evaluate.leakage import RATES
+from leakjax.report import words
 
 NUMBER, TEXT, VERDICT, QUESTION, INDENTED = "n", "", "v", "q", "in"  # classes of the style sheet
 
 
-class Marked(NamedTuple):
-    """A text with a style of its own, whatever its column's."""
+class Cell(NamedTuple):
+    """A text and the class of its style."""
 
     text: str
     style: str
 
 
-Cell = str | Marked
+class Table(NamedTuple):
+    """A table, head and body."""
+
+    head: Sequence[Cell]
+    rows: Sequence[Sequence[Cell]]
 
 
-def leakage(report: Report) -> str:
+def table(columns: Mapping[str, str], rows: Iterable[Sequence[str | Cell]]) -> Table:
+    """A table of texts, each in the style of its column unless it is a `Cell` with one of its own.
+
+    Args:
+        columns: The style of each column, by its heading.
+        rows: As many cells a row.
+    """
+    styles = list(columns.values())
+    return Table(
+        [Cell(name, style) for name, style in columns.items()],
+        [
+            [
+                cell if isinstance(cell, Cell) else Cell(cell, style)
+                for cell, style in zip(row, styles, strict=True)
+            ]
+            for row in rows
+        ],
+    )
+
+
+def leakage(report: Report) -> Table:
     """What each explainer adds to the prediction, plain and under each defense, by the headline attack."""
     columns = {
         "explainer, and its defenses": TEXT,
@@ -32,35 +56,36 @@ def leakage(report: Report) -> str:
         "AUC": NUMBER,
         "": VERDICT,
     }
-    rows: list[Sequence[Cell]] = []
-    alone = headline.row(report, "prediction")
+    rows: list[Sequence[str | Cell]] = []
+    alone = headline.row(report.leakage, "prediction")
     if alone is not None:
-        caught = words.percent(headline.tpr(report, alone)["value"])
-        rows.append(["prediction alone", caught, "", "", words.area(alone["auc"]["value"]), ""])
-    for explainer, defense, both in headline.listed(report):
+        caught = words.percent(headline.tpr(report.leakage, alone).value)
+        rows.append(["prediction alone", caught, "", "", words.area(alone.auc.value), ""])
+    for explainer, defense, both in headline.listed(report.leakage):
         if both is None:
             rows.append([explainer, *[""] * (len(columns) - 1)])
             continue
-        sole = headline.row(report, "explanation", explainer, defense)
-        margin = headline.margin(report, both)
+        sole = headline.row(report.leakage, "explanation", explainer, defense)
+        margin = headline.margin(report.leakage, both)
         rows.append(
             [
-                explainer if defense == headline.PLAIN else Marked(defense, INDENTED),
+                explainer if defense == headline.PLAIN else Cell(defense, INDENTED),
                 words.caught_with(report, both),
                 words.with_interval(margin, words.signed),
-                words.percent(headline.tpr(report, sole)["value"]) if sole else "",
-                words.area(both["auc"]["value"]),
-                Marked(words.verdict(margin), "leaks" if headline.measurable(margin) else VERDICT),
+                words.percent(headline.tpr(report.leakage, sole).value) if sole else "",
+                words.area(both.auc.value),
+                Cell(words.verdict(margin), "leaks" if headline.measurable(margin) else VERDICT),
             ]
         )
     return table(columns, rows)
 
 
-def attacks(report: Report) -> str:
+def attacks(report: Report) -> Table:
     """Every row of leakage."""
     columns = {
         "view": TEXT,
         "explainer": TEXT,
+        "explained": TEXT,
         "defense": TEXT,
         "attack": TEXT,
         "label known": TEXT,
@@ -70,20 +95,21 @@ def attacks(report: Report) -> str:
     }
     rows = [
         [
-            row["view"],
-            row["explainer"],
-            words.defense(row["defense"]) if row["view"] != "prediction" else "none",
-            row["attack"],
-            "yes" if row["label_known"] else "no",
-            *(words.with_interval(row["tpr_at_fpr"][rate], words.percent) for rate in ("0.001", "0.01")),
-            words.with_interval(row["auc"], words.area),
+            row.view,
+            row.explainer,
+            words.explained(row),
+            words.defense(row.defense) if row.view != "prediction" else "none",
+            row.attack,
+            "yes" if row.label_known else "no",
+            *(words.with_interval(row.tpr_at_fpr[rate], words.percent) for rate in RATES),
+            words.with_interval(row.auc, words.area),
         ]
         for row in report.leakage
     ]
     return table(columns, rows)
 
 
-def utility(report: Report) -> str:
+def utility(report: Report) -> Table:
     """What each defense changes in each explainer's output."""
     columns = {
         "explainer": TEXT,
@@ -94,19 +120,19 @@ def utility(report: Report) -> str:
     }
     rows = [
         [
-            row["explainer"],
-            row["defense"],
-            words.with_interval(row["cosine"], words.ratio),
-            words.with_interval(row["top_overlap"], words.percent),
-            words.with_interval(row["relative_change"], words.ratio),
+            row.explainer,
+            row.defense,
+            words.with_interval(row.cosine, words.ratio),
+            words.with_interval(row.top_overlap, words.percent),
+            words.with_interval(row.relative_change, words.ratio),
         ]
         for row in report.utility
-        if row["defense"] != headline.PLAIN
+        if row.defense != headline.PLAIN
     ]
     return table(columns, rows)
 
 
-def exposed(rows: Iterable[Row]) -> str:
+def exposed(rows: Iterable[ExposedRow]) -> Table:
     """The most exposed records."""
     columns = {
         "record": NUMBER,
@@ -120,19 +146,19 @@ def exposed(rows: Iterable[Row]) -> str:
         columns,
         [
             [
-                str(row["id"]),
-                words.percent(row["share_caught"]),
-                str(row["times_member"]),
-                words.ratio(row["score"]),
-                row["explainer"],
-                words.defense(row["defense"]),
+                str(row.id),
+                words.percent(row.share_caught),
+                str(row.times_member),
+                words.ratio(row.score),
+                row.explainer,
+                words.defense(row.defense),
             ]
             for row in rows
         ],
     )
 
 
-def groups(rows: Iterable[Row]) -> str:
+def groups(rows: Iterable[GroupRow]) -> Table:
     """Leakage by group."""
     columns = {
         "group": TEXT,
@@ -146,37 +172,37 @@ def groups(rows: Iterable[Row]) -> str:
         columns,
         [
             [
-                row["group"],
-                row["level"],
-                f"{row['points']:,} ({words.percent(row['share'])})",
+                row.group,
+                row.level,
+                f"{row.points:,} ({words.percent(row.share)})",
                 seen(row),
-                words.with_interval(row["tpr"], words.percent),
-                words.with_interval(row["fpr"], words.percent),
+                words.with_interval(row.tpr, words.percent),
+                words.with_interval(row.fpr, words.percent),
             ]
             for row in rows
         ],
     )
 
 
-def controls(report: Report) -> str:
+def controls(report: Report) -> Table:
     """The controls, with what was expected and what was seen."""
     columns = {"control": TEXT, "what it checks": QUESTION, "expected": TEXT, "seen": NUMBER, "": TEXT}
     return table(
         columns,
         [
             [
-                control["name"],
-                control["question"],
-                control["expected"],
-                words.with_interval(control["figure"]),
-                Marked("passed", "passed") if control["passed"] else Marked("FAILED", "failed"),
+                control.name,
+                control.question,
+                control.expected,
+                words.with_interval(control.seen),
+                Cell("passed", "passed") if control.passed else Cell("FAILED", "failed"),
             ]
             for control in report.controls
         ],
     )
 
 
-def settings(report: Report) -> str:
+def settings(report: Report) -> Table:
     """The configuration, the environment and the timings."""
     parts = {"configuration": report.config, "environment": report.environment, "seconds": report.timings}
     return table(
@@ -189,31 +215,9 @@ def settings(report: Report) -> str:
     )
 
 
-def seen(row: Row) -> str:
+def seen(row: Attacked) -> str:
     """What the attacker of a row sees, in words."""
-    if row["view"] == "prediction":
+    if row.view == "prediction":
         return "prediction"
-    explanation = f"{row['explainer']} ({words.defense(row['defense'])})"
-    return explanation if row["view"] == "explanation" else f"prediction and {explanation}"
-
-
-def escaped(text: str) -> str:
-    """A text as HTML, where no line ends before a per cent sign, and one may after the plus of a chain."""
-    return re.sub(r"(?<=[A-Za-z_)])\+", "+<wbr>", html.escape(text).replace(" %", "&nbsp;%"))
-
-
-def table(columns: Mapping[str, str], rows: Iterable[Sequence[Cell]]) -> str:
-    """A table of escaped texts; `columns` maps each heading to the style of its cells."""
-    styles = list(columns.values())
-    head = "".join(_cell("th", name, style) for name, style in columns.items())
-    body = "\n".join(
-        f"<tr>{''.join(_cell('td', cell, style) for cell, style in zip(row, styles, strict=True))}</tr>"
-        for row in rows
-    )
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
-
-
-def _cell(tag: str, cell: Cell, style: str) -> str:
-    text, style = (cell.text, cell.style) if isinstance(cell, Marked) else (cell, style)
-    start = f'<{tag} class="{style}">' if style else f"<{tag}>"
-    return f"{start}{escaped(text)}</{tag}>"
+    explanation = f"{row.explainer} ({words.defense(row.defense)})"
+    return explanation if row.view == "explanation" else f"prediction and {explanation}"

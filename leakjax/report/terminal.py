@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leakjax.report import headline, words
-from leakjax.report.schema import Report
+from leakjax.evaluate import headline
+from leakjax.evaluate.document import Report
+from leakjax.report import words
 
 PIPED_WIDTH = 100
 
@@ -33,7 +34,9 @@ def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None
     _say(console, words.task(report), *words.exclusions(report))
     _say(console, words.lead(report), *words.hardening(report), *words.cost(report))
     console.print(_leakage(report))
-    margins = [headline.margin(report, both) for _, _, both in headline.listed(report) if both]
+    margins = [
+        headline.margin(report.leakage, both) for _, _, both in headline.listed(report.leakage) if both
+    ]
     if any(headline.reaches_zero(margin) for margin in margins):
         _say(console, "* No measurable extra leakage: the interval reaches 0.")
     if words.fewer(report):
@@ -51,9 +54,9 @@ def _say(console: Console, *sentences: str) -> None:
 
 
 def _leakage(report: Report) -> Table:
-    rate = words.false_alarms(headline.rate(report))
-    leading = headline.lead(report)
-    by = f" (attack: {leading['attack']})" if leading else ""
+    rate = words.false_alarms(headline.rate(report.leakage))
+    leading = headline.lead(report.leakage)
+    by = f" (attack: {leading.attack})" if leading else ""
     table = Table(
         title=f"Training records caught at {rate}{by}",
         title_justify="left",
@@ -64,23 +67,23 @@ def _leakage(report: Report) -> Table:
     added = "the explanation adds,\npercentage points"
     for name in ("prediction and\nexplanation", added, "explanation\nalone", "\nAUC"):
         table.add_column(name, justify="right", no_wrap=True)
-    alone = headline.row(report, "prediction")
+    alone = headline.row(report.leakage, "prediction")
     if alone is not None:
-        tpr = words.percent(headline.tpr(report, alone)["value"])
-        table.add_row("prediction alone", tpr, "", "", words.area(alone["auc"]["value"]))
-    for explainer, defense, both in headline.listed(report):
+        tpr = words.percent(headline.tpr(report.leakage, alone).value)
+        table.add_row("prediction alone", tpr, "", "", words.area(alone.auc.value))
+    for explainer, defense, both in headline.listed(report.leakage):
         if both is None:
             table.add_row(Text(explainer))
             continue
         name = explainer if defense == headline.PLAIN else textwrap.indent(words.wrapped(defense, 32), "  ")
-        sole = headline.row(report, "explanation", explainer, defense)
-        margin = headline.margin(report, both)
+        sole = headline.row(report.leakage, "explanation", explainer, defense)
+        margin = headline.margin(report.leakage, both)
         table.add_row(
             Text(name),
             words.caught_with(report, both),
             words.with_interval(margin, words.signed) + ("*" if headline.reaches_zero(margin) else " "),
-            words.percent(headline.tpr(report, sole)["value"]) if sole else "",
-            words.area(both["auc"]["value"]),
+            words.percent(headline.tpr(report.leakage, sole).value) if sole else "",
+            words.area(both.auc.value),
         )
     return table
 
@@ -92,8 +95,6 @@ def _controls(report: Report) -> Table:
     for name in ("control", "expected", "seen", ""):
         table.add_column(name, overflow="fold")
     for control in report.controls:
-        passed = Text("passed", style="green") if control["passed"] else Text("FAILED", style="bold red")
-        table.add_row(
-            Text(control["name"]), Text(control["expected"]), words.with_interval(control["figure"]), passed
-        )
+        passed = Text("passed", style="green") if control.passed else Text("FAILED", style="bold red")
+        table.add_row(Text(control.name), Text(control.expected), words.with_interval(control.seen), passed)
     return table

@@ -1,51 +1,62 @@
 """The sentences and numbers that the terminal and the page share."""
 
+import math
 import re
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeGuard
 
-from leakjax.report import headline
-from leakjax.report.headline import known
-from leakjax.report.schema import Report, Row
+from leakjax.evaluate import headline
+from leakjax.evaluate.document import NONE, Estimate, Explained, LeakageRow, Report
 
 UNKNOWN = "not measured"
 FEWER = "†"
 
+Form = Callable[[float | None], str]
 
-def number(value: Any) -> str:
+
+def number(value: float | None) -> str:
     """A plain number, to four decimals."""
-    return f"{value:.4f}" if known(value) else UNKNOWN
+    return f"{value:.4f}" if measured(value) else UNKNOWN
 
 
-def area(value: Any) -> str:
+def area(value: float | None) -> str:
     """An area under the ROC curve, to three decimals."""
-    return f"{value:.3f}" if known(value) else UNKNOWN
+    return f"{value:.3f}" if measured(value) else UNKNOWN
 
 
-def ratio(value: Any) -> str:
+def ratio(value: float | None) -> str:
     """A ratio or a cosine, to two decimals."""
-    return f"{round(value, 2) + 0.0:.2f}" if known(value) else UNKNOWN
+    return f"{round(value, 2) + 0.0:.2f}" if measured(value) else UNKNOWN
 
 
-def percent(value: Any) -> str:
+def percent(value: float | None) -> str:
     """A share in percent: 0.083 is "8.3 %"."""
-    return f"{_hundredths(value)} %" if known(value) else UNKNOWN
+    return f"{_hundredths(value)} %" if measured(value) else UNKNOWN
 
 
-def signed(value: Any) -> str:
+def signed(value: float | None) -> str:
     """A difference of shares in percentage points, with its sign: 0.047 is "+4.70"."""
-    return f"{round(100.0 * value, 2) + 0.0:+.2f}" if known(value) else UNKNOWN  # + 0.0 makes -0.0 positive
+    # + 0.0 makes -0.0 positive.
+    return f"{round(100.0 * value, 2) + 0.0:+.2f}" if measured(value) else UNKNOWN
 
 
-def interval(figure: Row, form: Any = number) -> str:
+def measured(value: float | None) -> TypeGuard[float]:
+    """Whether a value is there and is a number."""
+    return value is not None and math.isfinite(value)
+
+
+def interval(estimate: Estimate, form: Form = number) -> str:
     """The ends of an interval: "1.2 to 3.4"."""
-    if not (known(figure["low"]) and known(figure["high"])):
+    if not (measured(estimate.low) and measured(estimate.high)):
         return "no interval"
-    return f"{form(figure['low'])} to {form(figure['high'])}"
+    return f"{form(estimate.low)} to {form(estimate.high)}"
 
 
-def with_interval(figure: Row, form: Any = number) -> str:
+def with_interval(estimate: Estimate, form: Form = number) -> str:
     """An estimate and its interval: "2.3 (1.2 to 3.4)"."""
-    return f"{form(figure['value'])} ({interval(figure, form)})" if known(figure) else UNKNOWN
+    if not measured(estimate.value):
+        return UNKNOWN
+    return f"{form(estimate.value)} ({interval(estimate, form)})"
 
 
 def false_alarms(rate: str) -> str:
@@ -56,6 +67,13 @@ def false_alarms(rate: str) -> str:
 def defense(name: str) -> str:
     """The name of a defense, or "plain" for none."""
     return "plain" if name == headline.PLAIN else name
+
+
+def explained(row: Explained) -> str:
+    """What of the model a row's explanation explains: "logit of the predicted class"."""
+    if row.explainer == NONE:
+        return NONE
+    return f"{row.output.replace('_', ' ')} of the {row.explained_class} class"
 
 
 def wrapped(name: str, width: int) -> str:
@@ -71,20 +89,20 @@ def wrapped(name: str, width: int) -> str:
 def task(report: Report) -> str:
     """What was attacked, and how far it overfits."""
     facts = report.task
-    train, test = (percent(facts[name]["value"]) for name in ("train_accuracy", "test_accuracy"))
+    train, test = percent(facts.train_accuracy.value), percent(facts.test_accuracy.value)
     return (
-        f"{facts['models'] - len(facts['diverged'])} models trained on {facts['dataset']} "
-        f"({facts['points']:,} records, {facts['classes']} classes) are right on {train} of the records "
-        f"they were trained on and on {test} of the others: a gap of {_points(facts['generalisation_gap'])}. "
-        f"The membership of {facts['audited_points']:,} records was attacked."
+        f"{facts.models - len(facts.diverged)} models trained on {facts.dataset} "
+        f"({facts.points:,} records, {facts.classes} classes) are right on {train} of the records "
+        f"they were trained on and on {test} of the others: a gap of {_points(facts.generalisation_gap)}. "
+        f"The membership of {facts.audited_points:,} records was attacked."
     )
 
 
 def exclusions(report: Report) -> list[str]:
     """What was left out of the audit or replaced, one sentence each; empty where nothing was."""
     facts = report.task
-    duplicates, diverged = facts["duplicates_removed"], facts["diverged"]
-    dropped, broken = facts["dropped_points"], facts["non_finite_attributions"]
+    duplicates, diverged = facts.duplicates_removed, facts.diverged
+    dropped, broken = facts.dropped_points, facts.non_finite_attributions
     said = []
     if duplicates:
         said.append(f"Exact duplicates removed before training: {duplicates:,}.")
@@ -99,57 +117,61 @@ def exclusions(report: Report) -> list[str]:
 
 def lead(report: Report) -> str:
     """The headline: what predictions give away, and what the worst explanation adds."""
-    explainer = headline.worst(report)
-    both = headline.row(report, "both", explainer) if explainer else None
-    alone = headline.alone(report, both)
+    worst = headline.worst(report.leakage)
+    both = headline.row(report.leakage, "both", worst.explainer) if worst else None
+    alone = headline.alone(report.leakage, both)
     if alone is None:
         return "No attack on predictions was run."
     first = (
         f"An attacker who sees only predictions catches {percent(alone)} "
-        f"of the training records at {false_alarms(headline.rate(report))}"
+        f"of the training records at {false_alarms(headline.rate(report.leakage))}"
     )
     if both is None:
         return f"{first}."
-    if headline.fewer(report, both):
-        first += f" among the fewer that {explainer} explained"
-    count = len(headline.explainers(report))
+    if headline.fewer(report.leakage, both):
+        first += f" among the fewer that {both.explainer} explained"
+    count = len(headline.explainers(report.leakage))
     among = f" (the largest margin of {count} explainers)" if count > 1 else ""
-    caught = percent(headline.tpr(report, both)["value"])
+    caught = percent(headline.tpr(report.leakage, both).value)
     return (
-        f"{first}; with explanations by {explainer}{among}, {caught}: "
-        f"{added(report, headline.margin(report, both))}."
+        f"{first}; with explanations by {both.explainer}{among}, {caught}: "
+        f"{added(report, headline.margin(report.leakage, both))}."
     )
 
 
 def fewer(report: Report) -> list[str]:
-    """What the mark FEWER beside an explainer's figure says; empty where all were audited on all records."""
-    rows = [both for _, _, both in headline.listed(report) if both and headline.fewer(report, both)]
-    if not rows:
+    """What the mark FEWER beside an explainer's number says; empty where all were audited on all records."""
+    rows = [
+        both
+        for _, _, both in headline.listed(report.leakage)
+        if both and headline.fewer(report.leakage, both)
+    ]
+    prediction = headline.row(report.leakage, "prediction")
+    if not rows or prediction is None:
         return []
-    all_records = headline.row(report, "prediction")["nonmembers"]  # type: ignore[index]
     return [
-        f"{FEWER} Audited on fewer records, for its cost: some {rows[0]['nonmembers']:,} that a target was not "
-        f"trained on in place of {all_records:,}. On them the prediction alone catches "
-        f"{percent(headline.alone(report, rows[0]))}."
+        f"{FEWER} Audited on fewer records, for its cost: some {rows[0].nonmembers:,} that a target was not "
+        f"trained on in place of {prediction.nonmembers:,}. On them the prediction alone catches "
+        f"{percent(headline.alone(report.leakage, rows[0]))}."
     ]
 
 
-def caught_with(report: Report, both: Row) -> str:
+def caught_with(report: Report, both: LeakageRow) -> str:
     """The share of members that prediction and explanation catch, marked if it is among fewer records."""
-    mark = f" {FEWER}" if headline.fewer(report, both) else ""
-    return percent(headline.tpr(report, both)["value"]) + mark
+    mark = f" {FEWER}" if headline.fewer(report.leakage, both) else ""
+    return percent(headline.tpr(report.leakage, both).value) + mark
 
 
-def added(report: Report, margin: Row) -> str:
+def added(report: Report, margin: Estimate) -> str:
     """What an explanation adds, as a clause; never "safe", but what margin could have been seen."""
-    if not known(margin):
+    if not headline.known(margin):
         return "what the explanation adds could not be measured"
     if headline.reaches_zero(margin):
         return f"{verdict(margin)}, {_points(margin)}; {floor(report)}"
     return f"the explanation adds {_points(margin)}"
 
 
-def verdict(margin: Row) -> str:
+def verdict(margin: Estimate) -> str:
     """What a margin shows, in a few words."""
     if headline.measurable(margin):
         return "leaks"
@@ -158,17 +180,22 @@ def verdict(margin: Row) -> str:
 
 def hardening(report: Report) -> list[str]:
     """What the worst explainer adds under each defense, and what its explanations alone give away."""
-    explainer = headline.worst(report)
+    worst = headline.worst(report.leakage)
     sentences: list[str] = []
-    if explainer is None:
+    if worst is None:
         return sentences
-    for name in headline.defenses(report):
-        both = headline.row(report, "both", explainer, name)
+    explainer = worst.explainer
+    for name in headline.defenses(report.leakage):
+        both = headline.row(report.leakage, "both", explainer, name)
         if both is None or name == headline.PLAIN:
             continue
-        sentences.append(f"{explainer} hardened with {name}: {added(report, headline.margin(report, both))}.")
-        alone = [headline.row(report, "explanation", explainer, one) for one in (headline.PLAIN, name)]
-        shares = [percent(headline.tpr(report, row)["value"]) for row in alone if row is not None]
+        sentences.append(
+            f"{explainer} hardened with {name}: {added(report, headline.margin(report.leakage, both))}."
+        )
+        alone = [
+            headline.row(report.leakage, "explanation", explainer, one) for one in (headline.PLAIN, name)
+        ]
+        shares = [percent(headline.tpr(report.leakage, row).value) for row in alone if row is not None]
         if len(shares) == 2:
             sentences.append(
                 f"Without the prediction, the explanation alone catches {shares[0]} of the training records, and "
@@ -179,28 +206,28 @@ def hardening(report: Report) -> list[str]:
 
 def cost(report: Report) -> list[str]:
     """What each defense changes in the explanations that leak most, one sentence each."""
-    explainer = headline.worst(report)
+    worst = headline.worst(report.leakage)
     return [
-        f"{row['defense']} leaves a cosine of {with_interval(row['cosine'], ratio)} to the plain explanation "
-        f"and keeps {percent(row['top_overlap']['value'])} of its most important features."
+        f"{row.defense} leaves a cosine of {with_interval(row.cosine, ratio)} to the plain explanation "
+        f"and keeps {percent(row.top_overlap.value)} of its most important features."
         for row in report.utility
-        if row["explainer"] == explainer and row["defense"] != headline.PLAIN
+        if worst and row.explainer == worst.explainer and row.defense != headline.PLAIN
     ]
 
 
 def floor(report: Report) -> str:
     """What the audit is known to be able to see, as a clause."""
-    value, rate = report.smallest_margin["value"], report.smallest_margin["fpr"]
-    if not known(value):
+    value, rate = report.smallest_margin.value, report.smallest_margin.fpr
+    if not measured(value):
         return "none of the leaks that were planted to test this audit showed"
     least = f"{_hundredths(value)} percentage points"
     return f"the weakest planted leak that this audit saw adds {least} at {false_alarms(rate)}"
 
 
-def attacker(leading: Row) -> str:
+def attacker(leading: LeakageRow) -> str:
     """The headline attack, and what the attacker knows."""
-    label = "knows" if leading["label_known"] else "does not know"
-    return f"The attack is {leading['attack']}; the attacker {label} the true label of a record."
+    label = "knows" if leading.label_known else "does not know"
+    return f"The attack is {leading.attack}; the attacker {label} the true label of a record."
 
 
 def limits(report: Report) -> list[str]:
@@ -208,19 +235,19 @@ def limits(report: Report) -> list[str]:
     said = [
         f"{sentence(floor(report))} Where no extra leakage was measured, there may still be less than that."
     ]
-    leading = headline.lead(report)
+    leading = headline.lead(report.leakage)
     if leading is not None:
-        rate = headline.rate(report)
-        allowed = leading["false_positives_allowed"][rate]
+        rate = headline.rate(report.leakage)
+        allowed = leading.false_positives_allowed[rate]
         said.append(
-            f"Models attacked: {leading['targets']:,}. Each had about {leading['nonmembers']:,} records that "
+            f"Models attacked: {leading.targets:,}. Each had about {leading.nonmembers:,} records that "
             f"it was not trained on, so that {false_alarms(rate)} are {allowed:,} records; rarer "
             "false alarms are estimated from fewer."
         )
-    count = len(headline.explainers(report))
+    count = len(headline.explainers(report.leakage))
     if count > 1:
         said.append(
-            f"The explainer in the headline is the one of {count} that added most, so that its figure is "
+            f"The explainer in the headline is the one of {count} that added most, so that its number is "
             "rather too high than too low; each interval is for one row."
         )
     said.append(
@@ -228,7 +255,7 @@ def limits(report: Report) -> list[str]:
         "explanations of a record, may find more."
     )
     said.append(
-        "The figures hold for models trained as these were; another training recipe needs its own audit."
+        "The results hold for models trained as these were; another training recipe needs its own audit."
     )
     return said
 
@@ -236,13 +263,13 @@ def limits(report: Report) -> list[str]:
 def alarm(report: Report) -> str:
     """The warning that controls failed, or nothing where all passed."""
     if not report.controls:
-        return "NO CONTROLS WERE RUN: nothing shows that the figures below can be trusted."
-    failed = [control["name"] for control in report.controls if not control["passed"]]
+        return "NO CONTROLS WERE RUN: nothing shows that the numbers below can be trusted."
+    failed = [control.name for control in report.controls if not control.passed]
     if not failed:
         return ""
     return (
         f"{len(failed)} OF {len(report.controls)} CONTROLS FAILED ({', '.join(failed)}): "
-        "the audit itself is not sound, do not rely on the figures below."
+        "the audit itself is not sound, do not rely on the numbers below."
     )
 
 
@@ -251,16 +278,20 @@ def sentence(clause: str) -> str:
     return f"{clause[:1].upper()}{clause[1:]}."
 
 
-def _points(figure: Row) -> str:
-    ends = interval(figure, _hundredths)
-    return f"{_hundredths(figure['value'])} percentage points ({ends})" if known(figure) else UNKNOWN
+def _points(estimate: Estimate) -> str:
+    if not measured(estimate.value):
+        return UNKNOWN
+    ends = interval(estimate, _hundredths)
+    return f"{_hundredths(estimate.value)} percentage points ({ends})"
 
 
-def _hundredths(value: Any) -> str:
+def _hundredths(value: float | None) -> str:
+    if not measured(value):
+        return UNKNOWN
     scaled = round(100.0 * value, 2) + 0.0
     return f"{scaled:.1f}" if abs(scaled) >= 1 or scaled == 0 else f"{scaled:.2f}"
 
 
-def _listed(ids: Any, most: int = 8) -> str:
+def _listed(ids: Sequence[int], most: int = 8) -> str:
     shown = ", ".join(str(item) for item in ids[:most])
     return shown if len(ids) <= most else f"{shown}, ..."

@@ -1,5 +1,7 @@
 """The whole audit on models whose leakage is known, because the explainers were made to leak."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ from leakjax.auditing.judge import Judge
 from leakjax.auditing.store import Store
 from leakjax.auditing.subject import Subject
 from leakjax.defend import clip_norm, parse
+from leakjax.evaluate.document import Estimate
 from leakjax.report import to_json
 from tests.auditing.world import CLIP, EXPLAINERS, HARDENED, MODELS, POINTS, gradient, leaky, logits_fn
 
@@ -54,17 +57,17 @@ def row(report, explainer, defense="none", view="both", attack="lira"):
     (found,) = [
         row
         for row in report.leakage
-        if (row["explainer"], row["defense"], row["view"], row["attack"]) == (explainer, name, view, attack)
+        if (row.explainer, row.defense, row.view, row.attack) == (explainer, name, view, attack)
     ]
     return found
 
 
 def auc(*of, **options):
-    return row(*of, **options)["auc"]["value"]
+    return row(*of, **options).auc.value
 
 
 def control(report, name):
-    (found,) = [row for row in report.controls if row["name"] == name]
+    (found,) = [row for row in report.controls if row.name == name]
     return found
 
 
@@ -84,14 +87,14 @@ def test_the_report_is_sound_and_complete(report):
     assert len(document["utility"]) == len(EXPLAINERS) * 3
     assert document["task"]["models"] == document["leakage"][0]["targets"] == MODELS
     assert document["task"]["duplicates_removed"] == 2
-    assert {example["id"] for example in report.examples} <= set(range(1000, 1000 + POINTS))
-    assert set(report.examples[0]["maps"]) == set(EXPLAINERS)
+    assert {example.id for example in report.examples} <= set(range(1000, 1000 + POINTS))
+    assert set(report.examples[0].maps) == set(EXPLAINERS)
     assert report.feature_names[-1] == "number"
 
 
 def test_all_controls_are_there_and_pass(report):
-    assert {row["name"] for row in report.controls} == CONTROLS
-    assert [row["name"] for row in report.controls if not row["passed"]] == []
+    assert {row.name for row in report.controls} == CONTROLS
+    assert [row.name for row in report.controls if not row.passed] == []
 
 
 def test_accuracies_against_numpy(report, points, ensemble):
@@ -99,7 +102,7 @@ def test_accuracies_against_numpy(report, points, ensemble):
     correct = (logits + ensemble.variables["b"][:, None]).argmax(axis=-1) == points.y
     for name, part in (("train_accuracy", ensemble.membership), ("test_accuracy", ~ensemble.membership)):
         expected = np.mean([c[p].mean() for c, p in zip(correct, part, strict=True)])
-        assert report.task[name]["value"] == pytest.approx(expected)
+        assert getattr(report.task, name).value == pytest.approx(expected)
 
 
 def test_two_audits_of_one_configuration_give_the_same_numbers(run, report):
@@ -108,12 +111,12 @@ def test_two_audits_of_one_configuration_give_the_same_numbers(run, report):
 
 def test_an_explanation_that_tells_who_is_a_member_is_found(report):
     assert auc(report, "leaky") > 0.99
-    assert row(report, "leaky")["margin"]["auc"]["low"] > 0.2
-    assert row(report, "leaky")["margin"]["tpr_at_fpr"]["0.01"]["low"] > 0.5
+    assert row(report, "leaky").margin.auc.low > 0.2
+    assert row(report, "leaky").margin.tpr_at_fpr["0.01"].low > 0.5
     # It is the first explainer, and so its placebo is among the controls: nothing is left of that margin.
     placebo = control(report, "placebo")
-    assert abs(placebo["figure"]["value"]) < 0.05
-    assert placebo["passed"]
+    assert abs(placebo.seen.value) < 0.05
+    assert placebo.passed
 
 
 def test_a_clip_to_a_common_norm_blinds_the_norm_and_stops_nothing(report):
@@ -121,30 +124,30 @@ def test_a_clip_to_a_common_norm_blinds_the_norm_and_stops_nothing(report):
     assert auc(report, "direction", **norm) > 0.7
     assert auc(report, "direction", CLIP, **norm) == pytest.approx(0.5, abs=0.06)
     assert auc(report, "direction", CLIP, view="explanation") > 0.95
-    assert row(report, "direction", CLIP)["margin"]["auc"]["low"] > 0.2
+    assert row(report, "direction", CLIP).margin.auc.low > 0.2
 
 
 def test_noise_after_the_clip_stops_it(report):
     assert auc(report, "direction", HARDENED, view="explanation") == pytest.approx(0.5, abs=0.08)
-    assert row(report, "direction", HARDENED)["margin"]["auc"]["value"] == pytest.approx(0, abs=0.04)
-    assert row(report, "direction", HARDENED)["margin"]["auc"]["low"] < 0
+    assert row(report, "direction", HARDENED).margin.auc.value == pytest.approx(0, abs=0.04)
+    assert row(report, "direction", HARDENED).margin.auc.low < 0
 
 
 def test_an_honest_explanation_of_a_model_without_secrets_adds_little(report):
-    assert abs(row(report, "gradient")["margin"]["auc"]["value"]) < 0.05
+    assert abs(row(report, "gradient").margin.auc.value) < 0.05
     assert auc(report, "none", view="prediction") > 0.52
 
 
 def test_utility_says_what_a_defense_changes(report):
-    rows = {(row["explainer"], row["defense"]): row for row in report.utility}
+    rows = {(row.explainer, row.defense): row for row in report.utility}
     for explainer in EXPLAINERS:
         plain, clipped, noisy = (rows[explainer, parse(text).name] for text in ("none", CLIP, HARDENED))
-        assert plain["cosine"]["value"] == pytest.approx(1)
-        assert plain["top_overlap"]["value"] == 1
-        assert plain["relative_change"]["value"] == pytest.approx(0, abs=1e-6)
-        assert clipped["cosine"]["value"] == pytest.approx(1)  # the direction stays
-        assert 0 < clipped["relative_change"]["value"] < 1
-        assert noisy["cosine"]["value"] < 0.6
+        assert plain.cosine.value == pytest.approx(1)
+        assert plain.top_overlap.value == 1
+        assert plain.relative_change.value == pytest.approx(0, abs=1e-6)
+        assert clipped.cosine.value == pytest.approx(1)  # the direction stays
+        assert 0 < clipped.relative_change.value < 1
+        assert noisy.cosine.value < 0.6
 
 
 def test_every_explainer_defense_and_level_has_a_group_row(report, points):
@@ -152,50 +155,48 @@ def test_every_explainer_defense_and_level_has_a_group_row(report, points):
     for explainer, defense, view in (("none", "none", "prediction"), ("leaky", HARDENED, "both")):
         name = parse(defense).name
         rows = [
-            row
-            for row in report.groups
-            if (row["explainer"], row["defense"], row["view"]) == (explainer, name, view)
+            row for row in report.groups if (row.explainer, row.defense, row.view) == (explainer, name, view)
         ]
-        assert [row["level"] for row in rows] == ["left", "right"]
+        assert [row.level for row in rows] == ["left", "right"]
         for found in rows:
-            assert found["points"] == (side == found["level"]).sum()
-            assert found["share"] == pytest.approx((side == found["level"]).mean())
+            assert found.points == (side == found.level).sum()
+            assert found.share == pytest.approx((side == found.level).mean())
 
 
 def test_the_groups_of_one_target_add_up_to_the_whole(alone, points, ensemble):
     side = points.groups["side"]
     left, right = (ensemble.membership[2][side == level].sum() for level in ("left", "right"))
-    rows = [row for row in alone.groups if row["view"] == "prediction"]
-    weighted = (left * rows[0]["tpr"]["value"] + right * rows[1]["tpr"]["value"]) / (left + right)
+    rows = [row for row in alone.groups if row.view == "prediction"]
+    weighted = (left * rows[0].tpr.value + right * rows[1].tpr.value) / (left + right)
     overall = row(alone, "none", view="prediction")
-    assert weighted == pytest.approx(overall["tpr_at_fpr"]["0.01"]["value"])
+    assert weighted == pytest.approx(overall.tpr_at_fpr["0.01"].value)
     nonmembers = [(~ensemble.membership[2][side == level]).sum() for level in ("left", "right")]
-    alarms = sum(n * row["fpr"]["value"] for n, row in zip(nonmembers, rows, strict=True))
-    assert alarms <= overall["false_positives_allowed"]["0.01"] + 1e-9
+    alarms = sum(n * row.fpr.value for n, row in zip(nonmembers, rows, strict=True))
+    assert alarms <= overall.false_positives_allowed["0.01"] + 1e-9
 
 
 def test_one_deployed_model_beside_its_shadows(alone, ensemble):
-    assert row(alone, "leaky")["targets"] == 1
-    assert row(alone, "leaky")["nonmembers"] == (~ensemble.membership[2]).sum()
+    assert row(alone, "leaky").targets == 1
+    assert row(alone, "leaky").nonmembers == (~ensemble.membership[2]).sum()
     assert auc(alone, "leaky") > 0.99
-    assert {row["name"] for row in alone.controls} == CONTROLS
+    assert {row.name for row in alone.controls} == CONTROLS
     to_json(alone)
 
 
 def test_the_untrained_control_fails_where_the_networks_were_trained(run, ensemble):
     options = {"defenses": ("none",), "explainers": {"leaky": leaky}}
     found = run(budget=Budget(untrained=ensemble.variables), **options)
-    failed = {row["name"] for row in found.controls if not row["passed"]}
+    failed = {row.name for row in found.controls if not row.passed}
     assert failed == {"untrained"}
-    assert control(found, "untrained")["figure"]["value"] > 0.9
+    assert control(found, "untrained").seen.value > 0.9
 
 
 def test_a_control_fails_beyond_four_standard_errors():
-    near = leakjax.evaluate.bootstrap.Interval(0.53, 0.51, 0.55, error=0.01)
-    assert within("a", "b?", near, 0.5)["passed"]
-    assert not within("a", "b?", near._replace(value=0.55), 0.5)["passed"]
-    assert not within("a", "b?", near._replace(value=0.45), 0.5)["passed"]
-    assert not within("a", "b?", near._replace(value=np.nan), 0.5)["passed"]
+    near = Estimate(0.53, 0.51, 0.55, error=0.01)
+    assert within("a", "b?", near, 0.5).passed
+    assert not within("a", "b?", dataclasses.replace(near, value=0.55), 0.5).passed
+    assert not within("a", "b?", dataclasses.replace(near, value=0.45), 0.5).passed
+    assert not within("a", "b?", dataclasses.replace(near, value=np.nan), 0.5).passed
 
 
 def test_the_score_sign_control_fails_where_the_judge_has_the_labels_the_wrong_way_round(ensemble, points):
@@ -210,13 +211,13 @@ def test_the_score_sign_control_fails_where_the_judge_has_the_labels_the_wrong_w
     )
     judge = Judge(subject, seed=0)
     judge.membership = ~judge.membership
-    assert [row["passed"] for row in planted(subject, judge)] == [False, False]
+    assert [row.passed for row in planted(subject, judge)] == [False, False]
 
 
 def test_a_diverged_model_is_left_out_and_counted(alone):
-    assert alone.task["diverged"] == [4]
-    assert alone.task["models"] == MODELS
-    assert alone.task["non_finite_attributions"] == 0
+    assert alone.task.diverged == [4]
+    assert alone.task.models == MODELS
+    assert alone.task.non_finite_attributions == 0
 
 
 def test_a_diverged_model_shifts_no_target(diverging, points, monkeypatch):
@@ -233,7 +234,7 @@ def test_a_diverged_model_shifts_no_target(diverging, points, monkeypatch):
 
 def test_defenses_are_given_as_texts_or_as_values(run, ensemble, points):
     found = run(defenses=("none", clip_norm(1.0)), explainers={"leaky": leaky})
-    assert {row["defense"] for row in found.leakage} == {"none", parse(CLIP).name}
+    assert {row.defense for row in found.leakage} == {"none", parse(CLIP).name}
     assert auc(found, "leaky", CLIP) > 0.99
 
 
@@ -241,10 +242,10 @@ def test_costly_explainers_are_audited_on_some_evenly_spaced_points(run, points)
     cheap = "gradient"
     costly = "integrated_gradients(steps=12)"
     found = run(explainers=[cheap, costly], defenses=("none",), attacks=("lira",), budget=Budget(45))
-    allowed = {name: row(found, name)["nonmembers"] for name in (cheap, costly)}
+    allowed = {name: row(found, name).nonmembers for name in (cheap, costly)}
     assert allowed[costly] == pytest.approx(allowed[cheap] / 2, rel=0.15)
-    assert {example["id"] for example in found.examples} <= set(points.ids[::2].tolist())
-    assert found.task["audited_points"] == POINTS
+    assert {example.id for example in found.examples} <= set(points.ids[::2].tolist())
+    assert found.task.audited_points == POINTS
 
 
 def test_an_unknown_explained_class_and_a_budget_of_nothing_are_named():
@@ -256,9 +257,9 @@ def test_an_unknown_explained_class_and_a_budget_of_nothing_are_named():
 
 def test_an_attacker_without_labels_has_no_attack_that_needs_them(run):
     found = run(defenses=("none",), explainers={"leaky": leaky}, attacker=Attacker(label_known=False))
-    predictions = [row["attack"] for row in found.leakage if row["view"] == "prediction"]
+    predictions = [row.attack for row in found.leakage if row.view == "prediction"]
     assert predictions == ["lira", "confidence"]
-    assert not any(row["label_known"] for row in found.leakage)
+    assert not any(row.label_known for row in found.leakage)
 
 
 @pytest.fixture
@@ -300,7 +301,7 @@ def test_a_stage_stored_under_other_defenses_is_not_taken_for_this_one(run, tmp_
     options = {"explainers": {"leaky": leaky}, "run": Run(store=Store(tmp_path))}
     run(defenses=("none",), **options)
     clipped = run(defenses=(CLIP,), **options)
-    assert clipped.utility[0]["relative_change"]["value"] > 0.1
+    assert clipped.utility[0].relative_change.value > 0.1
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,16 @@ def test_a_canonical_name_parses_to_itself(text, name):
 
 def test_options_decide_the_cost_and_the_family_is_the_methods():
     assert explainers.parse("smoothgrad(samples=8)").runs((3,)) == 8
-    assert explainers.family("smoothgrad(samples=8)") == "backpropagation"
-    assert explainers.family("my own") == "custom"
+    assert explainers.parse("smoothgrad(samples=8)").method.family == "backpropagation"
+
+
+@pytest.mark.parametrize("name", explainers.EXPLAINERS)
+def test_every_explainer_says_which_output_it_explains(name):
+    assert explainers.parse(name).output == "logit"
+
+
+def test_an_option_decides_which_output_is_explained():
+    assert explainers.parse("occlusion(output='loss')").output == "loss"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +113,7 @@ def test_a_users_own_explainer_is_named_by_its_module():
         named = explainers.parse(f"{__name__}:scaled(times=3)")
         assert named.name == f"{__name__}:scaled(times=3)"
         assert named.runs((3,)) == 6
-        assert explainers.family(named.name) == "custom"
+        assert named.method.family == "custom"
         weights = jnp.arange(6.0).reshape(3, 2)
         own = named.make(lambda variables, x: x @ variables, (3,), None)
         np.testing.assert_array_equal(own(weights, jnp.ones(3), 1, key=jax.random.key(0)), 3 * weights[:, 1])

@@ -1,11 +1,12 @@
-"""Figures and intervals against simulations whose truth is known."""
+"""Rates and intervals against simulations whose truth is known."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from leakjax.evaluate import leakage as lk
-from leakjax.evaluate.bootstrap import Resamples, interval, mean_over_targets, resample
+from leakjax.evaluate.bootstrap import Resamples, estimate, mean_over_targets, resample
+from leakjax.evaluate.document import Estimate
 from leakjax.evaluate.roc import rates_of
 
 SHIFT = 1.0
@@ -80,7 +81,7 @@ def test_the_margin_is_paired():
     assert 0 < added.low <= added.value <= added.high
     assert added.high - added.low < 0.1 * (alone.high - alone.low)
     same = lk.margin(rates[0], rates[0], resamples)
-    assert same.auc[:3] == same.tpr_at_fpr["0.01"][:3] == (0, 0, 0)
+    assert same.auc == same.tpr_at_fpr["0.01"] == Estimate(0, 0, 0)
 
 
 def test_resamples_count_what_a_draw_with_replacement_would():
@@ -107,22 +108,26 @@ def test_an_interval_holds_its_value_and_the_middle_of_its_replicates():
     rng = np.random.default_rng(3)
     draws = rng.normal(size=1001)
     draws[0] = 0.1
-    found = interval(draws)
+    found = estimate(draws)
     assert found.value == 0.1
     low, high = np.sort(draws[1:])[[25, 974]]
     assert found.low == pytest.approx(low, abs=0.05)
     assert found.high == pytest.approx(high, abs=0.05)
     assert found.error == pytest.approx(draws[1:].std())
-    outside = interval(np.concatenate([[9.0], draws]))
+    outside = estimate(np.concatenate([[9.0], draws]))
     assert outside.high == outside.value == 9
-    assert set(found.as_json()) == {"value", "low", "high"}
+
+
+def ends(replicates):
+    found = estimate(replicates)
+    return [found.value, found.low, found.high]
 
 
 def test_replicates_without_a_value_are_left_out():
     draws = np.array([0.5, np.nan, 0.4, 0.6, np.nan])
-    assert interval(draws)[:3] == pytest.approx(interval(np.array([0.5, 0.4, 0.6]))[:3])
-    assert np.isnan(interval(np.array([np.nan, 0.1, 0.2]))[:3]).all()
-    assert np.isnan(interval(np.array([0.3, np.nan]))[1:3]).all()
+    assert ends(draws) == pytest.approx(ends(np.array([0.5, 0.4, 0.6])))
+    assert np.isnan(ends(np.array([np.nan, 0.1, 0.2]))).all()
+    assert np.isnan(ends(np.array([0.3, np.nan]))[1:]).all()
 
 
 def test_the_mean_over_targets_weighs_them_as_drawn_and_skips_those_without_a_value():

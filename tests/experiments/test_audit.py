@@ -11,7 +11,8 @@ from absl import flags
 
 from experiments import _main, audit, audit_flags
 from leakjax._validate import UsageError
-from leakjax.report import from_json
+from leakjax.evaluate.document import dumps
+from leakjax.report import Report, from_json
 from tests.records.fake_records import fake_records
 from tests.report.reader import Reader
 
@@ -225,7 +226,7 @@ def runs(tmp_path_factory):
     work = place / "runs" / "audit-synthetic"
     kept = {name: (work / name).read_bytes() for name in ("report.json", "metrics.jsonl")}
     (place / "records").mkdir()
-    (place / "records" / "report.json").write_text(json.dumps(fake_records()))
+    (place / "records" / "report.json").write_text(dumps(fake_records()))
     second = shell(*SMALL, "--fail_above=-1", "--records=records", cwd=place, cache=cache)
     return work, kept, first, second
 
@@ -234,9 +235,9 @@ def test_a_run_leaves_its_files_in_the_default_workdir(runs):
     work, kept, first, _ = runs
     assert first.returncode == 0, first.stderr
     assert "Traceback" not in first.stderr
-    report = from_json(json.loads(kept["report.json"]))
+    report = from_json(Report, json.loads(kept["report.json"]))
     assert report.config == json.loads((work / "config.json").read_text())
-    assert report.config["models"] == report.task["models"] == MODELS
+    assert report.config["models"] == report.task.models == MODELS
     lines = [json.loads(line) for line in kept["metrics.jsonl"].splitlines()]
     assert [(line["epoch"], line["model"]) for line in lines] == [
         (epoch, model) for epoch in range(EPOCHS) for model in range(MODELS)

@@ -1,7 +1,5 @@
 """The room as its docstring shows it: what is exported is enough to attack a service and to run a study."""
 
-import json
-
 import numpy as np
 
 from leakjax import influence, records
@@ -28,11 +26,11 @@ def test_a_study_is_a_plan_its_units_and_a_report(tmp_path):
     seen = []
     log = tmp_path / "metrics.jsonl"
     measured = records.run_units(units, log, tell=lambda share, name: seen.append(name))
-    report = json.loads(json.dumps(records.report_of(plan, measured, environment={})))
+    report = records.report_of(plan, measured, environment={})
     assert seen == ["", "draws 0", "draws 1"]
-    assert report["config"]["draws"] == 2
-    assert report["task"]["points"] == 30
-    shares = report["results"]["draws"]["self_revealing"]
-    assert shares["1"]["value"] <= shares["5"]["value"] <= shares["10"]["value"]
+    assert report.config["draws"] == 2
+    assert report.task.points == 30
+    shares = report.results.draws.self_revealing
+    assert shares["1"].value <= shares["5"].value <= shares["10"].value
     records.publish_report(report, measured, tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"report.json", "report.html", "figures"}

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from leakjax._validate import UsageError
+from leakjax.evaluate.document import dumps, to_json
 from leakjax.records import section
 from tests.records.fake_records import fake_records
 from tests.report.reader import Reader
@@ -15,7 +16,7 @@ def test_the_page_holds_the_report_and_escapes_it():
         "appears in its own explanation, five records long, in 25 % of the 40 cases of <adult>" in reader.text
     )
     assert "recovers 8 records by subspace reduction" in reader.text
-    assert reader.table("group") == [["f&m", "40", "25.0 % (20.0 % to 30.0 %)"]]
+    assert reader.table("group") == [["f&m", "40", *["25.0 % (20.0 % to 30.0 %)"] * 3]]
     assert reader.table("oracle") == [["exact", "8.5", "8.5", "8.5", "8.5"]]
 
 
@@ -45,7 +46,7 @@ def test_the_verdict_names_attack_and_defense():
 
 
 def test_a_workdir_gives_a_section_below_the_headings_of_a_page(tmp_path):
-    (tmp_path / "report.json").write_text(json.dumps(fake_records()))
+    (tmp_path / "report.json").write_text(dumps(fake_records()))
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "figure9_static.png").write_bytes(bytes(24))
     reader = Reader(section.of_workdir(tmp_path))
@@ -59,14 +60,23 @@ def test_a_workdir_gives_a_section_below_the_headings_of_a_page(tmp_path):
     [
         (None, "no report.json"),
         ("{", "its report.json is damaged"),
-        ("[]", "has the schema None, not 'leakjax.records/"),
-        (json.dumps({"schema": section.SCHEMA}), "its report.json is damaged"),
-        (json.dumps({"schema": section.SCHEMA, "results": {}, "task": {}}), "its report.json is damaged"),
-        ('{"schema": "leakjax/1"}', "has the schema 'leakjax/1', not 'leakjax.records/"),
+        ("[]", r"report=\[\]: must be an object"),
+        ('{"schema": "leakjax.records/3"}', r"report\.config: missing"),
+        ('{"schema": "leakjax/1"}', r"report\.schema='leakjax/1': must be 'leakjax.records/3'"),
     ],
 )
 def test_a_workdir_of_another_kind_is_named(tmp_path, content, words):
     if content is not None:
         (tmp_path / "report.json").write_text(content)
     with pytest.raises(UsageError, match=f"^records='{tmp_path}': .*{words}"):
+        section.of_workdir(tmp_path)
+
+
+def test_a_wrong_value_in_a_workdir_is_named_by_its_path(tmp_path):
+    values = to_json(fake_records())
+    values["results"]["defenses"]["no values"]["most"] = "six"
+    (tmp_path / "report.json").write_text(json.dumps(values))
+    with pytest.raises(
+        UsageError, match=r"report\.results\.defenses\.no values\.most='six': must be a finite"
+    ):
         section.of_workdir(tmp_path)

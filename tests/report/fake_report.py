@@ -2,7 +2,22 @@
 
 import numpy as np
 
-from leakjax.report.schema import Report
+from leakjax.evaluate.document import (
+    Attacked,
+    Control,
+    Curve,
+    Estimate,
+    Example,
+    Explained,
+    ExposedRow,
+    GroupRow,
+    LeakageRow,
+    Margin,
+    Report,
+    SmallestMargin,
+    Task,
+    UtilityRow,
+)
 
 EXPLAINERS = {
     "gradient": "gradient",
@@ -21,79 +36,92 @@ MARGINS = {
 ALONE = 0.083  # members caught by predictions alone at 1 % false positives
 
 
-def figure(value: float, spread: float) -> dict[str, float]:
-    return {"value": value, "low": value - spread, "high": value + spread}
+def estimate(value: float, spread: float) -> Estimate:
+    return Estimate(value, value - spread, value + spread)
 
 
-def leakage_row(explainer, defense, view, tpr, margin=None, attack="lira") -> dict:
-    return {
-        "explainer": explainer,
-        "family": EXPLAINERS.get(explainer, "none"),
-        "defense": defense,
-        "view": view,
-        "label_known": True,
-        "attack": attack,
-        "targets": 64,
-        "nonmembers": 898,
-        "false_positives_allowed": {"0.001": 0, "0.01": 8},
-        "headline_fpr": "0.01",
-        "auc": figure(0.55 + tpr / 2, 0.006),
-        "tpr_at_fpr": {"0.001": figure(tpr / 4, 0.008), "0.01": figure(tpr, 0.006)},
-        "margin": margin,
-    }
+def explained(explainer="none", defense="none") -> Explained:
+    if explainer == "none":
+        return Explained()
+    return Explained(
+        explainer=explainer,
+        family=EXPLAINERS.get(explainer, "custom"),
+        output="logit",
+        explained_class="predicted",
+        defense=defense,
+    )
 
 
-def leakage() -> list[dict]:
+def attacked(explainer="none", defense="none", view="prediction", attack="lira") -> Attacked:
+    return Attacked(
+        **vars(explained(explainer, defense)), release="vector", view=view, attack=attack, label_known=True
+    )
+
+
+def leakage_row(explainer, defense, view, tpr, margin=None, attack="lira") -> LeakageRow:
+    return LeakageRow(
+        **vars(attacked(explainer, defense, view, attack)),
+        targets=64,
+        nonmembers=898,
+        false_positives_allowed={"0.001": 0, "0.01": 8},
+        headline_fpr="0.01",
+        auc=estimate(0.55 + tpr / 2, 0.006),
+        tpr_at_fpr={"0.001": estimate(tpr / 4, 0.008), "0.01": estimate(tpr, 0.006)},
+        margin=margin,
+    )
+
+
+def margin_of(added: float) -> Margin:
+    return Margin(
+        auc=estimate(added / 2, 0.003),
+        tpr_at_fpr={"0.001": estimate(added / 4, 0.005), "0.01": estimate(added, 0.0045)},
+    )
+
+
+def same_everywhere(estimate: Estimate) -> Margin:
+    return Margin(auc=estimate, tpr_at_fpr={"0.001": estimate, "0.01": estimate})
+
+
+def leakage(margins=MARGINS) -> list[LeakageRow]:
     rows = [leakage_row("none", "none", "prediction", ALONE)]
-    for explainer, margins in MARGINS.items():
-        for defense, margin in zip(DEFENSES, margins, strict=True):
+    for explainer, added in margins.items():
+        for defense, margin in zip(DEFENSES, added, strict=True):
             rows.append(leakage_row(explainer, defense, "explanation", 0.01 + 1.4 * abs(margin)))
-            added = {
-                "auc": figure(margin / 2, 0.003),
-                "tpr_at_fpr": {"0.001": figure(margin / 4, 0.005), "0.01": figure(margin, 0.0045)},
-            }
-            rows.append(leakage_row(explainer, defense, "both", ALONE + margin, added))
+            rows.append(leakage_row(explainer, defense, "both", ALONE + margin, margin_of(margin)))
     rows.append(leakage_row("none", "none", "prediction", 0.021, attack="loss_threshold"))
-    rows += [leakage_row(name, "none", "explanation", 0.014, attack="norm_threshold") for name in MARGINS]
+    rows += [leakage_row(name, "none", "explanation", 0.014, attack="norm_threshold") for name in margins]
     return rows
 
 
-def curves() -> list[dict]:
+def curves() -> list[Curve]:
     fpr = np.geomspace(1e-3, 1.0, 61)
     rows = []
     for row in leakage():
-        power = np.log(row["tpr_at_fpr"]["0.01"]["value"]) / np.log(0.01)
-        subject = {name: row[name] for name in ("explainer", "defense", "view", "attack")}
-        rows.append({**subject, "fpr": fpr.tolist(), "tpr": (fpr**power).tolist()})
+        power = np.log(row.tpr_at_fpr["0.01"].value) / np.log(0.01)
+        rows.append(Curve(**vars(row.about), fpr=fpr.tolist(), tpr=(fpr**power).tolist()))
     return rows
 
 
-def utility() -> list[dict]:
+def utility() -> list[UtilityRow]:
     kept = {"none": 1.0, "clip_norm": 0.97, "clip_norm+gaussian_noise": 0.31}
     return [
-        {
-            "explainer": explainer,
-            "defense": defense,
-            "cosine": figure(kept[defense], 0.01 * (defense != "none")),
-            "top_overlap": figure(kept[defense] ** 0.5, 0.02 * (defense != "none")),
-            "relative_change": figure(1.0 - kept[defense], 0.02 * (defense != "none")),
-        }
+        UtilityRow(
+            **vars(explained(explainer, defense)),
+            cosine=estimate(kept[defense], 0.01 * (defense != "none")),
+            top_overlap=estimate(kept[defense] ** 0.5, 0.02 * (defense != "none")),
+            relative_change=estimate(1.0 - kept[defense], 0.02 * (defense != "none")),
+        )
         for explainer in MARGINS
         for defense in DEFENSES
     ]
 
 
-def control(name, question, expected, value, spread, passed=True) -> dict:
-    return {
-        "name": name,
-        "question": question,
-        "expected": expected,
-        "figure": figure(value, spread),
-        "passed": passed,
-    }
+def control(name, question, expected, value, spread, passed=True) -> Control:
+    seen = estimate(value, spread)
+    return Control(name=name, question=question, expected=expected, seen=seen, passed=passed)
 
 
-def controls(placebo_passed: bool) -> list[dict]:
+def controls(placebo_passed: bool) -> list[Control]:
     return [
         control(
             "untrained networks",
@@ -135,7 +163,7 @@ def controls(placebo_passed: bool) -> list[dict]:
     ]
 
 
-def image_examples() -> list[dict]:
+def image_examples() -> list[Example]:
     draw = np.random.default_rng(0)
     examples = []
     for index in range(3):
@@ -147,11 +175,11 @@ def image_examples() -> list[dict]:
             clipped = plain * min(1.0, 3.0 / np.linalg.norm(plain))
             noisy = clipped + 0.6 * draw.normal(size=image.shape)
             maps[explainer] = dict(zip(DEFENSES, (plain, clipped, noisy), strict=True))
-        examples.append({"id": 17 * index + 4, "input": image, "label": index, "maps": maps})
+        examples.append(Example(id=17 * index + 4, input=image, label=index, maps=maps))
     return examples
 
 
-def tabular_examples(features: int = 12) -> list[dict]:
+def tabular_examples(features: int = 12) -> list[Example]:
     draw = np.random.default_rng(1)
     examples = []
     for index in range(2):
@@ -163,60 +191,55 @@ def tabular_examples(features: int = 12) -> list[dict]:
                 "clip_norm": plain / 2,
                 DEFENSES[2]: plain / 2 + draw.normal(size=features),
             }
-        examples.append({"id": index, "input": draw.uniform(size=features), "label": index, "maps": maps})
+        examples.append(Example(id=index, input=draw.uniform(size=features), label=index, maps=maps))
     return examples
 
 
-def groups() -> list[dict]:
-    rows = []
-    for level, points, tpr in (("Female", 600, 0.15), ("Male", 1197, 0.11)):
-        for explainer, defense, view in (
-            ("none", "none", "prediction"),
-            ("integrated_gradients", "none", "both"),
-        ):
-            rows.append(
-                {
-                    "group": "sex",
-                    "level": level,
-                    "points": points,
-                    "share": points / 1797,
-                    "explainer": explainer,
-                    "defense": defense,
-                    "view": view,
-                    "attack": "lira",
-                    "tpr": figure(tpr if view == "both" else tpr - 0.04, 0.012),
-                    "fpr": figure(0.009, 0.002),
-                }
-            )
-    return rows
+def groups() -> list[GroupRow]:
+    return [
+        GroupRow(
+            **vars(about),
+            group="sex",
+            level=level,
+            points=points,
+            share=points / 1797,
+            tpr=estimate(tpr if about.view == "both" else tpr - 0.04, 0.012),
+            fpr=estimate(0.009, 0.002),
+        )
+        for level, points, tpr in (("Female", 600, 0.15), ("Male", 1197, 0.11))
+        for about in (attacked(), attacked("integrated_gradients", "none", "both"))
+    ]
 
 
-def fake_report(
-    *, dataset="digits", tabular=False, with_groups=False, placebo_passed=True, **changes
-) -> Report:
-    task = {
-        "dataset": dataset,
+def fake_task(**changes) -> Task:
+    facts = {
+        "dataset": "digits",
         "points": 1797,
         "duplicates_removed": 0,
         "classes": 10,
         "models": 64,
         "diverged": [],
-        "train_accuracy": figure(0.998, 0.001),
-        "test_accuracy": figure(0.951, 0.002),
-        "generalisation_gap": figure(0.047, 0.002),
+        "train_accuracy": estimate(0.998, 0.001),
+        "test_accuracy": estimate(0.951, 0.002),
+        "generalisation_gap": estimate(0.047, 0.002),
         "audited_points": 1797,
         "dropped_points": 0,
         "non_finite_attributions": 0,
     }
+    return Task(**{**facts, **changes})
+
+
+def fake_report(
+    *, dataset="digits", tabular=False, with_groups=False, placebo_passed=True, **changes
+) -> Report:
     exposed = [
-        {
-            "id": 100 + 37 * rank,
-            "score": 9.5 - 0.8 * rank,
-            "share_caught": 0.97 - 0.03 * rank,
-            "times_member": 31 + rank % 3,
-            "explainer": "integrated_gradients",
-            "defense": "none",
-        }
+        ExposedRow(
+            **vars(attacked("integrated_gradients", "none", "both")),
+            id=100 + 37 * rank,
+            score=9.5 - 0.8 * rank,
+            share_caught=0.97 - 0.03 * rank,
+            times_member=31 + rank % 3,
+        )
         for rank in range(8)
     ]
     parts = {
@@ -229,13 +252,13 @@ def fake_report(
         },
         "environment": {"jax": "0.10.2", "devices": "2 x cpu", "platform": "linux"},
         "timings": {"data": 0.4, "shadow": 17.2, "attribute": 12.6, "attack": 6.1, "evaluate": 8.0},
-        "task": task,
+        "task": fake_task(dataset=dataset),
         "leakage": leakage(),
         "utility": utility(),
         "exposed": exposed,
         "groups": groups() if with_groups else [],
         "controls": controls(placebo_passed),
-        "smallest_margin": {"fpr": "0.01", "value": 0.0052},
+        "smallest_margin": SmallestMargin(fpr="0.01", value=0.0052),
         "curves": curves(),
         "examples": tabular_examples() if tabular else image_examples(),
         "feature_names": [f"feature {index}" for index in range(12)] if tabular else None,

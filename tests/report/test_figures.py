@@ -1,12 +1,15 @@
+import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from leakjax.evaluate.document import Estimate, Example, SmallestMargin
 from leakjax.report import figures, maps
-from tests.report.fake_report import ALONE, DEFENSES, MARGINS, fake_report
+from tests.report.fake_report import ALONE, DEFENSES, MARGINS, fake_report, same_everywhere
 
 
 def test_every_figure_is_a_png_with_something_on_it(published):
@@ -39,9 +42,8 @@ def test_the_bars_are_the_margins_with_their_intervals():
 
 
 def test_an_interval_is_drawn_where_it_is_although_the_estimate_lies_outside():
-    outside = {"value": 0.03, "low": 0.01, "high": 0.02}
-    margin = {"auc": outside, "tpr_at_fpr": {"0.001": outside, "0.01": outside}}
-    rows = [{**row, "margin": row["margin"] and margin} for row in fake_report().leakage]
+    margin = same_everywhere(Estimate(0.03, 0.01, 0.02))
+    rows = [replace(row, margin=row.margin and margin) for row in fake_report().leakage]
     (axes,) = figures.bars(fake_report(leakage=rows)).axes
     np.testing.assert_allclose(axes.containers[1].lines[2][0].get_segments()[0][:, 0], [1.0, 2.0])
     assert axes.lines[0].get_xdata()[0] == pytest.approx(3.0)
@@ -53,7 +55,9 @@ def test_the_band_is_the_smallest_margin():
         patch for patch in axes.patches if patch.get_label() == "below the weakest planted leak that showed"
     ]
     assert [band.get_x(), band.get_x() + band.get_width()] == pytest.approx([-0.52, 0.52])
-    other = fake_report(smallest_margin={"fpr": "0.001", "value": 0.02})  # of another rate than the bars
+    other = fake_report(
+        smallest_margin=SmallestMargin(fpr="0.001", value=0.02)
+    )  # of another rate than the bars
     assert all("planted" not in patch.get_label() for patch in figures.bars(other).axes[0].patches)
 
 
@@ -88,10 +92,10 @@ def test_image_examples_are_the_maps_on_one_symmetric_scale_a_row():
     panels = np.array(figure.axes).reshape(len(report.examples), 1 + len(DEFENSES))
     for row, example in zip(panels, report.examples, strict=True):
         drawn = [panel.images[0] for panel in row]
-        np.testing.assert_allclose(drawn[0].get_array(), example["input"][..., 0])
-        largest = max(np.abs(array).max() for array in example["maps"]["smoothgrad"].values())
+        np.testing.assert_allclose(drawn[0].get_array(), example.input[..., 0])
+        largest = max(np.abs(array).max() for array in example.maps["smoothgrad"].values())
         for image, defense in zip(drawn[1:], DEFENSES, strict=True):
-            np.testing.assert_allclose(image.get_array(), example["maps"]["smoothgrad"][defense].sum(-1))
+            np.testing.assert_allclose(image.get_array(), example.maps["smoothgrad"][defense].sum(-1))
             assert image.get_clim() == pytest.approx((-largest, largest))
 
 
@@ -100,25 +104,20 @@ def test_tabular_examples_are_the_top_features_of_the_plain_explanation():
     figure = maps.draw(report, "gradient")
     panels = np.array(figure.axes).reshape(len(report.examples), len(DEFENSES))
     for row, example in zip(panels, report.examples, strict=True):
-        plain = example["maps"]["gradient"]["none"]
+        plain = example.maps["gradient"]["none"]
         top = sorted(range(plain.size), key=lambda index: -abs(plain[index]))[: maps.FEATURES]
         for panel, defense in zip(row, DEFENSES, strict=True):
             np.testing.assert_allclose(
-                [bar.get_width() for bar in panel.patches], example["maps"]["gradient"][defense][top]
+                [bar.get_width() for bar in panel.patches], example.maps["gradient"][defense][top]
             )
         labels = [label.get_text() for label in row[0].get_yticklabels()]
-        assert labels == [f"feature {index} = {example['input'][index]:.3g}" for index in top]
+        assert labels == [f"feature {index} = {example.input[index]:.3g}" for index in top]
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 3), (8, 8, 2), (8, 8, 1)])
 def test_inputs_beyond_0_to_1_are_scaled_and_a_class_activation_map_is_drawn(shape):
     image = np.random.default_rng(0).normal(size=shape)
-    example = {
-        "id": 1,
-        "input": image,
-        "label": 0,
-        "maps": {"gradcam": {"none": image.mean(-1, keepdims=True)}},
-    }
+    example = Example(id=1, input=image, label=0, maps={"gradcam": {"none": image.mean(-1, keepdims=True)}})
     figure = maps.draw(fake_report(examples=[example]), "gradcam")
     shown = figure.axes[0].images[0].get_array()
     assert shown.shape == ((8, 8, 3) if shape[-1] == 3 else (8, 8))
@@ -127,27 +126,26 @@ def test_inputs_beyond_0_to_1_are_scaled_and_a_class_activation_map_is_drawn(sha
 
 def test_blank_inputs_and_maps_are_drawn():
     blank = np.full((4, 4, 1), 7.0)
-    example = {"id": 1, "input": blank, "label": 0, "maps": {"gradient": {"none": 0 * blank}}}
+    example = Example(id=1, input=blank, label=0, maps={"gradient": {"none": 0 * blank}})
     figure = maps.draw(fake_report(examples=[example]), "gradient")
     assert np.isfinite(figure.axes[0].images[0].get_array()).all()
     assert figure.axes[1].images[0].get_clim() == (-1.0, 1.0)
 
 
 def test_what_is_not_there_is_not_drawn():
-    predictions = [row for row in fake_report().leakage if row["view"] == "prediction"]
+    predictions = [row for row in fake_report().leakage if row.view == "prediction"]
     assert figures.images(fake_report(leakage=predictions)) == {}
     assert set(figures.images(fake_report(examples=(), curves=()))) == {"leakage"}
 
 
 def test_names_with_dollars_slashes_and_unmeasured_margins_are_drawn():
-    unknown = {"value": None, "low": None, "high": None}
-    margin = {"auc": unknown, "tpr_at_fpr": {"0.001": unknown, "0.01": unknown}}
+    margin = same_everywhere(Estimate(math.nan, math.nan, math.nan))
     rows = [
-        {**row, "explainer": "a/$b_{$"} if row["explainer"] != "none" else row
+        replace(row, explainer="a/$b_{$") if row.explainer != "none" else row
         for row in fake_report().leakage
-        if row["explainer"] in ("none", "gradient")
+        if row.explainer in ("none", "gradient")
     ]
-    rows = [row if row["margin"] is None else {**row, "margin": margin} for row in rows]
+    rows = [row if row.margin is None else replace(row, margin=margin) for row in rows]
     assert set(figures.images(fake_report(leakage=rows, curves=(), examples=()))) == {"leakage"}
     assert "/" not in figures.examples_of("a/$b_{$")
 

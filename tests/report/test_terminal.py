@@ -1,9 +1,12 @@
 import io
+import math
+from dataclasses import replace
 
 import pytest
 
+from leakjax.evaluate.document import Estimate
 from leakjax.report import terminal, words
-from tests.report.fake_report import MARGINS, fake_report
+from tests.report.fake_report import MARGINS, fake_report, fake_task, same_everywhere
 
 
 def shown(report) -> str:
@@ -70,7 +73,7 @@ def test_an_audit_without_controls_says_so():
 
 
 def test_what_was_left_out_is_said():
-    task = {**fake_report().task, "diverged": [3, 9], "dropped_points": 12, "non_finite_attributions": 5}
+    task = fake_task(diverged=[3, 9], dropped_points=12, non_finite_attributions=5)
     text = flat(shown(fake_report(task=task)))
     assert "62 models trained on digits" in text
     assert "Models that diverged and were excluded: 2 (ids 3, 9)." in text
@@ -83,20 +86,14 @@ def test_markup_in_names_is_text():
 
 
 def test_a_report_of_predictions_alone_has_no_margin():
-    predictions = [row for row in fake_report().leakage if row["view"] == "prediction"]
+    predictions = [row for row in fake_report().leakage if row.view == "prediction"]
     text = flat(shown(fake_report(leakage=predictions)))
     assert "catches 8.3 % of the training records at 1 % false alarms." in text
 
 
-@pytest.mark.parametrize("value", [None, float("nan")])
-def test_a_margin_that_could_not_be_measured_is_said_to_be_so(value):
-    unknown = {"value": value, "low": value, "high": value}
-    rows = [
-        row
-        if row["margin"] is None
-        else {**row, "margin": {"auc": unknown, "tpr_at_fpr": {"0.001": unknown, "0.01": unknown}}}
-        for row in fake_report().leakage
-    ]
+def test_a_margin_that_could_not_be_measured_is_said_to_be_so():
+    unknown = same_everywhere(Estimate(math.nan, math.nan, math.nan))
+    rows = [row if row.margin is None else replace(row, margin=unknown) for row in fake_report().leakage]
     text = flat(shown(fake_report(leakage=rows)))
     assert "what the explanation adds could not be measured" in text
     assert "not measured" in text

@@ -1,0 +1,53 @@
+"""Every setting of an audit, as its report records it."""
+
+from collections.abc import Sequence
+
+import jax
+
+from leakjax.auditing.options import Budget, Run
+from leakjax.auditing.prepare import Prepared
+from leakjax.auditing.resolve import Methods
+from leakjax.evaluate.document import ExplainedClass, described, document
+
+
+@document()
+class Settings:
+    """What a call of `leakjax.audit` was asked for; the models and points themselves are described by the task."""
+
+    dataset: str = described("name of the audited points")
+    audited_points: int = described("how many points are audited", "points")
+    models: int = described("models of the ensemble, diverged ones included", "models")
+    explainers: Sequence[str] = described("names of the explainers with their options")
+    defenses: Sequence[str] = described("names of the defenses")
+    attacks: Sequence[str] = described("names of the attacks")
+    targets: Sequence[int] | None = described("indices of the attacked models; null for each in turn")
+    label_known: bool = described("whether the attacker knows the true label")
+    explained_class: ExplainedClass = described("the class whose output is explained")
+    group: str | None = described("the column by which leakage is broken down")
+    untrained: bool = described("whether networks that saw no data were given for the control")
+    background: int = described("points that stand for the rest of the world to some explainers", "points")
+    costly_points: int | None = described("points audited by costly explainers; null for all", "points")
+    key: Sequence[int] = described("data of the key of all randomness")
+
+
+def settings_of(
+    prepared: Prepared, methods: Methods, targets: Sequence[int] | None, *, budget: Budget, run: Run
+) -> Settings:
+    """The settings of a call. Args: as of `leakjax.audit`, and what its first steps made of them."""
+    subject = prepared.subject
+    return Settings(
+        dataset=subject.points.name,
+        audited_points=len(subject.points.x),
+        models=subject.models + len(prepared.diverged),
+        explainers=list(methods.explainers),
+        defenses=list(methods.defenses),
+        attacks=list(methods.attacks),
+        targets=None if targets is None else [int(target) for target in targets],
+        label_known=subject.label_known,
+        explained_class=subject.explained_class,
+        group=run.group,
+        untrained=budget.untrained is not None,
+        background=0 if budget.background is None else len(budget.background),
+        costly_points=budget.costly_points,
+        key=jax.random.key_data(subject.key).tolist(),
+    )

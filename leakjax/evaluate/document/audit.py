@@ -1,0 +1,222 @@
+"""The document of an audit: report.json as frozen dataclasses."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from leakjax._validate import UsageError, fail
+from leakjax.evaluate.document.fields import aside, described, document, fields_of
+
+SHARE = "share, 0 to 1"
+DIFFERENCE = "difference of shares, -1 to 1"
+
+Rate = Literal["0.001", "0.01"]
+View = Literal["prediction", "explanation", "both"]
+Output = Literal["none", "logit", "probability", "log_probability", "loss", "unstated"]
+ExplainedClass = Literal["none", "predicted", "true", "asked", "reference"]
+NONE = "none"
+
+
+@document(kw_only=False)
+class Estimate:
+    """A number with its 95 % interval."""
+
+    value: float = described("the estimate")
+    low: float = described("the lower end of its 95 % interval")
+    high: float = described("the upper end of its 95 % interval")
+    error: float = aside(default=math.nan)  # the standard error, where one is needed beside the interval
+
+
+@document()
+class Explained:
+    """Which explanation is meant; all "none" for predictions, which no explainer and no defense changes."""
+
+    explainer: str = described(
+        'name of the explainer with its options, or "none" for predictions', default=NONE
+    )
+    family: str = described('family of the explainer, or "none" for predictions', default=NONE)
+    output: Output = described(
+        "which output of the model is explained, which decides how much of the confidence a map carries; "
+        '"none" for predictions, "unstated" for an explainer of the user\'s that does not say',
+        default=NONE,
+    )
+    explained_class: ExplainedClass = described(
+        'the class whose output is explained, or "none" for predictions', default=NONE
+    )
+    defense: str = described('name of the defense, or "none" for plain explanations', default=NONE)
+
+
+@document()
+class Attacked(Explained):
+    """What one attack saw and knew."""
+
+    release: str = described("what the service shows of its prediction: vector, label, confidence(1), ...")
+    view: View = described("what the attacker uses")
+    attack: str = described("name of the attack")
+    label_known: bool = described("whether the attacker knows the true label")
+
+    def __post_init__(self) -> None:
+        """Refuses a prediction that is said to be explained."""
+        if self.view == "prediction":
+            for name in (field.name for field in fields_of(Explained)):
+                if getattr(self, name) != NONE:
+                    raise fail(name, getattr(self, name), 'must be "none" where the view is "prediction"')
+
+    @property
+    def about(self) -> "Attacked":
+        """These fields alone, without what a row adds to them."""
+        return Attacked(**{field.name: getattr(self, field.name) for field in fields_of(Attacked)})
+
+
+@document()
+class Margin:
+    """What an explanation adds to the prediction."""
+
+    auc: Estimate = described("AUC of both views minus AUC of the prediction", DIFFERENCE)
+    tpr_at_fpr: Mapping[Rate, Estimate] = described(
+        "members caught with both views minus with the prediction, by false-positive rate", DIFFERENCE
+    )
+
+
+@document()
+class LeakageRow(Attacked):
+    """What one attack finds."""
+
+    targets: int = described("models attacked, each with the others as its shadows", "models")
+    nonmembers: int = described("non-members per target, the mean rounded down", "points")
+    false_positives_allowed: Mapping[Rate, int] = described(
+        "false positives that a rate allows per target", "points"
+    )
+    headline_fpr: Rate = described("the smaller rate that allows at least 5 false positives, else 0.01")
+    auc: Estimate = described("area under the ROC curve; 0.5 is guessing", SHARE)
+    tpr_at_fpr: Mapping[Rate, Estimate] = described("members caught, by false-positive rate", SHARE)
+    margin: Margin | None = described('what the explanation adds; null unless the view is "both"')
+
+    def __post_init__(self) -> None:
+        """Refuses a margin of a view that has none, and a view of both without one."""
+        super().__post_init__()
+        if (self.margin is not None) != (self.view == "both"):
+            raise UsageError('margin: must be null unless the view is "both", and given where it is')
+
+
+@document()
+class Curve(Attacked):
+    """The mean ROC curve of a row of leakage."""
+
+    fpr: Sequence[float] = described("false-positive rates, ascending", SHARE)
+    tpr: Sequence[float] = described("mean true-positive rate over targets at each of them", SHARE)
+
+    def __post_init__(self) -> None:
+        """Refuses ends that do not meet."""
+        super().__post_init__()
+        if len(self.fpr) != len(self.tpr):
+            raise UsageError(f"tpr: must be as long as fpr, {len(self.fpr)}")
+
+
+@document()
+class UtilityRow(Explained):
+    """What a defense changes in an explanation."""
+
+    cosine: Estimate = described("cosine between plain and hardened explanation; 1 is unchanged", "-1 to 1")
+    top_overlap: Estimate = described("share of the most important features that stay so", SHARE)
+    relative_change: Estimate = described("L2 norm of the change over that of the plain explanation", "ratio")
+
+
+@document()
+class ExposedRow(Attacked):
+    """One of the points that the leading attack recognises most surely."""
+
+    id: int = described("row of the point in its source")
+    score: float = described("mean score of the attack where the point was a member; higher is more exposed")
+    share_caught: float = described("models that it was in and was caught in, at the headline rate", SHARE)
+    times_member: int = described("models that it was in", "models")
+
+
+@document()
+class GroupRow(Attacked):
+    """What an attack finds within one group of points."""
+
+    group: str = described("name of the group column")
+    level: str = described("value of the group column")
+    points: int = described("points in the group", "points")
+    share: float = described("of the audited points that are in the group", SHARE)
+    tpr: Estimate = described("members of the group caught, threshold set over all groups", SHARE)
+    fpr: Estimate = described("non-members of the group caught, at that threshold", SHARE)
+
+
+@document()
+class Control:
+    """An experiment whose result is known beforehand, as a check of the audit itself."""
+
+    name: str = described("name of the control")
+    question: str = described("what it checks, in words")
+    expected: str = described("what is seen if the audit is sound")
+    seen: Estimate = described("what was seen")
+    passed: bool = described("whether the two agree")
+
+
+@document()
+class SmallestMargin:
+    """The smallest margin, among leaks planted evenly over all points, whose interval lay above 0."""
+
+    fpr: Rate = described("the false-positive rate that it holds at")
+    value: float = described("the margin; null where no planted leak showed", DIFFERENCE)
+
+
+@document()
+class Task:
+    """What was attacked."""
+
+    dataset: str = described("name of the data set")
+    points: int = described("points in it, after exact duplicates went", "points")
+    duplicates_removed: int = described("exact duplicates that were removed", "points")
+    classes: int = described("number of classes")
+    models: int = described("models trained, diverged ones included", "models")
+    diverged: Sequence[int] = described("ids of the models that diverged and were excluded")
+    train_accuracy: Estimate = described("accuracy on each model's own training points", SHARE)
+    test_accuracy: Estimate = described("accuracy on the points that a model was not trained on", SHARE)
+    generalisation_gap: Estimate = described("train accuracy minus test accuracy", DIFFERENCE)
+    audited_points: int = described("points whose membership was attacked", "points")
+    dropped_points: int = described("points with too few models in or out to be attacked", "points")
+    non_finite_attributions: int = described("attributions with a NaN or an infinity, set to zero")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Example:
+    """An input and its explanations, for pictures alone: no document holds it.
+
+    Attributes:
+      id: row of the point in its source.
+      input: [height, width, channels] or [features].
+      label: its class.
+      maps: attributions by explainer and defense, "none" for plain ones.
+    """
+
+    id: int
+    input: Any
+    label: int
+    maps: Mapping[str, Mapping[str, Any]]
+
+
+@document()
+class Report:
+    """What an audit found."""
+
+    SCHEMA: ClassVar[str] = "leakjax.report/2"
+
+    config: Mapping[str, Any] = described("every setting of the run that decides a number")
+    environment: Mapping[str, Any] = described("versions, devices, platform")
+    timings: Mapping[str, float] = described("wall time of each stage", "seconds")
+    task: Task = described("what was attacked")
+    leakage: Sequence[LeakageRow] = described(
+        "one row per explainer, defense, view and attack; the headline attack first"
+    )
+    utility: Sequence[UtilityRow] = described("what each defense changes in each explainer's output")
+    exposed: Sequence[ExposedRow] = described("the most exposed points, most exposed first")
+    groups: Sequence[GroupRow] = described("leakage by group; may be empty")
+    controls: Sequence[Control] = described("checks of the audit itself")
+    smallest_margin: SmallestMargin = described("what the audit is known to be able to see")
+    curves: Sequence[Curve] = described("mean ROC curves on a common logarithmic grid")
+    examples: Sequence[Example] = aside(default=())
+    feature_names: Sequence[str] | None = aside(default=None)

@@ -1,0 +1,28 @@
+"""The documents that studies write: their published JSON Schemas, and what each field means.
+
+    python -m leakjax.report.documents
+
+writes the schemas anew, after a change of the types, and prints the tables of fields in Markdown.
+"""
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+from leakjax.evaluate.document import Report, field_table, schema_text
+from leakjax.records.document import RecordsReport
+
+
+def published() -> Mapping[type, Path]:
+    """Where the JSON Schema of each document lies."""
+    places = {
+        Report: ("leakjax.evaluate", "report.schema.json"),
+        RecordsReport: ("leakjax.records", "records.schema.json"),
+    }
+    return {cls: Path(str(resources.files(package) / name)) for cls, (package, name) in places.items()}
+
+
+if __name__ == "__main__":
+    for document, path in published().items():
+        path.write_text(schema_text(document))
+        print(f"## {document.SCHEMA}\n\n{field_table(document)}")  # type: ignore[attr-defined]
