@@ -270,7 +270,7 @@ def _known_differences() -> Iterator[Row]:
     yield from _residuals("cnn", gain, leakjax=mine, captum=from_torch(found))
 
     pair = mlp(SIDE, CHANNELS)
-    layers = [layer for layer in pair.module if isinstance(layer, nn.Linear)]
+    layers = [layer for layer in pair.module.children() if isinstance(layer, nn.Linear)]
 
     class Functional(nn.Module):
         def __init__(self) -> None:

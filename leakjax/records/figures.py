@@ -1,14 +1,16 @@
 """The paper's figures 6, 7, 9, 10 and 15, as PNG bytes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from leakjax.records.document import LENGTHS, Draws
 from leakjax.records.study import K
 from leakjax.report.figures import png
+
+if TYPE_CHECKING:  # matplotlib is imported where something is drawn
+    from matplotlib.figure import Figure
 
 INK, ACCENT, MUTED = "#22303c", "#b5372f", "#8fa3b3"
 SHADES = {1: "#b5372f", 5: "#d98c3f", 10: "#3a6ea5"}
@@ -35,7 +37,7 @@ def images(
     return {name: png(figure) for name, figure in figures.items()}
 
 
-def self_revealing(summary: Draws) -> Figure:
+def self_revealing(summary: Draws) -> "Figure":
     """Figure 6: the share of records that explain themselves, with its interval over draws."""
     figure, axes = _axes(1, width=4.5)
     for place, k in enumerate(LENGTHS):
@@ -51,7 +53,7 @@ def self_revealing(summary: Draws) -> Figure:
     return figure
 
 
-def influence_histograms(membership: Mapping[str, Any]) -> Figure:
+def influence_histograms(membership: Mapping[str, Any]) -> "Figure":
     """Figure 7: the leading influence of members (the revealed ones marked) and of non-members."""
     figure, axes = _axes(2, width=8.5)
     member, other = (np.array(membership[name]) for name in ("member_influence", "other_influence"))
@@ -74,7 +76,7 @@ def influence_histograms(membership: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def static_curves(draws: Sequence[Mapping[str, Any]]) -> Figure:
+def static_curves(draws: Sequence[Mapping[str, Any]]) -> "Figure":
     """Figure 9: the share of records that static batches of queries reveal, mean and range over draws."""
     names = list(draws[0]["static"])
     figure, axes = _axes(len(names), width=4 * len(names), sharey=True)
@@ -95,7 +97,7 @@ def static_curves(draws: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def coverage(draws: Sequence[Mapping[str, Any]]) -> Figure:
+def coverage(draws: Sequence[Mapping[str, Any]]) -> "Figure":
     """Figure 10: how much of the training set a walk from a random record reveals."""
     figure, axes = _axes(1, width=6)
     shares = np.concatenate(
@@ -107,7 +109,7 @@ def coverage(draws: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def by_size(sizes: Sequence[Mapping[str, float]]) -> Figure:
+def by_size(sizes: Sequence[Mapping[str, float]]) -> "Figure":
     """Figure 15: the share of self-revealing records against the size of the training set."""
     figure, axes = _axes(1, width=6)
     points = sorted({row["points"] for row in sizes})
@@ -126,7 +128,9 @@ def by_size(sizes: Sequence[Mapping[str, float]]) -> Figure:
     return figure
 
 
-def _axes(count: int, *, width: float, sharey: bool = False) -> tuple[Figure, list]:
+def _axes(count: int, *, width: float, sharey: bool = False) -> "tuple[Figure, list]":
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, 3.4), layout="constrained")
     axes = figure.subplots(1, count, squeeze=False, sharey=sharey)[0]
     for axis in axes:
