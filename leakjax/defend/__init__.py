@@ -1,32 +1,29 @@
-"""Defenses: transforms over one attribution array, with their exact sensitivity."""
+"""Defenses: transforms over one attribution array, with their exact sensitivity and what they spend of privacy."""
 
 from leakjax import _spec
+from leakjax.defend.accounting import privacy_spent, releases_allowed
 from leakjax.defend.clip import clip_norm, clip_values
-from leakjax.defend.defense import Defense, apply, chain, harden, identity, lift
+from leakjax.defend.coarsen import coarsen, coarsen_segments, upsample
+from leakjax.defend.deepleak import deepleak
+from leakjax.defend.defense import Defense, Noise, apply, chain, harden, identity, lift
 from leakjax.defend.domain import Domain
-from leakjax.defend.noise import gaussian_noise
+from leakjax.defend.grid import quantize, round_to, sign
+from leakjax.defend.mask import random_mask
+from leakjax.defend.mechanisms import gaussian_mechanism, laplace_mechanism
+from leakjax.defend.noise import gaussian_noise, laplace_noise
+from leakjax.defend.normalize import normalize
+from leakjax.defend.pointwise import absolute, drop_below, rectify, scale
+from leakjax.defend.project import project_out
 from leakjax.defend.registry import DEFENSES, parse, registered
 from leakjax.defend.sensitivity import Sensitivity, diameter, sensitivity
 from leakjax.defend.sparsify import keep_top_k
 
 __all__ = [
-    "DEFENSES",
-    "Defense",
-    "Domain",
-    "Sensitivity",
-    "apply",
-    "chain",
-    "clip_norm",
-    "clip_values",
-    "diameter",
-    "gaussian_noise",
-    "harden",
-    "identity",
-    "keep_top_k",
-    "lift",
-    "parse",
-    "registered",
-    "sensitivity",
-]
+    "DEFENSES", "Defense", "Domain", "Noise", "Sensitivity", "absolute", "apply", "chain", "clip_norm",
+    "clip_values", "coarsen", "coarsen_segments", "deepleak", "diameter", "drop_below", "gaussian_mechanism",
+    "gaussian_noise", "harden", "identity", "keep_top_k", "laplace_mechanism", "laplace_noise", "lift", "normalize",
+    "parse", "privacy_spent", "project_out", "quantize", "random_mask", "rectify", "registered", "releases_allowed",
+    "round_to", "scale", "sensitivity", "sign", "upsample",
+]  # fmt: skip
 
 _spec.discover(__name__)

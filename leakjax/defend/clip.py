@@ -44,7 +44,9 @@ def clip_values(low: Number, high: Number) -> Defense:
     if _validate.is_concrete(low) and _validate.is_concrete(high) and low > high:
         raise _validate.fail("low", low, f"must be at most high={high!r}")
 
-    def apply(attribution: jax.Array, domain: Domain, *, key: jax.Array) -> jax.Array:
+    def apply(
+        attribution: jax.Array, domain: Domain, *, key: jax.Array, x: jax.Array | None = None
+    ) -> jax.Array:
         least = _round(low, attribution.dtype, math.inf)
         most = _round(high, attribution.dtype, -math.inf)
         return jnp.clip(jnp.nan_to_num(attribution), least, most)
@@ -79,17 +81,19 @@ def clip_norm(radius: Number, norm: float = 2) -> Defense:
         raise _validate.fail("norm", norm, "must be 1, 2 or inf")
     norm = norm if norm == math.inf else int(norm)
 
-    def apply(attribution: jax.Array, domain: Domain, *, key: jax.Array) -> jax.Array:
+    def apply(
+        attribution: jax.Array, domain: Domain, *, key: jax.Array, x: jax.Array | None = None
+    ) -> jax.Array:
         precision = jnp.finfo(attribution.dtype)
         limit = jnp.asarray(radius, attribution.dtype)
-        x = jnp.clip(jnp.nan_to_num(attribution), -LARGEST, LARGEST)
+        values = jnp.clip(jnp.nan_to_num(attribution), -LARGEST, LARGEST)
         # Relative to the largest value no norm overflows; the floor keeps zeros and denormals from 0 / 0.
-        largest = jnp.maximum(jnp.max(jnp.abs(x), initial=0), precision.tiny)
-        unit = x / largest
+        largest = jnp.maximum(jnp.max(jnp.abs(values), initial=0), precision.tiny)
+        unit = values / largest
         # Each rounding costs at most eps / 2: one per level of the pairwise sum, fewer than 8 elsewhere.
-        slack = (math.ceil(math.log2(max(x.size, 1))) + 8) * float(precision.eps)
+        slack = (math.ceil(math.log2(max(values.size, 1))) + 8) * float(precision.eps)
         size = _norm(unit, norm) * (1 + slack)
-        return jnp.where(size <= limit / largest, x, unit * (limit / jnp.maximum(size, precision.tiny)))
+        return jnp.where(size <= limit / largest, values, unit * (limit / jnp.maximum(size, precision.tiny)))
 
     name = f"clip_norm({text(radius)}, norm={norm})"
     return Defense(name, apply, lambda domain: domain.clip_norm(radius, norm))

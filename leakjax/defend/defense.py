@@ -6,7 +6,20 @@ from typing import Any, NamedTuple
 
 import jax
 
-from leakjax.defend.domain import Domain
+from leakjax.defend.domain import Domain, Number
+
+
+class Noise(NamedTuple):
+    """The randomness of one stage.
+
+    Attributes:
+      kind: "gaussian" or "laplace" noise on every value, or "mask": values are left out at random.
+      scale: scale(Domain) -> the standard deviation (gaussian) or the scale (laplace), in the unit of the
+        attribution, given the set that enters; unused by a mask.
+    """
+
+    kind: str
+    scale: Callable[[Domain], Number]
 
 
 class Defense(NamedTuple):
@@ -14,17 +27,22 @@ class Defense(NamedTuple):
 
     Attributes:
       name: canonical text; `parse` reads it back if all hyperparameters have values and nothing is lifted.
-      apply: apply(attribution, domain, *, key) -> attribution; `domain` is the set that can come in.
+      apply: apply(attribution, domain, *, key, x=None) -> attribution; `domain` is the set that can come in, `x`
+        the query that is explained, for the transforms that need it.
       domain: domain(Domain) -> Domain, the set that can come out, given the set that can come in.
-      noise: whether it draws noise: a sensitivity is that of the stages before the first that does.
+      noise: what randomness it draws, None if none: a sensitivity is that of the stages before the first that does.
       stages: what a chain runs, first to last; None for a single stage.
+      preimage: preimage(released, domain) -> attribution that this stage turns into `released`, as nearly as there
+        is one; it leads a witness of a sensitivity back to raw attributions. None where each array that can come
+        out is its own preimage.
     """
 
     name: str
     apply: Callable[..., jax.Array]
     domain: Callable[[Domain], Domain]
-    noise: bool = False
+    noise: Noise | None = None
     stages: tuple["Defense", ...] | None = None
+    preimage: Callable[[jax.Array, Domain], jax.Array] | None = None
 
 
 def stages(defense: Defense) -> tuple[Defense, ...]:
@@ -48,9 +66,11 @@ def chain(*defenses: Defense) -> Defense:
     if len(parts) == 1:
         return parts[0]
 
-    def apply(attribution: jax.Array, domain: Domain, *, key: jax.Array) -> jax.Array:
+    def apply(
+        attribution: jax.Array, domain: Domain, *, key: jax.Array, x: jax.Array | None = None
+    ) -> jax.Array:
         for number, stage in enumerate(parts):
-            attribution = stage.apply(attribution, domain, key=jax.random.fold_in(key, number))
+            attribution = stage.apply(attribution, domain, key=jax.random.fold_in(key, number), x=x)
             domain = stage.domain(domain)
         return attribution
 
@@ -60,7 +80,8 @@ def chain(*defenses: Defense) -> Defense:
         return domain
 
     name = "+".join(stage.name for stage in parts) or "none"
-    return Defense(name, apply, out, noise=any(stage.noise for stage in parts), stages=parts)
+    noise = next((stage.noise for stage in parts if stage.noise is not None), None)
+    return Defense(name, apply, out, noise=noise, stages=parts)
 
 
 def identity() -> Defense:
@@ -89,21 +110,24 @@ def lift(
     def out(entering: Domain) -> Domain:
         return dataclasses.replace((domain or anything)(entering), exact=False)
 
-    return Defense(name, lambda attribution, domain, *, key: fn(attribution), out)
+    return Defense(name, lambda attribution, domain, *, key, x=None: fn(attribution), out)
 
 
-def apply(defense: Defense, attribution: jax.Array, *, key: jax.Array) -> jax.Array:
+def apply(
+    defense: Defense, attribution: jax.Array, *, key: jax.Array, x: jax.Array | None = None
+) -> jax.Array:
     """Applies a defense to one attribution about which nothing is known beforehand.
 
     Args:
       defense: what to apply.
       attribution: one attribution, any shape.
       key: a typed key, of this attribution alone.
+      x: the query that the attribution explains, for the transforms that need it (`project_out`).
 
     Returns:
       What may be shown.
     """
-    return defense.apply(attribution, Domain(attribution.shape), key=key)
+    return defense.apply(attribution, Domain(attribution.shape), key=key, x=x)
 
 
 def harden(explainer: Callable[..., jax.Array], defense: Defense) -> Callable[..., jax.Array]:
@@ -121,6 +145,6 @@ def harden(explainer: Callable[..., jax.Array], defense: Defense) -> Callable[..
         variables: Any, x: jax.Array, target: jax.Array, *, key: jax.Array, segments: jax.Array | None = None
     ) -> jax.Array:
         attribution = explainer(variables, x, target, key=jax.random.fold_in(key, 0), segments=segments)
-        return apply(defense, attribution, key=jax.random.fold_in(key, 1))
+        return apply(defense, attribution, key=jax.random.fold_in(key, 1), x=x)
 
     return hardened

@@ -8,6 +8,7 @@ Sets are as `Domain` describes them. The closed forms rest on three facts about 
 - Squared L2 distance is concave in the squares: without an L1 bound, entries of one kind are equal.
 """
 
+import contextlib
 import math
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ from leakjax.defend.domain import Domain, Number, arithmetic
 
 # Stands in witnesses for an entry without bound: its square is a float32 and any clip moves it to its end.
 HUGE = 1e15
+# A witness attains a bound to so much, in float32.
+_ATTAINED = 2e-5
 
 
 class Sensitivity(NamedTuple):
@@ -39,7 +42,9 @@ class Sensitivity(NamedTuple):
     witness: jax.Array
 
 
-def sensitivity(defense: Defense, shape: tuple[int, ...], *, norm: float = 2) -> Sensitivity:
+def sensitivity(
+    defense: Defense, shape: tuple[int, ...], *, norm: float = 2, x: jax.Array | None = None
+) -> Sensitivity:
     """The supremum of the distance of D(x) and D(x'), over all pairs x, x', for the part D before any noise.
 
     Formal guarantees: `value` is never below the supremum. It equals it, and `exact` says so,
@@ -50,6 +55,12 @@ def sensitivity(defense: Defense, shape: tuple[int, ...], *, norm: float = 2) ->
     - for intervals without 0, unless a norm clip that binds follows, or what precedes (a norm clip,
       keep_top_k) keeps a part of the interval's box out of reach.
 
+    Chains with other transforms (scale, absolute, normalize, sign, quantize, coarsen, project_out, ...) are exact
+    where the witness, led back to a pair of raw attributions and released, attains the bound, to float32. Known to
+    be loose: quantize after a norm clip, where what rounding adds is bounded by its concave hull; project_out after
+    a box, whose exact L2 value is a problem of number partitioning (the bound is at most sqrt(n / (n - k)) times
+    it for k directions of n values), and in L1 and Linf; upsample in Linf.
+
     A lifted function is never exact. Where a hyperparameter is traced the value has the precision of float32,
     else of float64, and `exact` means to that precision.
 
@@ -57,6 +68,7 @@ def sensitivity(defense: Defense, shape: tuple[int, ...], *, norm: float = 2) ->
       defense: the defense; stages from the first noise on are left out.
       shape: shape of one attribution.
       norm: 1, 2 or inf: how distance is measured.
+      x: the query, of the attribution's shape, for chains with `project_out`; None: the supremum over queries.
 
     Returns:
       The sensitivity, with a pair of inputs that attains it.
@@ -66,12 +78,50 @@ def sensitivity(defense: Defense, shape: tuple[int, ...], *, norm: float = 2) ->
     """
     if norm not in NORMS:
         raise _validate.fail("norm", norm, "must be 1, 2 or inf")
-    domain = Domain(tuple(shape))
+    domain, entered = Domain(tuple(shape)), []
     for stage in stages(defense):
-        if stage.noise:
+        if stage.noise is not None:
             break
+        entered.append((stage, domain))
         domain = stage.domain(domain)
-    return diameter(domain, norm=norm)
+    bound = diameter(domain, norm=norm)
+    if all(stage.preimage is None for stage, _ in entered):
+        return bound
+    return _led_back(bound, entered, tuple(shape), norm, x)
+
+
+def _led_back(
+    bound: Sensitivity,
+    entered: list[tuple[Defense, Domain]],
+    shape: tuple[int, ...],
+    norm: float,
+    x: jax.Array | None,
+) -> Sensitivity:
+    """A bound with its witness led back to raw attributions, exact if they are released at its distance."""
+
+    def raw(pair: jax.Array) -> jax.Array:
+        for stage, domain in reversed(entered):
+            if stage.preimage is not None:
+                pair = jnp.stack([stage.preimage(one, domain) for one in pair])
+        return pair.astype("float32")
+
+    def distance(pair: jax.Array) -> Any:
+        ends = []
+        for end in pair:
+            for stage, domain in entered:
+                end = stage.apply(end, domain, key=jax.random.key(0), x=query)
+            ends.append(end)
+        return _length(jnp, jnp.ravel(ends[0] - ends[1]), norm)
+
+    query = jnp.ones(shape, "float32") if x is None else jnp.asarray(x, "float32")
+    concrete = _validate.is_concrete(bound.value) and _validate.is_concrete(query)
+    with jax.ensure_compile_time_eval() if concrete else contextlib.nullcontext():
+        pair = raw(bound.witness)
+        attained = distance(pair)
+        unbounded = jnp.isinf(bound.value)
+        close = attained >= bound.value * (1 - _ATTAINED)
+        exact = jnp.where(unbounded, bound.exact, close)
+    return Sensitivity(bound.value, bool(exact) if concrete else exact, pair)
 
 
 def diameter(domain: Domain, *, norm: float = 2) -> Sensitivity:
@@ -142,7 +192,7 @@ class _Hull(NamedTuple):
         xp = self.xp
         high = xp.minimum(ups, self.count)
         low = self.count - high
-        level = self.l2 / xp.sqrt(1.0 * self.count)
+        level = self.l2 / xp.sqrt(xp.maximum(1.0 * self.count, 1.0))
         steep = xp.sqrt(xp.maximum(self.l2**2 - low * self.near**2, 0) / xp.maximum(high, 1))
         level = xp.where(level <= self.near, level, xp.maximum(self.near, steep))
         high_level, low_level = xp.minimum(self.far, level), xp.minimum(self.near, level)

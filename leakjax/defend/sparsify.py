@@ -31,10 +31,12 @@ def keep_top_k(k: Number) -> Defense:
     if _validate.is_concrete(k) and k != int(k):
         raise _validate.fail("k", k, "must be a whole number")
 
-    def apply(attribution: jax.Array, domain: Domain, *, key: jax.Array) -> jax.Array:
-        x = jnp.nan_to_num(attribution)
-        order = jnp.argsort(-jnp.abs(jnp.ravel(x)), stable=True)
-        rank = jnp.argsort(order).reshape(x.shape)
-        return jnp.where(rank < k, x, 0)
+    def apply(
+        attribution: jax.Array, domain: Domain, *, key: jax.Array, x: jax.Array | None = None
+    ) -> jax.Array:
+        values = jnp.nan_to_num(attribution)
+        order = jnp.argsort(-jnp.abs(jnp.ravel(values)), stable=True)
+        rank = jnp.argsort(order).reshape(values.shape)
+        return jnp.where(rank < k, values, 0)
 
     return Defense(f"keep_top_k({text(k, int)})", apply, lambda domain: domain.keep_top_k(k))

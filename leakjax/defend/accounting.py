@@ -1,0 +1,98 @@
+"""What a number of releases through a defense spends, by privacy-loss distributions.
+
+Every claim here is about the explanation channel alone, for the ideal mechanism (real numbers), where any two
+attributions are neighbours: it is local differential privacy of the released explanation. Predictions shown beside
+it are not covered. Releases of one explained query with fresh noise each count; answers that repeat the same noise
+do not.
+"""
+
+import math
+
+from dp_accounting.pld import privacy_loss_distribution as pld
+
+from leakjax import _validate
+from leakjax.defend.defense import Defense, stages
+from leakjax.defend.domain import Domain
+from leakjax.defend.sensitivity import diameter
+
+_MOST_RELEASES = 10_000_000
+# Distances between the values of a privacy loss in the discrete distribution; each release adds at most so much.
+_INTERVAL = 1e-4
+
+
+def privacy_spent(defense: Defense, shape: tuple[int, ...], *, releases: int = 1, delta: float) -> float:
+    """The epsilon that so many releases spend at a delta, rounded up.
+
+    Args:
+      defense: a chain whose noise follows bounded stages; what follows the first noise is post-processing.
+      shape: of one attribution.
+      releases: how many explanations are released, each with noise of its own, at least 1.
+      delta: in (0, 1).
+
+    Returns:
+      epsilon, inf where the noise has scale 0.
+
+    Raises:
+      UsageError: no noise in the chain, an unbounded set before it, numbers out of range.
+    """
+    _validate.at_least("releases", releases, 1)
+    if not 0 < delta < 1:
+        raise _validate.fail("delta", delta, "must be between 0 and 1, both excluded")
+    kind, multiplier = _multiplier(defense, shape)
+    if multiplier == 0:
+        return math.inf
+    make = {"gaussian": pld.from_gaussian_mechanism, "laplace": pld.from_laplace_mechanism}[kind]
+    # A coarse grid where the loss of one release is large, so that the distribution stays small.
+    interval = max(_INTERVAL, 1e-3 / multiplier)
+    loss = make(multiplier, value_discretization_interval=interval)
+    return float(loss.self_compose(releases).get_epsilon_for_delta(delta))
+
+
+def releases_allowed(defense: Defense, shape: tuple[int, ...], *, epsilon: float, delta: float) -> int:
+    """How many releases keep within an epsilon at a delta.
+
+    Args:
+      defense: as for `privacy_spent`.
+      shape: of one attribution.
+      epsilon: above 0.
+      delta: in (0, 1).
+
+    Returns:
+      The largest number, 0 if a single release spends more.
+
+    Raises:
+      UsageError: as for `privacy_spent`.
+    """
+    _validate.positive("epsilon", epsilon)
+
+    def fits(count: int) -> bool:
+        return privacy_spent(defense, shape, releases=count, delta=delta) <= epsilon
+
+    if not fits(1):
+        return 0
+    low, high = 1, 2
+    while high <= _MOST_RELEASES and fits(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def _multiplier(defense: Defense, shape: tuple[int, ...]) -> tuple[str, float]:
+    """The kind of the first noise of a chain, and its scale over the diameter of what enters it."""
+    domain = Domain(tuple(shape))
+    for stage in stages(defense):
+        noise = stage.noise
+        if noise is None or noise.kind == "mask":
+            domain = stage.domain(domain)
+            continue
+        size = diameter(domain, norm=2 if noise.kind == "gaussian" else 1).value
+        if not size < math.inf:
+            raise _validate.fail(
+                "defense",
+                defense.name,
+                f"what enters {stage.name} is unbounded: put clip_norm(1.0) before it",
+            )
+        return noise.kind, math.inf if size == 0 else float(noise.scale(domain)) / float(size)
+    raise _validate.fail("defense", defense.name, "draws no noise, so it spends without bound")

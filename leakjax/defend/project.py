@@ -1,0 +1,107 @@
+"""Removing from a map what names a logit: its part along 1, the query, and functions of the query."""
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import jax
+import jax.numpy as jnp
+
+from leakjax import _validate
+from leakjax.defend.defense import Defense
+from leakjax.defend.domain import Domain, arithmetic
+from leakjax.defend.registry import registered
+
+# A direction whose rest after the others is below this share of its length is in their span.
+_RANK = 1e-5
+# The directions by name, each a function of the flattened query.
+DIRECTIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = MappingProxyType(
+    {
+        "one": jnp.ones_like,
+        "x": lambda x: x,
+        "x2": lambda x: x**2,
+        "positive": lambda x: (x > 0).astype(x.dtype),
+    }
+)
+
+
+@registered
+def project_out(directions: str = "one,x") -> Defense:
+    """Takes the span of some directions out of the array: what is left is orthogonal to each of them.
+
+    The sum of a complete attribution (integrated gradients, DeepLIFT, Shapley values) is a difference of logits,
+    and <gradient, x> is a derivative of one. Without the parts along 1 and x the map tells neither. It is linear
+    and shortens in L2; where nothing is left the result is 0. Directions that others span (x = 0, a constant x)
+    are left out.
+
+    Args:
+      directions: names in `DIRECTIONS`, separated by commas: "one", "x", "x2", "positive" (where x > 0).
+
+    Returns:
+      The defense; `apply` needs the query `x`, of the attribution's shape.
+
+    Raises:
+      UsageError: on an unknown direction, none, or one twice.
+    """
+    names = tuple(name.strip() for name in directions.split(","))
+    for name in names:
+        _validate.one_of("directions", name, DIRECTIONS)
+    if len(set(names)) < len(names):
+        raise _validate.fail("directions", directions, "must name each direction once")
+
+    def apply(
+        attribution: jax.Array, domain: Domain, *, key: jax.Array, x: jax.Array | None = None
+    ) -> jax.Array:
+        if x is None:
+            raise _validate.fail("x", None, "project_out needs the query x: defend.apply(..., x=x)")
+        _validate.same_shape("x", x.shape, attribution.shape, "the attribution")
+        flat = jnp.nan_to_num(jnp.ravel(attribution))
+        for direction in basis(jnp.ravel(jnp.asarray(x, attribution.dtype)), names):
+            flat = flat - direction * jnp.vdot(direction, flat)
+        return flat.reshape(attribution.shape)
+
+    def out(domain: Domain) -> Domain:
+        xp = arithmetic(*domain.numbers)
+        far = xp.maximum(domain.high, -domain.low)
+        # The projection is no longer than the array, whose length the box, the balls and the zeros bound.
+        longest = xp.minimum(xp.minimum(domain.l2, domain.l1), far * xp.sqrt(1.0 * domain.nonzeros))
+        return Domain(
+            domain.shape, low=-longest, high=longest, l1=longest * math.sqrt(domain.size), l2=longest,
+            nonzeros=domain.size, exact=False,
+        )  # fmt: skip
+
+    # Where the directions are not known, a witness that is orthogonal to 1: of two entries, one up and one down.
+    def preimage(released: jax.Array, domain: Domain) -> jax.Array:
+        flat = jnp.ravel(released)
+        if flat.size < 2:
+            return released
+        pair = jnp.zeros_like(flat).at[0].set(1.0).at[1].set(-1.0) / math.sqrt(2)
+        sign = jnp.where(flat[jnp.argmax(jnp.abs(flat))] < 0, -1.0, 1.0)
+        return (sign * jnp.linalg.norm(flat) * pair).reshape(released.shape)
+
+    return Defense(f"project_out({','.join(names)!r})", apply, out, preimage=preimage)
+
+
+def basis(x: jax.Array, names: tuple[str, ...]) -> list[jax.Array]:
+    """Orthonormal vectors that span the named directions of a flattened query; zeros for those in others' span.
+
+    Args:
+      x: [features].
+      names: in `DIRECTIONS`.
+
+    Returns:
+      One vector [features] a name.
+    """
+    found: list[jax.Array] = []
+    size = jnp.max(jnp.abs(x), initial=0)
+    x = x / jnp.where(size > 0, size, 1)  # spans the same, and its square neither overflows nor vanishes
+    for name in names:
+        direction = DIRECTIONS[name](x)
+        whole = jnp.linalg.norm(direction)
+        for _ in range(2):  # once more: the first pass leaves rounding along the others
+            for other in found:
+                direction = direction - other * jnp.vdot(other, direction)
+        rest = jnp.linalg.norm(direction)
+        inside = rest > _RANK * jnp.maximum(whole, 1e-30)
+        found.append(jnp.where(inside, direction / jnp.where(inside, rest, 1), 0))
+    return found

@@ -1,0 +1,145 @@
+"""Sensitivities of every transform against search over pairs: never exceeded, and attained where called exact."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from leakjax import defend
+from leakjax.defend import (
+    absolute,
+    chain,
+    clip_norm,
+    clip_values,
+    coarsen,
+    coarsen_segments,
+    drop_below,
+    keep_top_k,
+    normalize,
+    project_out,
+    quantize,
+    rectify,
+    scale,
+    sensitivity,
+    sign,
+    upsample,
+)
+
+KEY = jax.random.key(0)
+INF = math.inf
+QUERY = np.array([0.3, -1.0, 0.8, 0.1, 0.0, 0.5], np.float32)
+
+ROWS = [
+    # stages, norms in which the bound is the supremum
+    ([clip_norm(1.0), normalize()], (1, 2, INF)),
+    ([normalize()], (1, 2, INF)),
+    ([normalize(1)], (1, 2, INF)),
+    ([normalize(INF)], (1, 2, INF)),
+    ([clip_values(-2.0, 3.0), normalize()], (1, 2, INF)),
+    ([rectify(), normalize()], (1, 2, INF)),
+    ([keep_top_k(2), normalize()], (1, 2, INF)),
+    ([normalize(), keep_top_k(2)], (1, 2, INF)),
+    ([normalize(), clip_values(-0.4, 0.4)], (1, 2, INF)),
+    ([clip_values(0.5, 2.0), normalize()], ()),
+    ([sign()], (1, 2, INF)),
+    ([rectify(), sign()], (1, 2, INF)),
+    ([keep_top_k(2), sign()], (1, 2, INF)),
+    ([clip_norm(1.0), keep_top_k(3), sign()], (1, 2, INF)),
+    ([clip_norm(1.0), absolute()], (1, 2, INF)),
+    ([clip_values(-0.5, 1.0), absolute()], (1, 2, INF)),
+    ([clip_norm(1.0), rectify()], (1, 2, INF)),
+    ([clip_norm(1.0), scale(-3.0)], (1, 2, INF)),
+    ([clip_values(-0.5, 1.0), scale(-3.0)], (1, 2, INF)),
+    ([clip_values(-1.0, 1.0), drop_below(0.4)], (1, 2, INF)),
+    # Four values of exactly 0.5 fill the ball, but a clip in float32 ends just inside it.
+    ([clip_norm(1.0), drop_below(0.5)], (INF,)),
+    ([clip_norm(1.0), drop_below(1.5)], (1, 2, INF)),
+    ([clip_values(-1.0, 1.0), quantize(0.3)], (1, 2, INF)),
+    ([clip_values(0.2, 1.0), quantize(0.3)], (1, 2, INF)),
+    ([clip_norm(1.0), quantize(0.3)], ()),
+    ([clip_norm(1.0, 1), quantize(0.5)], ()),
+    ([clip_norm(1.0), coarsen(2)], (1, 2, INF)),
+    ([coarsen(2), clip_norm(1.0)], (1, 2, INF)),
+    ([clip_values(-1.0, 1.0), coarsen(3)], (1, 2, INF)),
+    ([clip_values(0.2, 1.0), coarsen(3)], (1, 2, INF)),
+    ([keep_top_k(1), clip_norm(1.0), coarsen(2)], (1, 2, INF)),
+    ([coarsen(2), clip_norm(1.0), upsample(2)], (2,)),
+    ([clip_norm(1.0), coarsen_segments([0, 0, 1, 1, 2, 2])], (1, 2, INF)),
+    ([clip_norm(1.0), coarsen_segments([0, 0, 0, 1, 1, 2])], ()),
+    ([clip_norm(1.0), project_out("one,x")], (2,)),
+    ([clip_values(-1.0, 1.0), project_out("one,x")], ()),
+    ([project_out("one,x"), normalize()], (2,)),
+    ([project_out("one"), normalize(), keep_top_k(3)], (2,)),
+]
+
+
+def farthest(defense, norm, rng, size=6, inputs=900, rounds=40):
+    """The largest distance of two releases that a search finds, in float64 from float32 releases."""
+    run = jax.jit(jax.vmap(lambda x: defend.apply(defense, x, key=KEY, x=jnp.asarray(QUERY))))
+
+    def out(x):
+        return np.asarray(run(jnp.asarray(x, jnp.float32)), np.float64).reshape(len(x), -1)
+
+    common = 10.0 ** rng.uniform(-2, 2, (inputs, 1))
+    spread = np.where(rng.random((inputs, 1)) < 0.5, 10.0 ** rng.uniform(-2, 2, (inputs, size)), common)
+    x = rng.choice([-1, 0, 1], (inputs, size)) * spread
+    y = out(x)
+    table = np.stack([np.linalg.norm(y - one, ord=norm, axis=-1) for one in y])
+    i, j = np.unravel_index(np.argmax(table), table.shape)
+    best, pair = table[i, j], np.stack([x[i], x[j]])
+    for round_ in range(rounds):
+        step = 0.7 ** (round_ / 3)
+        moved = np.repeat(pair[None], inputs // 2, axis=0)
+        moved = moved * np.exp(step * rng.normal(size=moved.shape))
+        moved += step * rng.normal(size=moved.shape) * (rng.random(moved.shape) < 0.3)
+        ends = np.linalg.norm(out(moved[:, 0]) - out(moved[:, 1]), ord=norm, axis=-1)
+        if ends.max() > best:
+            best, pair = ends.max(), moved[np.argmax(ends)]
+    return best
+
+
+@pytest.mark.parametrize("norm", [1, 2, INF])
+@pytest.mark.parametrize(
+    ("stages", "exact"), ROWS, ids=lambda part: chain(*part).name if isinstance(part, list) else ""
+)
+def test_bound_is_not_exceeded_and_attained_where_exact(stages, exact, norm):
+    defense = chain(*stages)
+    bound = sensitivity(defense, (6,), norm=norm)
+    found = farthest(defense, norm, np.random.default_rng(0))
+    if math.isinf(bound.value):
+        assert found > 20
+        return
+    assert found <= bound.value * (1 + 1e-5)
+    assert bound.exact == (norm in exact)
+    assert bound.witness.shape == (2, 6)
+    if bound.exact:
+        ends = [defend.apply(defense, x, key=KEY, x=jnp.ones(6)) for x in bound.witness]
+        attained = np.linalg.norm(np.ravel(np.asarray(ends[0] - ends[1], np.float64)), ord=norm)
+        np.testing.assert_allclose(attained, bound.value, rtol=3e-5)
+
+
+def test_a_query_gives_the_witness_of_its_own_directions():
+    bound = sensitivity(chain(clip_norm(1.0), project_out("one,x")), (6,), x=QUERY)
+    assert bound.value == 2.0
+
+
+def test_images_of_any_size_have_a_sensitivity_at_once():
+    chained = chain(coarsen(4), clip_norm(1.0), upsample(4))
+    bound = sensitivity(chained, (224, 224, 3))
+    np.testing.assert_allclose(bound.value, 8.0)
+    assert bound.exact
+    assert bound.witness.shape == (2, 224, 224, 3)
+
+
+def test_traced_settings_give_the_same_sensitivities():
+    def measure(radius, threshold):
+        return sensitivity(chain(clip_norm(radius), drop_below(threshold), absolute()), (6,), norm=1)
+
+    radius, threshold = np.float32([0.5, 1.0, 2.0]), np.float32([0.1, 0.6, 1.0])
+    many = jax.jit(jax.vmap(measure))(radius, threshold)
+    for i in range(3):
+        one = measure(float(radius[i]), float(threshold[i]))
+        np.testing.assert_allclose(many.value[i], one.value, rtol=1e-5)
+        assert bool(many.exact[i]) == one.exact
