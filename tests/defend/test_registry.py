@@ -66,7 +66,8 @@ def test_every_registered_defense_is_reachable_and_names_itself():
         defense = parse(f"{name}({numbers})")
         # DeepLeak's hardening is a chain, and named by its stages.
         assert defense.name.startswith("gaussian_noise" if name == "deepleak" else name)
-        assert apply(defense, jnp.ones(3), key=KEY).shape == (3,)
+        bounded = chain(clip_norm(1.0), defense)  # as mechanisms need it
+        assert apply(bounded, jnp.ones(3), key=KEY, x=jnp.arange(3.0)).shape == (3,)
 
 
 @pytest.mark.parametrize(
