@@ -33,7 +33,8 @@ def join(tree: PyTree, models: int) -> PyTree:
 def replicate(tree: PyTree) -> PyTree:
     """Puts a copy of every leaf on each device, [...] to [devices, ...], once for all calls of a program."""
     each = np.arange(jax.local_device_count())
-    return jax.pmap(lambda _, shared: shared, in_axes=(0, None))(each, tree)
+    program = jax.pmap(lambda _, shared: shared, in_axes=(0, None), devices=jax.local_devices())
+    return program(each, tree)
 
 
 def spread(
@@ -58,4 +59,5 @@ def spread(
         run = jax.vmap(of_model) if together else partial(jax.lax.map, of_model)
         return run(arguments[shared:])
 
-    return jax.pmap(of_device, donate_argnums=donate)
+    # Local devices alone: over all of a pod, every process would have to run the same program at the same time.
+    return jax.pmap(of_device, donate_argnums=donate, devices=jax.local_devices())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leakjax.shadow.ensemble import OnEpoch
+from leakjax.shadow.together import OnEpoch
 
 
 def metrics_writer(path: str | Path, ids: np.ndarray) -> OnEpoch:

@@ -1,68 +1,37 @@
 """Train one model of an ensemble: pure functions, which know nothing of the other models."""
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import jax
 import optax
 from jax import numpy as jnp
 
-from leakjax._validate import at_least, fail, one_of, positive
 from leakjax.models.model import Model, Variables
+from leakjax.shadow.augment import augment
+from leakjax.shadow.config import PRECISIONS, TrainConfig
+from leakjax.shadow.gap import Kept, generalisation_gap, keep, nothing_kept
 
 PyTree = Any
 
 # Stages of training, folded into a model's key; membership is drawn with another key.
 _INIT, _ORDER = 1, 2
-
-OPTIMIZERS = {"adam": optax.adam, "sgd": optax.sgd, "adagrad": optax.adagrad, "rmsprop": optax.rmsprop}
-_WITH_MOMENTUM = ("sgd", "rmsprop")
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainConfig:
-    """How every model is trained.
-
-    Attributes:
-        epochs: passes over a model's points.
-        batch_size: points of a step.
-        learning_rate: of the optimiser.
-        optimizer: a name in `OPTIMIZERS`.
-        momentum: of sgd and rmsprop, in [0, 1).
-        weight_decay: coefficient of the L2 penalty, whose gradient weight_decay * weight is added.
-    """
-
-    epochs: int = 50
-    batch_size: int = 32
-    learning_rate: float = 3e-3
-    optimizer: str = "adam"
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-
-    def __post_init__(self) -> None:
-        at_least("epochs", self.epochs, 1)
-        at_least("batch_size", self.batch_size, 1)
-        positive("learning_rate", self.learning_rate)
-        one_of("optimizer", self.optimizer, OPTIMIZERS)
-        at_least("weight_decay", self.weight_decay, 0)
-        if not 0 <= self.momentum < 1:
-            raise fail("momentum", self.momentum, "must be in [0, 1)")
-        if self.momentum and self.optimizer not in _WITH_MOMENTUM:
-            raise fail("momentum", self.momentum, f"only {' and '.join(_WITH_MOMENTUM)} have momentum")
-
-    def make_optimizer(self) -> optax.GradientTransformation:
-        """The optimiser that the fields describe."""
-        momentum = {"momentum": self.momentum} if self.momentum else {}
-        optimizer = OPTIMIZERS[self.optimizer](self.learning_rate, **momentum)
-        return optax.chain(optax.add_decayed_weights(self.weight_decay), optimizer)
+_AUGMENT = 1  # folded into a step's key, which itself is dropout's
 
 
 class TrainState(NamedTuple):
-    """A model between two epochs: its variables, the optimiser's state, the key of its batch orders."""
+    """A model between two epochs.
+
+    Attributes:
+        variables: of the network.
+        optimizer: the optimiser's state.
+        key: of its batch orders, augmentation and dropout.
+        kept: the model as it was at each gap of `TrainConfig.stop_at_gap`.
+    """
 
     variables: Variables
     optimizer: optax.OptState
     key: jax.Array
+    kept: tuple[Kept, ...] = ()
 
 
 def start_model(
@@ -83,14 +52,31 @@ def start_model(
     return model.init(jax.random.fold_in(key, _INIT), x), jax.random.fold_in(key, _ORDER)
 
 
-def batch_rows(membership: jax.Array, batch_size: int, key: jax.Array) -> jax.Array:
+def start_training(config: TrainConfig, points: int, variables: Variables, key: jax.Array) -> TrainState:
+    """The state before the first epoch.
+
+    Args:
+        config: how to train.
+        points: of the pool.
+        variables: as `start_model` gives them.
+        key: likewise.
+
+    Returns:
+        The state, its optimiser new.
+    """
+    optimizer = config.make_optimizer(points).init(variables["params"])
+    return TrainState(variables, optimizer, key, tuple(nothing_kept(variables) for _ in config.stop_at_gap))
+
+
+def batch_rows(membership: jax.Array, steps: int, batch_size: int, key: jax.Array) -> jax.Array:
     """Rows of the batches of an epoch: a model's own points in random order.
 
-    The number of steps follows from the number of points in the pool alone, so that models stay in step; one
-    with more points than fill them leaves the last of the order out, one with fewer starts the order again.
+    A model with more points than fill the steps leaves the last of the order out, one with fewer starts the
+    order again.
 
     Args:
         membership: whether the model has the point, bool [points].
+        steps: of an epoch.
         batch_size: points of a step.
         key: of this epoch.
 
@@ -98,13 +84,29 @@ def batch_rows(membership: jax.Array, batch_size: int, key: jax.Array) -> jax.Ar
         Row numbers, int32 [steps, batch_size].
     """
     points = membership.shape[0]
-    steps = max(1, round(points / 2 / batch_size))
     # The model's own points have the largest draws, the others' are below 0. On the CPU top_k takes less
     # than half the time of argsort.
     draws = jax.random.uniform(key, (points,)) - ~membership
     _, order = jax.lax.top_k(draws, min(points, steps * batch_size))
     own = jnp.maximum(membership.sum(), 1)
     return order[jnp.arange(steps * batch_size) % own].reshape(steps, batch_size)
+
+
+def cross_entropy(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:
+    """The cross-entropy of each example of a batch.
+
+    Args:
+        logits: [batch, classes].
+        labels: classes, int [batch], or probabilities of the classes (a teacher's answers), [batch, classes].
+        smoothing: share of the label that is spread evenly over all classes.
+
+    Returns:
+        [batch].
+    """
+    if smoothing or labels.ndim == 2:
+        soft = labels if labels.ndim == 2 else jax.nn.one_hot(labels, logits.shape[-1])
+        return optax.softmax_cross_entropy(logits, optax.smooth_labels(soft, smoothing))
+    return optax.softmax_cross_entropy_with_integer_labels(logits, labels)
 
 
 def train_epoch(
@@ -122,7 +124,7 @@ def train_epoch(
         model: the network.
         config: how to train.
         x: features of the pool [points, ...]; batches are gathered inside a step.
-        y: labels of the pool, int [points].
+        y: labels of the pool, int [points], or probabilities of the classes, float [points, classes].
         epoch: number of the epoch, from 0.
         membership: which points are the model's own, bool [points].
         state: the model before the epoch.
@@ -131,21 +133,23 @@ def train_epoch(
         The model after the epoch; its mean loss and accuracy over the batches, each before its step.
     """
     key = jax.random.fold_in(state.key, epoch)
-    rows = batch_rows(membership, config.batch_size, key)
-    optimizer = config.make_optimizer()
+    rows = batch_rows(membership, config.steps(len(x)), config.batch_size, key)
+    optimizer = config.make_optimizer(len(x))
+    classes = y if y.ndim == 1 else y.argmax(-1)
 
     def loss_fn(
-        params: PyTree, variables: Variables, batch: jax.Array, labels: jax.Array, key: jax.Array
+        params: PyTree, variables: Variables, rows: jax.Array, key: jax.Array
     ) -> tuple[jax.Array, tuple[Variables, jax.Array]]:
-        logits, variables = model.train_fn({**variables, "params": params}, batch, key)
-        loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
-        return loss, (variables, (logits.argmax(-1) == labels).mean())
+        batch = augment(x[rows], jax.random.fold_in(key, _AUGMENT), flip=config.flip, shift=config.shift)
+        logits, updated = _in_precision(model, config, {**variables, "params": params}, batch, key)
+        loss = cross_entropy(logits, y[rows], config.label_smoothing).mean()
+        return loss, (updated, (logits.argmax(-1) == classes[rows]).mean())
 
     def step(carry: PyTree, step_and_rows: tuple[jax.Array, jax.Array]) -> tuple[PyTree, PyTree]:
         variables, optimizer_state = carry
         number, batch_rows = step_and_rows
         (loss, (updated, accuracy)), gradient = jax.value_and_grad(loss_fn, has_aux=True)(
-            variables["params"], variables, x[batch_rows], y[batch_rows], jax.random.fold_in(key, number)
+            variables["params"], variables, batch_rows, jax.random.fold_in(key, number)
         )
         change, optimizer_state = optimizer.update(gradient, optimizer_state, variables["params"])
         params = optax.apply_updates(variables["params"], change)
@@ -153,4 +157,26 @@ def train_epoch(
 
     carry = (state.variables, state.optimizer)
     (variables, optimizer_state), (loss, accuracy) = jax.lax.scan(step, carry, (jnp.arange(len(rows)), rows))
-    return TrainState(variables, optimizer_state, state.key), loss.mean(), accuracy.mean()
+    kept = state.kept
+    if kept:
+        gap = generalisation_gap(model, x, classes, membership, variables)
+        kept = keep(kept, config.stop_at_gap, Kept(variables, gap, epoch + 1))
+    return TrainState(variables, optimizer_state, state.key, kept), loss.mean(), accuracy.mean()
+
+
+def _in_precision(
+    model: Model, config: TrainConfig, variables: Variables, x: jax.Array, key: jax.Array
+) -> tuple[jax.Array, Variables]:
+    """`model.train_fn` computed in the config's precision, what comes back in float32 again."""
+    if config.precision == "float32":
+        return model.train_fn(variables, x, key)
+    dtype = PRECISIONS[config.precision]
+
+    def lower(leaf: jax.Array) -> jax.Array:
+        return leaf.astype(dtype) if leaf.dtype == jnp.float32 else leaf
+
+    # Statistics stay float32: running means of bfloat16 stand still, their steps are below its resolution.
+    low = {**variables, "params": jax.tree.map(lower, variables["params"])}
+    logits, updated = model.train_fn(low, lower(x), key)
+    updated = jax.tree.map(lambda new, old: new.astype(old.dtype), dict(updated), dict(variables))
+    return logits.astype(jnp.float32), updated

@@ -13,7 +13,7 @@ from leakjax.shadow import (
     init_ensemble,
     train_ensemble,
 )
-from leakjax.shadow.train import TrainState, start_model, train_epoch
+from leakjax.shadow.train import start_model, start_training, train_epoch
 
 POINTS, MODELS = 48, 5  # on two devices one model is repeated, and dropped
 CONFIG = TrainConfig(epochs=3, batch_size=8, learning_rate=0.1, optimizer="sgd", momentum=0.9)
@@ -50,7 +50,7 @@ def assert_close(got, want):
 def in_plain_jax(index):
     """Member `index` trained alone, without an ensemble, vmap or pmap."""
     variables, key = start_model(MODEL, X[0], KEY, IDS[index])
-    state = TrainState(variables, CONFIG.make_optimizer().init(variables["params"]), key)
+    state = start_training(CONFIG, POINTS, variables, key)
     x, y, membership = jax.device_put((X, Y, MEMBERSHIP[index]))
     epoch = jax.jit(lambda number, state: train_epoch(MODEL, CONFIG, x, y, number, membership, state))
     history = []

@@ -5,14 +5,15 @@ from jax import numpy as jnp
 
 from leakjax._validate import UsageError
 from leakjax.models import MODELS
-from leakjax.shadow.train import TrainConfig, TrainState, batch_rows, start_model, train_epoch
+from leakjax.shadow import TrainConfig
+from leakjax.shadow.train import batch_rows, start_model, start_training, train_epoch
 
 
 @pytest.mark.parametrize("own", [1, 3, 17, 30, 37])
 def test_batches_are_full_and_of_the_members_points(own):
     membership = np.random.default_rng(own).permutation(np.arange(37) < own)
-    rows = np.asarray(batch_rows(jnp.asarray(membership), 4, jax.random.key(0)))
-    assert rows.shape == (5, 4)  # round(37 / 2 / 4) steps, whatever the model's number of points
+    rows = np.asarray(batch_rows(jnp.asarray(membership), 5, 4, jax.random.key(0)))
+    assert rows.shape == (5, 4)
     assert membership[rows].all()
     counts = np.bincount(rows.ravel(), minlength=37)[membership]
     if own >= rows.size:
@@ -22,14 +23,14 @@ def test_batches_are_full_and_of_the_members_points(own):
 
 
 def test_a_batch_larger_than_the_pool_repeats_points():
-    rows = batch_rows(jnp.asarray([True, False, True]), 8, jax.random.key(0))
+    rows = batch_rows(jnp.asarray([True, False, True]), 1, 8, jax.random.key(0))
     np.testing.assert_array_equal(np.bincount(rows.ravel(), minlength=3), [4, 0, 4])
 
 
 def test_orders_are_uniform():
     membership = jnp.asarray([True, False, True, True])
     keys = jax.random.split(jax.random.key(0), 3000)
-    orders = np.asarray(jax.jit(jax.vmap(lambda key: batch_rows(membership, 3, key)))(keys)).reshape(-1, 3)
+    orders = np.asarray(jax.jit(jax.vmap(lambda key: batch_rows(membership, 1, 3, key)))(keys)).reshape(-1, 3)
     _, counts = np.unique(orders, axis=0, return_counts=True)
     assert len(counts) == 6
     # 500 are expected of each; five standard deviations.
@@ -62,9 +63,9 @@ def test_an_epoch_is_gradient_descent_on_its_batches():
     model = MODELS["logistic"](4)
     config = TrainConfig(1, 4, 0.5, "sgd", momentum=0.9, weight_decay=0.01)
     variables, key = start_model(model, x[0], jax.random.key(0), 3)
-    state = TrainState(variables, config.make_optimizer().init(variables["params"]), key)
+    state = start_training(config, 40, variables, key)
     after, loss, accuracy = train_epoch(model, config, jnp.asarray(x), jnp.asarray(y), 2, membership, state)
-    rows = np.asarray(batch_rows(membership, 4, jax.random.fold_in(key, 2)))
+    rows = np.asarray(batch_rows(membership, 5, 4, jax.random.fold_in(key, 2)))
     weights, want_loss, want_accuracy = slow_epoch(
         variables["params"]["Dense_0"], x.astype(np.float64), y, rows, 0.5, 0.9, 0.01
     )
