@@ -1,19 +1,28 @@
-"""Train one model, train an ensemble of shadow models, save it and load it."""
+"""Train one model, train an ensemble of shadow models in blocks, store it and load it."""
 
+from leakjax.shadow.blocks import BlockEpoch, Share, train_blocks
 from leakjax.shadow.config import OPTIMIZERS, TrainConfig
 from leakjax.shadow.ensemble import Ensemble, History, diverged, exclude_diverged, from_arrays
 from leakjax.shadow.metrics import metrics_writer
+from leakjax.shadow.store import Contents, contents, gaps, load
 from leakjax.shadow.together import init_ensemble, train_ensemble
 
 __all__ = [
     "OPTIMIZERS",
+    "BlockEpoch",
+    "Contents",
     "Ensemble",
     "History",
+    "Share",
     "TrainConfig",
+    "contents",
     "diverged",
     "exclude_diverged",
     "from_arrays",
+    "gaps",
     "init_ensemble",
+    "load",
     "metrics_writer",
+    "train_blocks",
     "train_ensemble",
 ]

@@ -109,7 +109,7 @@ class Training:
 
     def fetch(self) -> Trained:
         """Everything that is needed to go on later, in host memory."""
-        return Trained(self.epochs, self._joined(lambda state: state._replace(key=())), self._history())
+        return Trained(self.epochs, self._joined(_without_key), self._history())
 
     def restore(self, saved: Trained) -> None:
         """Goes on from what `fetch` returned for the same models."""
@@ -206,6 +206,10 @@ def init_ensemble(
     membership, ids = _checked(x, None, membership, ids)
     variables, _ = _start_program(model)(*replicate((x[0], key)), split(ids))
     return Ensemble(join(variables, len(ids)), membership, ids, no_history(len(ids)))
+
+
+def _without_key(state: TrainState) -> PyTree:
+    return state._replace(key=())  # type: ignore[arg-type]  # nothing to fetch
 
 
 # Cached, so that the same model trained again, or as a control left untrained, is not compiled again.

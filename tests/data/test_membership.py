@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
-from leakjax.data import membership
+from leakjax.data.membership import disjoint, leave_one_out, membership, out_of_fold
 
 KEY = jax.random.key(7)
 
@@ -46,3 +46,45 @@ def test_ids_are_counting_numbers(model_ids):
 def test_points_are_positive():
     with pytest.raises(UsageError, match="points=0: must be at least 1"):
         membership(KEY, [0], 0)
+
+
+def test_every_fold_is_left_out_once():
+    rows = np.asarray(out_of_fold(KEY, np.arange(10), 23, folds=5))
+    for partition in (rows[:5], rows[5:]):
+        np.testing.assert_array_equal((~partition).sum(0), 1)  # each point is in one fold
+        assert set((~partition).sum(1).tolist()) == {4, 5}
+    assert not np.array_equal(rows[:5], rows[5:])
+    np.testing.assert_array_equal(out_of_fold(KEY, [7], 23, folds=5)[0], rows[7])
+
+
+def test_teachers_share_no_point():
+    rows = np.asarray(disjoint(KEY, np.arange(8), 18, teachers=4))
+    for partition in (rows[:4], rows[4:]):
+        np.testing.assert_array_equal(partition.sum(0), 1)
+        assert set(partition.sum(1).tolist()) == {4, 5}
+    assert not np.array_equal(rows[:4], rows[4:])
+    np.testing.assert_array_equal(disjoint(KEY, [6], 18, teachers=4)[0], rows[6])
+
+
+def test_named_points_are_left_out_in_turn():
+    rows = np.asarray(leave_one_out(KEY, np.arange(6), 9, left_out=(7, 2)))
+    want = np.ones((6, 9), bool)
+    want[[1, 4], 7] = want[[2, 5], 2] = False
+    np.testing.assert_array_equal(rows, want)
+
+
+@pytest.mark.parametrize(
+    ("draw", "said"),
+    [
+        (lambda: out_of_fold(KEY, [0], 10, folds=1), "folds=1: must be from 2"),
+        (lambda: out_of_fold(KEY, [0], 10, folds=11), "folds=11"),
+        (lambda: disjoint(KEY, [0], 10, teachers=0), "teachers=0"),
+        (lambda: disjoint(KEY, [-1], 10, teachers=2), "model_ids="),
+        (lambda: leave_one_out(KEY, [0], 10, left_out=()), "at least one"),
+        (lambda: leave_one_out(KEY, [0], 10, left_out=(3, 3)), "different points"),
+        (lambda: leave_one_out(KEY, [0], 10, left_out=(10,)), "from 0 to 9"),
+    ],
+)
+def test_designs_name_what_is_wrong(draw, said):
+    with pytest.raises(UsageError, match=said):
+        draw()
