@@ -8,7 +8,8 @@ from flax import linen as nn
 from jax import numpy as jnp
 
 from leakjax._validate import at_least, fail
-from leakjax.models.model import Model, from_flax
+from leakjax.models.model import Model, Variables, from_flax
+from leakjax.models.pooled_convolution import pooled_convolution
 from leakjax.models.registry import registered
 
 
@@ -47,19 +48,35 @@ def convolve_by_products(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) ->
     return jnp.concatenate(shifted, -1) @ kernel.reshape(rows * columns * inputs, outputs)
 
 
+class PooledConv(nn.Module):
+    """A layer of `Cnn` as one step, with the parameters of its `nn.Conv`."""
+
+    channels: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps images [batch, height, width, in] to half height and width."""
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), (3, 3, x.shape[-1], self.channels))
+        return pooled_convolution(x, kernel, self.param("bias", nn.initializers.zeros, (self.channels,)))
+
+
 class Cnn(nn.Module):
     """3 x 3 convolutions of `channels` with relu and 2 x 2 max pooling, then a dense layer to `classes`."""
 
     classes: int
     channels: tuple[int, int]
     convolve: Callable[..., jax.Array] = jax.lax.conv_general_dilated
+    pooled: bool = False  # as `PooledConv`, the same function of the same parameters
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps images [batch, height, width, channels] to logits [batch, classes]."""
         if x.ndim != 4 or min(x.shape[1:3]) < 4:
             raise fail("x.shape", x.shape[1:], "cnn needs images [height, width, channels] of at least 4 x 4")
-        for channels in self.channels:
+        for layer, channels in enumerate(self.channels):
+            if self.pooled:
+                x = PooledConv(channels, name=f"Conv_{layer}")(x)
+                continue
             x = max_pool(jax.nn.relu(nn.Conv(channels, (3, 3), conv_general_dilated=self.convolve)(x)))
         return nn.Dense(self.classes)(x.reshape(x.shape[0], -1))
 
@@ -84,7 +101,12 @@ def cnn(classes: int, *, channels: tuple[int, int] = (16, 32), products: bool = 
     at_least("classes", classes, 2)
     for count in channels:
         at_least("channels", count, 1)
-    training = from_flax(Cnn(classes, channels, convolve_by_products))
-    if products:
-        return training
-    return training._replace(logits_fn=from_flax(Cnn(classes, channels)).logits_fn)
+    by_products = from_flax(Cnn(classes, channels, convolve_by_products))
+    by_windows = from_flax(Cnn(classes, channels, pooled=True))
+
+    def train_fn(variables: Variables, x: jax.Array, key: jax.Array) -> tuple[jax.Array, Variables]:
+        chosen = by_windows if jax.default_backend() == "cpu" else by_products
+        return chosen.train_fn(variables, x, key)
+
+    observed = by_products if products else from_flax(Cnn(classes, channels))
+    return Model(by_products.init, train_fn, observed.logits_fn)

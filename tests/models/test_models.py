@@ -15,7 +15,7 @@ def arrays(tree):
     return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), tree)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SHAPES)
 def test_an_example_has_the_logits_that_it_has_in_a_batch(name):
     model = MODELS[name](4)
     x = jax.random.normal(jax.random.key(0), (3, *SHAPES[name]))

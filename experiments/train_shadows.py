@@ -1,0 +1,190 @@
+r"""Trains an ensemble of shadow models in blocks: any number, killable at any moment, on one machine or many.
+
+    python -m experiments.train_shadows --models=1024 --workdir=runs/digits-1024
+
+trains 1,024 small networks on 1,797 handwritten digits, each on a random half. The same command goes on where it
+stopped; --models=2048 adds as many again. In Python leakjax.shadow.load("runs/digits-1024") reads it.
+
+On many hosts the same command runs on each, over one shared directory, each host training its own blocks:
+
+    python -m experiments.train_shadows --models=4096 --block=256 --workdir=/shared/run --distributed
+    python -m experiments.train_shadows ... --coordinator=10.0.0.1:1234 --processes=2 --process=0
+
+--distributed finds the others by itself on TPU pods and under Slurm. No host waits for another while it trains: where
+one dies, the others finish their blocks, and its own wait until it is started again. Exit codes: 0 done, 2 bad usage.
+"""
+
+import dataclasses
+import gc
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from absl import app, flags, logging
+from rich.console import Console
+
+from leakjax import data, models, shadow
+from leakjax._validate import UsageError, at_least, fail, one_of
+from leakjax.data.membership import DESIGNS
+from leakjax.shadow import hosts
+
+_MOST_CPU_DEVICES = 16
+
+
+def define_flags() -> None:
+    """Defines the flags; they are read in `main` alone."""
+    flags.DEFINE_string("workdir", None, "Where the ensemble is stored. Default: runs/shadows-DATASET.")
+    flags.DEFINE_string("dataset", "digits", f"One of {', '.join(data.DATASETS)}.")
+    flags.DEFINE_string("data_dir", None, "Where data sets are prepared once. Default: ~/.cache/leakjax.")
+    flags.DEFINE_string("source_dir", None, "A folder with the original files of the data set.")
+    flags.DEFINE_integer("points", None, "Points of the training pool. Default: all (synthetic: 20,000).")
+    flags.DEFINE_integer("features", None, "Features of --dataset=synthetic.")
+    flags.DEFINE_integer("classes", None, "Classes of --dataset=synthetic.")
+    flags.DEFINE_integer("data_seed", None, "Seed of --dataset=synthetic.")
+    flags.DEFINE_string("model", "mlp", f"One of {', '.join(models.MODELS)}.")
+    flags.DEFINE_list("widths", ["128"], "Widths of the hidden layers of --model=mlp.")
+    flags.DEFINE_integer("models", 64, "How many models: those with the ids 0, 1, 2, ...")
+    flags.DEFINE_list("model_ids", None, "Train these ids alone instead, for instance one that diverged.")
+    flags.DEFINE_integer("block", None, "Models between two writes. Default: as many as fit into memory.")
+    flags.DEFINE_float("save_every", 60.0, "Seconds between two checkpoints inside a block.")
+    flags.DEFINE_enum("damaged", "refuse", ["refuse", "retrain"], "What becomes of a damaged block.")
+    flags.DEFINE_string("design", "bernoulli", f"Who is trained on what: one of {', '.join(DESIGNS)}.")
+    flags.DEFINE_integer("folds", 5, "Of --design=out_of_fold.")
+    flags.DEFINE_integer("teachers", 8, "Of --design=disjoint.")
+    flags.DEFINE_list("left_out", ["0"], "Rows of the points that --design=leave_one_out names.")
+    flags.DEFINE_integer("epochs", 35, "Epochs of training.")
+    flags.DEFINE_integer("batch_size", 32, "Points of a training step.")
+    flags.DEFINE_float("learning_rate", 3e-3, "Of the optimiser, at the start.")
+    flags.DEFINE_string("optimizer", "adam", f"One of {', '.join(shadow.OPTIMIZERS)}.")
+    flags.DEFINE_float("momentum", 0.0, "Of sgd and rmsprop.")
+    flags.DEFINE_float("weight_decay", 0.0, "Coefficient of the L2 penalty.")
+    flags.DEFINE_string("schedule", "constant", "Of the learning rate: constant, cosine or step.")
+    flags.DEFINE_float("label_smoothing", 0.0, "Share of a label that is spread over all classes.")
+    flags.DEFINE_bool("flip", False, "Mirror every other image of a batch.")
+    flags.DEFINE_integer("shift", 0, "Move each image of a batch by up to so many pixels.")
+    flags.DEFINE_list("stop_at_gap", [], "Generalisation gaps at which a model is kept; it ends at the last.")
+    flags.DEFINE_string("precision", "float32", "Of the network's arithmetic: float32 or bfloat16.")
+    flags.DEFINE_integer("seed", 0, "Of all randomness.")
+    flags.DEFINE_bool("distributed", False, "Find the other processes: on TPU pods and under Slurm.")
+    flags.DEFINE_string("coordinator", None, "Address host:port of process 0, where they are not found.")
+    flags.DEFINE_integer("processes", 1, "How many processes share the work.")
+    flags.DEFINE_integer("process", 0, "Which of them this is, from 0.")
+
+
+def training_config(values: flags.FlagValues) -> shadow.TrainConfig:
+    """How every model is trained, as the flags say."""
+    names = {field.name for field in dataclasses.fields(shadow.TrainConfig)} - {"stop_at_gap"}
+    gaps = tuple(_numbers("stop_at_gap", values.stop_at_gap, float))
+    return shadow.TrainConfig(**{name: getattr(values, name) for name in names}, stop_at_gap=gaps)
+
+
+def run(values: flags.FlagValues, console: Console) -> shadow.Contents:
+    """Trains what the workdir lacks."""
+    config = training_config(values)
+    at_least("models", values.models, 1)
+    one_of("model", values.model, models.MODELS)
+    one_of("design", values.design, DESIGNS)
+    share = hosts.join(
+        distributed=values.distributed,
+        coordinator=values.coordinator,
+        processes=values.processes,
+        process=values.process,
+    )
+    points = data.load(
+        values.dataset,
+        data_dir=values.data_dir,
+        source_dir=values.source_dir,
+        points=values.points,
+        features=values.features,
+        classes=values.classes,
+        seed=values.data_seed,
+    )
+    widths = tuple(_numbers("widths", values.widths, int))
+    model = models.MODELS[values.model](
+        points.classes, **({"widths": widths} if values.model == "mlp" else {})
+    )
+    ids = np.arange(values.models, dtype=np.int32)
+    if values.model_ids:
+        ids = np.asarray(_numbers("model_ids", values.model_ids, int), np.int32)
+    design: dict[str, Any] = {
+        "out_of_fold": {"folds": values.folds},
+        "disjoint": {"teachers": values.teachers},
+        "leave_one_out": {"left_out": _numbers("left_out", values.left_out, int)},
+    }.get(values.design, {})
+    # As the audit splits its key, so that both train the same models.
+    membership_key, training_key = jax.random.split(jax.random.key(values.seed))
+
+    def members(model_ids: np.ndarray) -> jax.Array:
+        return DESIGNS[values.design](membership_key, model_ids, len(points.x), **design)
+
+    workdir = Path(values.workdir or f"runs/shadows-{values.dataset.replace('/', '_').replace(':', '_')}")
+    metrics = workdir / f"metrics.{share.process}.jsonl" if share.processes > 1 else workdir / "metrics.jsonl"
+    console.print(f"{points.name}: {len(points.x)} points; {len(ids)} models in {workdir}", highlight=False)
+    with shadow.progress_bar(config.epochs, console) as draw:
+
+        def on_epoch(now: shadow.BlockEpoch) -> None:
+            shadow.metrics_writer(metrics, now.ids)(now.epoch, now.loss, now.accuracy)
+            draw(now.epoch, now.loss, now.accuracy)
+
+        return shadow.train_blocks(
+            workdir,
+            model,
+            points.x,
+            points.y,
+            config,
+            key=training_key,
+            members=members,
+            ids=ids,
+            named={"dataset": values.dataset, "model": values.model, "design": [values.design, design]},
+            block=values.block,
+            save_every=values.save_every,
+            damaged=values.damaged,
+            share=share,
+            on_epoch=on_epoch,
+            say=lambda text: console.print(text, highlight=False, soft_wrap=True),
+        )
+
+
+def main(argv: Sequence[str]) -> None:
+    """Reads the flags, trains, and says what is stored."""
+    values = flags.FLAGS
+    console = Console(stderr=True)
+    try:
+        if len(argv) > 1:
+            raise fail("arguments", argv[1:], "there are flags alone; see --help")
+        use_machine()
+        if not values["verbosity"].present:  # absl has raised the default to INFO by now
+            logging.set_verbosity(logging.WARNING)
+        contents = run(values, console)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    summary = {"models": len(contents.ids), "diverged": contents.diverged.tolist()}
+    print(json.dumps(summary))
+
+
+def use_machine() -> None:
+    """Makes every core a device where there is no accelerator, and keeps compiled programs for the next run."""
+    gc.freeze()
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        jax.config.update("jax_num_cpu_devices", min(os.cpu_count() or 1, _MOST_CPU_DEVICES))
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(data.default_data_dir() / "compiled"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def _numbers(name: str, texts: Sequence[str], kind: type) -> list[Any]:
+    try:
+        return [kind(text) for text in texts]
+    except ValueError:
+        raise fail(name, list(texts), "must be numbers, separated by commas") from None
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)

@@ -1,0 +1,43 @@
+"""Many hosts: each process finds out which part of an ensemble is its own; none waits for another in training."""
+
+import jax
+
+from leakjax._validate import UsageError, fail
+from leakjax.shadow.blocks import Share
+
+
+def join(
+    *, distributed: bool = False, coordinator: str | None = None, processes: int = 1, process: int = 0
+) -> Share:
+    """Joins the processes of a run; to be called before anything is computed.
+
+    A process that dies does not take the others with it (`jax_enable_recoverability`): training needs no
+    collective operation.
+
+    Args:
+        distributed: whether jax finds the other processes by itself, on TPU pods and under Slurm.
+        coordinator: address host:port of process 0, where it does not.
+        processes: how many there are; with a coordinator, or without one where they have only the directory
+            in common.
+        process: which of them this is, from 0.
+
+    Returns:
+        The share of this process.
+
+    Raises:
+        UsageError: numbers that make no sense, or processes that cannot be reached.
+    """
+    if not 0 <= process < max(processes, 1):
+        raise fail("process", process, f"must be from 0 to processes - 1 = {processes - 1}")
+    if not (distributed or coordinator):
+        return Share(process, max(processes, 1))
+    jax.config.update("jax_enable_recoverability", True)
+    try:
+        if coordinator:
+            jax.distributed.initialize(coordinator, processes, process)
+        else:
+            jax.distributed.initialize()
+    except (RuntimeError, ValueError) as error:
+        text = " ".join(str(error).split())
+        raise UsageError(f"the other processes cannot be reached ({text[:200]})") from None
+    return Share(jax.process_index(), jax.process_count())
