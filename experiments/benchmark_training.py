@@ -2,11 +2,12 @@ r"""How fast are many models trained, beside the obvious PyTorch loop over one m
 
     python -m experiments.benchmark_training --repeats=3
 
-Same network, batch, optimiser (Adam) and sizes on both sides, data on the device, in one run; PyTorch with channels_last
-and, on a GPU, torch.compile. A row is the median of the repeats and the best against the best, in steps of one model a
-second. PyTorch's own time wanders by 40 % on a busy machine. It takes some five minutes on 2 cores.
+Same network, batch, optimiser (Adam) and sizes on both sides, data on the device, in one run; PyTorch with
+channels_last and, on a GPU, torch.compile. A row is the median of the repeats and the best against the best, in steps
+of one model a second. PyTorch's own time wanders by 40 % on a busy machine. It takes some five minutes on 2 cores.
 """
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -40,7 +41,7 @@ class Case(NamedTuple):
 def perceptron(widths: tuple[int, ...]) -> torch.nn.Module:
     """Dense layers with tanh."""
     layers: list[torch.nn.Module] = []
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for before, after in itertools.pairwise(widths):
         layers += [torch.nn.Linear(before, after), torch.nn.Tanh()]
     return torch.nn.Sequential(*layers[:-1])
 
@@ -49,7 +50,7 @@ def convolutional(side: int, channels: tuple[int, int, int]) -> torch.nn.Module:
     """Two 3 x 3 convolutions with rectifier and pooling, a dense layer."""
     nn = torch.nn
     layers = []
-    for before, after in zip(channels[:-1], channels[1:], strict=True):
+    for before, after in itertools.pairwise(channels):
         layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * (side // 4) ** 2, 10))
 

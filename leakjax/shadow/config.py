@@ -42,6 +42,9 @@ class TrainConfig:
             whose first crossing a model is kept; it ends at the largest. Empty: it trains for all epochs.
         precision: of the network's arithmetic in training, a name in `PRECISIONS`; weights, statistics and
             the optimiser are float32 in any case.
+        noise_multiplier: of private training: the noise's standard deviation as a multiple of `clip_norm`.
+            0: training is not private. See `leakjax.shadow.private`.
+        clip_norm: to which the gradient of each point is clipped in private training, in the 2-norm.
     """
 
     epochs: int = 50
@@ -56,6 +59,8 @@ class TrainConfig:
     shift: int = 0
     stop_at_gap: tuple[float, ...] = ()
     precision: str = "float32"
+    noise_multiplier: float = 0.0
+    clip_norm: float = 1.0
 
     def __post_init__(self) -> None:
         """Checks every field.
@@ -82,6 +87,11 @@ class TrainConfig:
             if not 0 < gap < 1:
                 raise fail("stop_at_gap", gap, "must be above 0 and below 1")
         one_of("precision", self.precision, PRECISIONS)
+        at_least("noise_multiplier", self.noise_multiplier, 0)
+        positive("clip_norm", self.clip_norm)
+        if self.noise_multiplier and self.stop_at_gap:
+            rule = "chooses by the data when to stop, which no epsilon covers; train privately without it"
+            raise fail("stop_at_gap", self.stop_at_gap, rule)
 
     def steps(self, points: int) -> int:
         """Steps of an epoch over a pool of `points`, of which a model has about half.

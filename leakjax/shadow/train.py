@@ -7,6 +7,7 @@ import optax
 from jax import numpy as jnp
 
 from leakjax.models.model import Model, Variables
+from leakjax.shadow import private
 from leakjax.shadow.augment import augment
 from leakjax.shadow.config import PRECISIONS, TrainConfig
 from leakjax.shadow.gap import Kept, generalisation_gap, keep, nothing_kept
@@ -133,7 +134,7 @@ def train_epoch(
         The model after the epoch; its mean loss and accuracy over the batches, each before its step.
     """
     key = jax.random.fold_in(state.key, epoch)
-    rows = batch_rows(membership, config.steps(len(x)), config.batch_size, key)
+    steps = config.steps(len(x))
     optimizer = config.make_optimizer(len(x))
     classes = y if y.ndim == 1 else y.argmax(-1)
 
@@ -145,18 +146,40 @@ def train_epoch(
         loss = cross_entropy(logits, y[rows], config.label_smoothing).mean()
         return loss, (updated, (logits.argmax(-1) == classes[rows]).mean())
 
-    def step(carry: PyTree, step_and_rows: tuple[jax.Array, jax.Array]) -> tuple[PyTree, PyTree]:
-        variables, optimizer_state = carry
-        number, batch_rows = step_and_rows
-        (loss, (updated, accuracy)), gradient = jax.value_and_grad(loss_fn, has_aux=True)(
-            variables["params"], variables, batch_rows, jax.random.fold_in(key, number)
+    def gradient_step(carry: PyTree, rows: jax.Array, key: jax.Array) -> tuple[PyTree, Variables, PyTree]:
+        variables, _ = carry
+        (loss, (updated, hits)), gradient = jax.value_and_grad(loss_fn, has_aux=True)(
+            variables["params"], variables, rows, key
         )
+        return gradient, updated, (loss, hits)
+
+    def private_step(carry: PyTree, key: jax.Array) -> tuple[PyTree, Variables, PyTree]:
+        variables, _ = carry
+        private.check(config, variables)
+        sample_key, key = jax.random.split(key)
+        rows, inside = private.sampled_rows(membership, steps, config.batch_size, sample_key)
+
+        def loss_of_one(params: PyTree, row: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+            loss, (_, hit) = loss_fn(params, variables, row, key)
+            return loss, hit
+
+        found = private.private_gradient(loss_of_one, config, variables["params"], rows, inside, key)
+        gradient, *figures = found
+        return gradient, variables, tuple(figures)
+
+    def step(carry: PyTree, number_and_rows: tuple[jax.Array, jax.Array | None]) -> tuple[PyTree, PyTree]:
+        number, rows = number_and_rows
+        step_key = jax.random.fold_in(key, number)
+        taken = private_step(carry, step_key) if rows is None else gradient_step(carry, rows, step_key)
+        gradient, updated, figures = taken
+        variables, optimizer_state = carry
         change, optimizer_state = optimizer.update(gradient, optimizer_state, variables["params"])
         params = optax.apply_updates(variables["params"], change)
-        return ({**updated, "params": params}, optimizer_state), (loss, accuracy)
+        return ({**updated, "params": params}, optimizer_state), figures
 
+    rows = None if config.noise_multiplier else batch_rows(membership, steps, config.batch_size, key)
     carry = (state.variables, state.optimizer)
-    (variables, optimizer_state), (loss, accuracy) = jax.lax.scan(step, carry, (jnp.arange(len(rows)), rows))
+    (variables, optimizer_state), (loss, accuracy) = jax.lax.scan(step, carry, (jnp.arange(steps), rows))
     kept = state.kept
     if kept:
         gap = generalisation_gap(model, x, classes, membership, variables)
