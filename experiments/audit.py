@@ -42,7 +42,7 @@ from leakjax.auditing.options import Attacker, Budget, Run
 from leakjax.auditing.plan import check_memory, plan
 from leakjax.auditing.pool import Pool, set_aside
 from leakjax.auditing.store import Store
-from leakjax.auditing.trained import trained
+from leakjax.auditing.trained import stored, trained
 from leakjax.evaluate.document import LeakageRow
 from leakjax.records import section
 from leakjax.report import publish, show
@@ -91,17 +91,21 @@ def run(
     _main.claim(places.workdir, config.as_json())  # now that nothing in the command is wrong
     stages.say(f"{config.dataset}: {len(points.x)} points, {points.duplicates} exact duplicates removed")
     key = jax.random.key(config.seed)
-    ensemble, untrained = trained(
-        model,
-        points,
-        config.training,
-        models=config.models,
-        key=key,
-        workdir=places.workdir,
-        settings=config.as_json(),
-        say=stages.say,
-        on_epoch=partial(stages.on_epoch, config.epochs),
-    )
+    if config.ensemble:
+        directory = Path(config.ensemble).expanduser()
+        ensemble, untrained = stored(directory, model, points, models=config.models, key=key)
+    else:
+        ensemble, untrained = trained(
+            model,
+            points,
+            config.training,
+            models=config.models,
+            key=key,
+            workdir=places.workdir,
+            settings=config.as_json(),
+            say=stages.say,
+            on_epoch=partial(stages.on_epoch, config.epochs),
+        )
     if config.audit_points is not None:
         rows = data.evenly_spaced(config.audit_points, len(points.x))
         points = data.take(points, rows)

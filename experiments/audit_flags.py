@@ -55,6 +55,7 @@ class Config:
     explain_label: bool
     group: str | None
     seed: int
+    ensemble: str | None
 
     def __post_init__(self) -> None:
         """Checks what needs no data, before any compute."""
@@ -167,6 +168,12 @@ def define_flags() -> None:
     flags.DEFINE_string("group", None, "Column by which leakage is broken down, e.g. race of adult.")
     flags.DEFINE_string(
         "records", None, "A workdir of experiments.records, whose findings become a section of report.html."
+    )
+    flags.DEFINE_string(
+        "ensemble",
+        None,
+        "A workdir of experiments.train_shadows: its first --models models, trained on these points, are audited, and "
+        "flags of training have no say.",
     )
     flags.DEFINE_integer("seed", 0, "Of all randomness.")
     flags.DEFINE_bool("plan", False, "Print what would run and what it costs, and stop.")

@@ -3,7 +3,8 @@ r"""Trains an ensemble of shadow models in blocks: any number, killable at any m
     python -m experiments.train_shadows --models=1024 --workdir=runs/digits-1024
 
 trains 1,024 small networks on 1,797 handwritten digits, each on a random half. The same command goes on where it
-stopped; --models=2048 adds as many again. In Python leakjax.shadow.load("runs/digits-1024") reads it.
+stopped; --models=2048 adds as many again. The audit reads them by --ensemble=runs/digits-1024, Python by
+leakjax.shadow.load("runs/digits-1024").
 
 On many hosts the same command runs on each, over one shared directory, each host training its own blocks:
 
@@ -15,39 +16,40 @@ one dies, the others finish their blocks, and its own wait until it is started a
 """
 
 import dataclasses
-import gc
 import json
-import os
-import sys
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 from rich.console import Console
 
+from experiments import _main
 from leakjax import data, models, shadow
-from leakjax._validate import UsageError, at_least, fail, one_of
+from leakjax._validate import at_least, fail, one_of
 from leakjax.data.membership import DESIGNS
-from leakjax.shadow import hosts
-
-_MOST_CPU_DEVICES = 16
+from leakjax.report.progress import Stages
+from leakjax.shadow import hosts, private
 
 
 def define_flags() -> None:
     """Defines the flags; they are read in `main` alone."""
     flags.DEFINE_string("workdir", None, "Where the ensemble is stored. Default: runs/shadows-DATASET.")
-    flags.DEFINE_string("dataset", "digits", f"One of {', '.join(data.DATASETS)}.")
+    flags.DEFINE_string("dataset", "digits", "A data set, as in experiments.audit.")
     flags.DEFINE_string("data_dir", None, "Where data sets are prepared once. Default: ~/.cache/leakjax.")
     flags.DEFINE_string("source_dir", None, "A folder with the original files of the data set.")
     flags.DEFINE_integer("points", None, "Points of the training pool. Default: all (synthetic: 20,000).")
     flags.DEFINE_integer("features", None, "Features of --dataset=synthetic.")
     flags.DEFINE_integer("classes", None, "Classes of --dataset=synthetic.")
     flags.DEFINE_integer("data_seed", None, "Seed of --dataset=synthetic.")
-    flags.DEFINE_string("model", "mlp", f"One of {', '.join(models.MODELS)}.")
-    flags.DEFINE_list("widths", ["128"], "Widths of the hidden layers of --model=mlp.")
+    flags.DEFINE_string(
+        "model",
+        "mlp",
+        f"A network with its options, of {', '.join(models.MODELS)}, or package.module:name(...).",
+    )
     flags.DEFINE_integer("models", 64, "How many models: those with the ids 0, 1, 2, ...")
     flags.DEFINE_list("model_ids", None, "Train these ids alone instead, for instance one that diverged.")
     flags.DEFINE_integer("block", None, "Models between two writes. Default: as many as fit into memory.")
@@ -69,6 +71,9 @@ def define_flags() -> None:
     flags.DEFINE_integer("shift", 0, "Move each image of a batch by up to so many pixels.")
     flags.DEFINE_list("stop_at_gap", [], "Generalisation gaps at which a model is kept; it ends at the last.")
     flags.DEFINE_string("precision", "float32", "Of the network's arithmetic: float32 or bfloat16.")
+    flags.DEFINE_float("noise_multiplier", 0.0, "Of private training: noise as a multiple of --clip_norm.")
+    flags.DEFINE_float("clip_norm", 1.0, "To which each point's gradient is clipped in private training.")
+    flags.DEFINE_float("delta", 1e-5, "At which the epsilon of private training is told.")
     flags.DEFINE_integer("seed", 0, "Of all randomness.")
     flags.DEFINE_bool("distributed", False, "Find the other processes: on TPU pods and under Slurm.")
     flags.DEFINE_string("coordinator", None, "Address host:port of process 0, where they are not found.")
@@ -83,11 +88,10 @@ def training_config(values: flags.FlagValues) -> shadow.TrainConfig:
     return shadow.TrainConfig(**{name: getattr(values, name) for name in names}, stop_at_gap=gaps)
 
 
-def run(values: flags.FlagValues, console: Console) -> shadow.Contents:
-    """Trains what the workdir lacks."""
+def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
+    """Trains what the workdir lacks; returns what is stored, to be printed."""
     config = training_config(values)
     at_least("models", values.models, 1)
-    one_of("model", values.model, models.MODELS)
     one_of("design", values.design, DESIGNS)
     share = hosts.join(
         distributed=values.distributed,
@@ -104,10 +108,7 @@ def run(values: flags.FlagValues, console: Console) -> shadow.Contents:
         classes=values.classes,
         seed=values.data_seed,
     )
-    widths = tuple(_numbers("widths", values.widths, int))
-    model = models.MODELS[values.model](
-        points.classes, **({"widths": widths} if values.model == "mlp" else {})
-    )
+    model = models.make(values.model, points.classes)
     ids = np.arange(values.models, dtype=np.int32)
     if values.model_ids:
         ids = np.asarray(_numbers("model_ids", values.model_ids, int), np.int32)
@@ -122,60 +123,46 @@ def run(values: flags.FlagValues, console: Console) -> shadow.Contents:
     def members(model_ids: np.ndarray) -> jax.Array:
         return DESIGNS[values.design](membership_key, model_ids, len(points.x), **design)
 
-    workdir = Path(values.workdir or f"runs/shadows-{values.dataset.replace('/', '_').replace(':', '_')}")
+    name = re.sub(r"[^\w.=-]", "_", values.dataset)[-100:]
+    workdir = Path(values.workdir or f"runs/shadows-{name}").expanduser()
     metrics = workdir / f"metrics.{share.process}.jsonl" if share.processes > 1 else workdir / "metrics.jsonl"
-    console.print(f"{points.name}: {len(points.x)} points; {len(ids)} models in {workdir}", highlight=False)
-    with shadow.progress_bar(config.epochs, console) as draw:
+    stages.say(f"{points.name}: {len(points.x)} points; {len(ids)} models in {workdir}")
 
-        def on_epoch(now: shadow.BlockEpoch) -> None:
-            shadow.metrics_writer(metrics, now.ids)(now.epoch, now.loss, now.accuracy)
-            draw(now.epoch, now.loss, now.accuracy)
+    def on_epoch(now: shadow.BlockEpoch) -> None:
+        shadow.metrics_writer(metrics, now.ids)(now.epoch, now.loss, now.accuracy)
+        before = now.block * config.epochs
+        stages.on_epoch(now.blocks * config.epochs, before + now.epoch, now.loss, now.accuracy)
 
-        return shadow.train_blocks(
-            workdir,
-            model,
-            points.x,
-            points.y,
-            config,
-            key=training_key,
-            members=members,
-            ids=ids,
-            named={"dataset": values.dataset, "model": values.model, "design": [values.design, design]},
-            block=values.block,
-            save_every=values.save_every,
-            damaged=values.damaged,
-            share=share,
-            on_epoch=on_epoch,
-            say=lambda text: console.print(text, highlight=False, soft_wrap=True),
-        )
+    contents = shadow.train_blocks(
+        workdir,
+        model,
+        points.x,
+        points.y,
+        config,
+        key=training_key,
+        members=members,
+        ids=ids,
+        named={"dataset": values.dataset, "model": values.model, "design": [values.design, design]},
+        block=values.block,
+        save_every=values.save_every,
+        damaged=values.damaged,
+        share=share,
+        on_epoch=on_epoch,
+        say=stages.say,
+    )
+    summary: dict[str, Any] = {"models": len(contents.ids), "diverged": contents.diverged.tolist()}
+    if config.noise_multiplier:
+        epsilon = private.epsilon(config, len(points.x), delta=values.delta)
+        summary |= {"epsilon": epsilon, "delta": values.delta}
+    return summary
 
 
-def main(argv: Sequence[str]) -> None:
-    """Reads the flags, trains, and says what is stored."""
-    values = flags.FLAGS
-    console = Console(stderr=True)
-    try:
-        if len(argv) > 1:
-            raise fail("arguments", argv[1:], "there are flags alone; see --help")
-        use_machine()
-        if not values["verbosity"].present:  # absl has raised the default to INFO by now
-            logging.set_verbosity(logging.WARNING)
-        contents = run(values, console)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    summary = {"models": len(contents.ids), "diverged": contents.diverged.tolist()}
+def main(values: flags.FlagValues) -> int:
+    """Trains, and prints a line of JSON: how many models are stored, which of them diverged."""
+    with Stages(Console(stderr=True)) as stages:
+        summary = run(values, stages)
     print(json.dumps(summary))
-
-
-def use_machine() -> None:
-    """Makes every core a device where there is no accelerator, and keeps compiled programs for the next run."""
-    gc.freeze()
-    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        jax.config.update("jax_num_cpu_devices", min(os.cpu_count() or 1, _MOST_CPU_DEVICES))
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        jax.config.update("jax_compilation_cache_dir", str(data.default_data_dir() / "compiled"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    return _main.DONE
 
 
 def _numbers(name: str, texts: Sequence[str], kind: type) -> list[Any]:
@@ -187,4 +174,4 @@ def _numbers(name: str, texts: Sequence[str], kind: type) -> list[Any]:
 
 if __name__ == "__main__":
     define_flags()
-    app.run(main)
+    _main.launch(main)

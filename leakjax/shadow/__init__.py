@@ -1,6 +1,7 @@
 """Train one model, train an ensemble of shadow models in blocks, store it and load it."""
 
-from leakjax.shadow.blocks import BlockEpoch, Share, train_blocks
+from leakjax.shadow.blocks import BlockEpoch, train_blocks
+from leakjax.shadow.claim import Share
 from leakjax.shadow.config import OPTIMIZERS, TrainConfig
 from leakjax.shadow.ensemble import Ensemble, History, diverged, exclude_diverged, from_arrays
 from leakjax.shadow.metrics import metrics_writer

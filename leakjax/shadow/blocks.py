@@ -14,6 +14,7 @@ from leakjax._validate import UsageError, one_of
 from leakjax.models.model import Model
 from leakjax.shadow import recipe as recipes
 from leakjax.shadow import store, stored
+from leakjax.shadow.claim import ALL, Share, claimed
 from leakjax.shadow.config import TrainConfig
 from leakjax.shadow.ensemble import History, diverged
 from leakjax.shadow.memory import choose_block, model_bytes
@@ -42,13 +43,6 @@ class BlockEpoch(NamedTuple):
     accuracy: np.ndarray
 
 
-class Share(NamedTuple):
-    """Which part of a run is this process's: blocks `process`, `process + processes`, and so on."""
-
-    process: int = 0
-    processes: int = 1
-
-
 def train_blocks(
     directory: str | Path,
     model: Model,
@@ -63,7 +57,7 @@ def train_blocks(
     block: int | None = None,
     save_every: float = 60.0,
     damaged: str = "refuse",
-    share: Share = Share(),  # noqa: B008  (a constant)
+    share: Share = ALL,
     on_epoch: Callable[[BlockEpoch], object] | None = None,
     say: Callable[[str], object] = lambda text: None,
 ) -> store.Contents:
@@ -95,8 +89,8 @@ def train_blocks(
         What is stored now.
 
     Raises:
-        UsageError: the sizes do not fit; the directory holds another ensemble, is damaged or cannot be
-            written; arguments as in `train_ensemble`.
+        UsageError: the sizes do not fit; another process trains here; the directory holds another ensemble,
+            is damaged or cannot be written; arguments as in `train_ensemble`.
     """
     directory = Path(directory)
     one_of("damaged", damaged, ("refuse", "retrain"))
@@ -107,34 +101,35 @@ def train_blocks(
         raise UsageError("block=None: must be given where several processes share the work")
     block = choose_block(model, x, config, block=block)
     recipe = recipes.describe(model, x, y, config, key, named or {})
-    recipes.agree(directory, recipe)
-    digest = store.digest_of(recipe)
-    _check_stored(directory, damaged, members, say)
-    done = store.contents(directory).ids
-    own = np.concatenate([ids[:0], *_cut(ids, block)[share.process :: share.processes]])
-    todo = own[~np.isin(own, done)]
-    _check_disk(directory, model, x, config, len(todo), block)
-    parts = _parts(directory, digest, todo, block)
-    for number, part in enumerate(parts):
-        rows = np.asarray(members(part), bool)
-        training = Training(model, x, y, config, key=key, membership=rows, ids=part)
-        unfinished = store.unfinished(directory, part)
-        _resume(training, unfinished, digest, say)
-        saved = time.monotonic()
-        while not training.finished:
-            loss, accuracy = training.advance()
-            if on_epoch is not None:
-                on_epoch(BlockEpoch(number, len(parts), training.epochs - 1, part, loss, accuracy))
-            if time.monotonic() - saved >= save_every and not training.finished:
-                _save_epoch(unfinished, training.fetch(), part, digest)
-                saved = time.monotonic()
-        ensemble = training.result()
-        bad = ensemble.ids[diverged(ensemble)]
-        if len(bad):
-            say(f"diverged: models {', '.join(map(str, bad))}; each can be trained alone by its id")
-        store.write_block(directory, ensemble, training.kept(), config, digest, bad)
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return store.contents(directory)
+    with claimed(directory, share):
+        recipes.agree(directory, recipe)
+        digest = store.digest_of(recipe)
+        _check_stored(directory, damaged, members, say)
+        done = store.contents(directory).ids
+        own = np.concatenate([ids[:0], *_cut(ids, block)[share.process :: share.processes]])
+        todo = own[~np.isin(own, done)]
+        _check_disk(directory, model, x, config, len(todo), block)
+        parts = _parts(directory, digest, todo, block)
+        for number, part in enumerate(parts):
+            rows = np.asarray(members(part), bool)
+            training = Training(model, x, y, config, key=key, membership=rows, ids=part)
+            unfinished = store.unfinished(directory, part)
+            _resume(training, unfinished, digest, say)
+            saved = time.monotonic()
+            while not training.finished:
+                loss, accuracy = training.advance()
+                if on_epoch is not None:
+                    on_epoch(BlockEpoch(number, len(parts), training.epochs - 1, part, loss, accuracy))
+                if time.monotonic() - saved >= save_every and not training.finished:
+                    _save_epoch(unfinished, training.fetch(), part, digest)
+                    saved = time.monotonic()
+            ensemble = training.result()
+            bad = ensemble.ids[diverged(ensemble)]
+            if len(bad):
+                say(f"diverged: models {', '.join(map(str, bad))}; each can be trained alone by its id")
+            store.write_block(directory, ensemble, training.kept(), config, digest, bad)
+            shutil.rmtree(unfinished, ignore_errors=True)
+        return store.contents(directory)
 
 
 def _cut(ids: np.ndarray, block: int) -> list[np.ndarray]:

@@ -1,5 +1,6 @@
 """An ensemble of shadow models: what it is, and which of its models failed."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -7,6 +8,8 @@ import numpy as np
 
 from leakjax._validate import fail
 from leakjax.models.model import Variables
+
+OnEpoch = Callable[[int, np.ndarray, np.ndarray], object]  # epoch, loss [models], accuracy [models]
 
 
 class History(NamedTuple):

@@ -3,7 +3,7 @@
 import jax
 
 from leakjax._validate import UsageError, fail
-from leakjax.shadow.blocks import Share
+from leakjax.shadow.claim import Share
 
 
 def join(

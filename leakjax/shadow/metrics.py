@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leakjax.shadow.together import OnEpoch
+from leakjax.shadow.ensemble import OnEpoch
 
 
 def metrics_writer(path: str | Path, ids: np.ndarray) -> OnEpoch:

@@ -44,8 +44,8 @@ def describe(
     recipe = {
         **named,
         **dataclasses.asdict(config),
-        "features": _digest(np.asarray(x)),
-        "labels": _digest(np.asarray(y)),
+        "features": digest(np.asarray(x)),
+        "labels": digest(np.asarray(y)),
         "key": np.asarray(jax.random.key_data(key)).tolist(),
         "network": _network(model, x),
     }
@@ -92,7 +92,8 @@ def read(directory: Path) -> dict[str, Any]:
         ) from None
 
 
-def _digest(array: np.ndarray) -> str:
+def digest(array: np.ndarray) -> str:
+    """The sha256 of an array's type, shape and numbers."""
     sha = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
     sha.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return sha.hexdigest()
@@ -110,5 +111,5 @@ def _network(model: Model, x: np.ndarray) -> str:
     ):
         sha.update(_ADDRESS.sub("", str(program)).encode())
         for constant in program.consts:
-            sha.update(_digest(np.asarray(constant)).encode())
+            sha.update(digest(np.asarray(constant)).encode())
     return sha.hexdigest()

@@ -11,12 +11,10 @@ from leakjax._validate import at_least, fail, same_shape
 from leakjax.models.model import Model
 from leakjax.shadow.config import TrainConfig
 from leakjax.shadow.devices import PyTree, join, replicate, split, spread
-from leakjax.shadow.ensemble import Ensemble, History, no_history
+from leakjax.shadow.ensemble import Ensemble, History, OnEpoch, no_history
 from leakjax.shadow.gap import Kept, all_reached
 from leakjax.shadow.memory import models_a_device
 from leakjax.shadow.train import TrainState, start_model, start_training, train_epoch
-
-OnEpoch = Callable[[int, np.ndarray, np.ndarray], object]  # epoch, loss [models], accuracy [models]
 
 
 class Trained(NamedTuple):

@@ -156,3 +156,19 @@ def test_shares_of_two_processes_are_the_whole(tmp_path, whole):
     assert set(seen) == {2, 3, 6} == set(first.ids.tolist())  # what the other has to do waits for it
     train(tmp_path, range(7), block=2, share=shadow.Share(0, 2))
     assert_same_bits(shadow.load(tmp_path), whole)
+
+
+def test_a_second_run_is_refused_unless_it_is_another_share(tmp_path):
+    refused = []
+
+    def second(now):
+        if (now.block, now.epoch) == (0, 0):
+            for share in (shadow.Share(0, 2), shadow.Share(0, 1)):
+                with pytest.raises(UsageError, match=r"workdir=.* is in use by another process"):
+                    train(tmp_path, range(4), block=2, share=share)
+                refused.append(share)
+            train(tmp_path, range(4), block=2, share=shadow.Share(1, 2))
+
+    train(tmp_path, range(4), block=2, share=shadow.Share(0, 2), on_epoch=second)
+    assert len(refused) == 2
+    np.testing.assert_array_equal(shadow.contents(tmp_path).ids, range(4))
