@@ -1,0 +1,50 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+from leakjax import shadow
+
+ENVIRONMENT = os.environ | {"JAX_PLATFORMS": "cpu"}
+
+
+def run(workdir, *arguments):
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.train_shadows",
+        f"--workdir={workdir}",
+        "--points=120",
+        *arguments,
+    ]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=300, check=False)
+
+
+def test_models_are_trained_and_more_are_added(tmp_path):
+    first = run(
+        tmp_path,
+        "--models=3",
+        "--epochs=2",
+        "--block=2",
+        "--model=mlp(widths=(8,))",
+        "--stop_at_gap=0.05,0.9",
+    )
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout) == {"models": 3, "diverged": []}
+    more = run(tmp_path, "--models=5", "--epochs=2", "--model=mlp(widths=(8,))", "--stop_at_gap=0.05,0.9")
+    assert json.loads(more.stdout)["models"] == 5
+    ensemble = shadow.load(tmp_path, [4, 0])
+    assert ensemble.variables["params"]["Dense_0"]["kernel"].shape == (2, 64, 8)
+    assert set(shadow.gaps(tmp_path)) == set(range(5))
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 5 * 2
+    other = run(tmp_path, "--models=5", "--epochs=3", "--model=mlp(widths=(8,))", "--stop_at_gap=0.05,0.9")
+    assert other.returncode == 2
+    assert other.stderr.splitlines()[-1].startswith("error: epochs=3: ")
+
+
+def test_a_design_is_a_flag(tmp_path):
+    result = run(tmp_path, "--models=4", "--epochs=1", "--design=disjoint", "--teachers=4")
+    assert result.returncode == 0, result.stderr
+    np.testing.assert_array_equal(shadow.load(tmp_path).membership.sum(0), 1)
