@@ -12,7 +12,9 @@ On many hosts the same command runs on each, over one shared directory, each hos
     python -m experiments.train_shadows ... --coordinator=10.0.0.1:1234 --processes=2 --process=0
 
 --distributed finds the others by itself on TPU pods and under Slurm. No host waits for another while it trains: where
-one dies, the others finish their blocks, and its own wait until it is started again. Exit codes: 0 done, 2 bad usage.
+one dies, the others finish their blocks, and its own wait until it is started again; where process 0 dies, so do the
+others, and the same command goes on. With --processes and --process alone, without a coordinator, none can harm
+another. Exit codes: 0 done, 2 bad usage.
 """
 
 import dataclasses

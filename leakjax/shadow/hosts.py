@@ -11,8 +11,10 @@ def join(
 ) -> Share:
     """Joins the processes of a run; to be called before anything is computed.
 
-    A process that dies does not take the others with it (`jax_enable_recoverability`): training needs no
-    collective operation.
+    Training needs no collective operation, and a process that dies does not take the others with it
+    (`jax_enable_recoverability`), unless it is process 0, which the others watch: then they are aborted, and the same
+    command goes on from their checkpoints. Without a coordinator, where processes have only the directory in common,
+    none depends on any other.
 
     Args:
         distributed: whether jax finds the other processes by itself, on TPU pods and under Slurm.
