@@ -34,10 +34,13 @@ def _forward(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> tuple[jax.Arra
     batch, height, width, numbers = patches.shape
     # Two axes: with more of them XLA's CPU products take a slower path.
     products = patches.reshape(-1, numbers) @ _widened(kernel)
-    outputs = products.reshape(-1, 4, kernel.shape[-1])
-    place = outputs.argmax(1).astype(jnp.int8)
-    pooled = jax.nn.relu(outputs.max(1) + bias[None])
-    place = jnp.where(pooled > 0, place, -1)
+    largest, *others = jnp.split(products, 4, axis=1)
+    place = jnp.zeros(largest.shape, jnp.int8)
+    for number, output in enumerate(others, 1):  # in pairs: XLA's argmax is many times as slow
+        place = jnp.where(output > largest, jnp.int8(number), place)
+        largest = jnp.maximum(largest, output)
+    pooled = jax.nn.relu(largest + bias[None])
+    place = jnp.where(pooled > 0, place, jnp.int8(-1))
     return pooled.reshape(batch, height, width, -1), (x, kernel, patches, place)
 
 
@@ -45,8 +48,7 @@ def _backward(saved: tuple[jax.Array, ...], change: jax.Array) -> tuple[jax.Arra
     x, kernel, patches, place = saved
     numbers, channels = patches.shape[-1], kernel.shape[-1]
     change = change.reshape(-1, channels)
-    places = jnp.arange(4, dtype=jnp.int8)[None, :, None]
-    spread = jnp.where(place[:, None] == places, change[:, None], 0).reshape(-1, 4 * channels)
+    spread = jnp.concatenate([jnp.where(place == number, change, 0) for number in range(4)], 1)
     # Turned round, and kept so by the barrier, this product takes half the time.
     turned = jax.lax.optimization_barrier(spread.T @ patches.reshape(-1, numbers))
     to_kernel = jax.linear_transpose(_widened, kernel)(turned.T)[0]

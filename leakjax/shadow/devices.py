@@ -56,8 +56,13 @@ def spread(
         def of_model(own: tuple[PyTree, ...]) -> PyTree:
             return function(*arguments[:shared], *own)
 
+        own = arguments[shared:]
+        if (
+            len(jax.tree.leaves(own)[0]) == 1
+        ):  # no batch dimension that the compiler would have to see through
+            return jax.tree.map(lambda leaf: leaf[None], of_model(jax.tree.map(lambda leaf: leaf[0], own)))
         run = jax.vmap(of_model) if together else partial(jax.lax.map, of_model)
-        return run(arguments[shared:])
+        return run(own)
 
     # Local devices alone: over all of a pod, every process would have to run the same program at the same time.
     return jax.pmap(of_device, donate_argnums=donate, devices=jax.local_devices())

@@ -15,7 +15,7 @@ from leakjax.shadow.train import start_training
 
 _SHARE = 0.6  # of the free memory that an ensemble may take; the rest is the program's and other people's
 _SMALL = 2**20  # bytes of a step below which a model alone does not fill a core
-_TOGETHER_CPU, _TOGETHER = 16, 64
+_TOGETHER_CPU, _TOGETHER = 8, 64
 _MOST_BLOCK = 1024  # models; beyond it a block is but longer, not faster
 
 

@@ -38,19 +38,19 @@ def test_the_estimate_is_within_a_factor_of_two_of_what_xla_allocates(model, sha
 
 def test_small_models_run_together_and_large_ones_in_turn():
     small, large = np.zeros((100, 64), np.float32), np.zeros((100, 28, 28, 1), np.float32)
-    assert models_a_device(mlp(10), small, TrainConfig()) == 16
+    assert models_a_device(mlp(10), small, TrainConfig()) == 8
     assert models_a_device(cnn(10), large, TrainConfig()) == 1
 
 
 def test_the_block_follows_from_the_memory():
     x, config = np.zeros((1000, 64), np.float32), TrainConfig()
     held, step = model_bytes(mlp(10), x, config)
-    lanes = 16 * jax.local_device_count()
+    lanes = 8 * jax.local_device_count()
     free = int((jax.local_device_count() * x.nbytes + lanes * step + 2 * held * (3 * lanes + 1.5)) / 0.6)
     assert choose_block(mlp(10), x, config, block=None, free=free) == 3 * lanes
     assert choose_block(mlp(10), x, config, block=None, free=100 * free) == 1024
     assert choose_block(mlp(10), x, config, block=5, free=free) == 5
     with pytest.raises(UsageError, match=rf"block=200: takes about .* MiB free; {3 * lanes + 1} models fit"):
         choose_block(mlp(10), x, config, block=200, free=free)
-    with pytest.raises(UsageError, match=r"32 models in training take about .* use a smaller network"):
+    with pytest.raises(UsageError, match=r"16 models in training take about .* use a smaller network"):
         choose_block(mlp(10), x, config, block=None, free=free // 100)
