@@ -42,7 +42,8 @@ from leakjax.auditing.options import Attacker, Budget, Run
 from leakjax.auditing.plan import check_memory, plan
 from leakjax.auditing.pool import Pool, set_aside
 from leakjax.auditing.store import Store
-from leakjax.auditing.trained import stored, trained
+from leakjax.auditing.stored import stored
+from leakjax.auditing.trained import trained
 from leakjax.evaluate.document import LeakageRow
 from leakjax.records import section
 from leakjax.report import publish, show

@@ -172,3 +172,10 @@ def test_a_second_run_is_refused_unless_it_is_another_share(tmp_path):
     train(tmp_path, range(4), block=2, share=shadow.Share(0, 2), on_epoch=second)
     assert len(refused) == 2
     np.testing.assert_array_equal(shadow.contents(tmp_path).ids, range(4))
+
+
+def test_more_models_than_run_together_are_the_same_to_the_bit(tmp_path):
+    ids = np.arange(37, dtype=np.int32)  # in groups of 16 on two devices
+    whole = shadow.train_ensemble(MODEL, X, Y, CONFIG, key=KEY, membership=members(ids), ids=ids)
+    train(tmp_path, ids, block=10)
+    assert_same_bits(shadow.load(tmp_path), whole)

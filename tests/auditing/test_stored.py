@@ -4,7 +4,7 @@ import pytest
 
 from leakjax import shadow
 from leakjax._validate import UsageError
-from leakjax.auditing.trained import stored
+from leakjax.auditing.stored import stored
 from leakjax.data import Points, take
 from leakjax.models import mlp
 from tests.shadow.small import KEY, MODEL, X, Y, train
