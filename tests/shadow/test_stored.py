@@ -107,6 +107,9 @@ def test_a_damaged_epoch_checkpoint_costs_the_block_begun_and_nothing_else(tmp_p
     assert_same_bits(shadow.load(tmp_path), whole)
 
 
+# A thread of orbax may fail a second time, after its event loop was closed.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_full_disk_is_one_line_and_earlier_blocks_are_whole(tmp_path, whole):
     train(tmp_path, range(2), block=2)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
