@@ -5,7 +5,7 @@ from leakjax.explain.backprop.gradients import gradient, input_x_gradient
 
 # isort: split
 from leakjax import _spec
-from leakjax.explain.backprop.cam import gradcam, gradcam_pp, guided_gradcam, tag
+from leakjax.explain.backprop.cam import gradcam, gradcam_pp, guided_gradcam
 from leakjax.explain.backprop.deeplift import deeplift
 from leakjax.explain.backprop.gradient_shap import gradient_shap
 from leakjax.explain.backprop.integrated import integrated_gradients
@@ -15,7 +15,8 @@ from leakjax.explain.backprop.rectifiers import deconvnet, guided_backprop
 from leakjax.explain.completeness import completeness
 from leakjax.explain.examples.anchors import Anchor, anchors
 from leakjax.explain.examples.protodash import Prototypes, protodash
-from leakjax.explain.jaxpr import Fired
+from leakjax.explain.feature_maps import tag
+from leakjax.explain.flows import Fired
 from leakjax.explain.masking.ablation import feature_ablation, feature_permutation, occlusion
 from leakjax.explain.masking.kernel_shap import kernel_shap
 from leakjax.explain.masking.lime import lime

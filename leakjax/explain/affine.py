@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from leakjax.explain.jaxpr import LINEAR, evaluate, walk
+from leakjax.explain.flows import LINEAR
+from leakjax.explain.jaxpr import evaluate, walk
 
 OPENED = {"jit", "pjit", "closed_call", "core_call"}  # others change how what they hold is differentiated
 PRODUCTS = {"mul", "dot_general", "conv_general_dilated"}  # affine in one factor

@@ -1,22 +1,28 @@
-"""Runs a traced function once more under other rules, without a change to the function.
+"""A traced function, walked through or laid out flat, without a change to the function.
 
-`walk` goes through a jaxpr, opens the calls in it (jit, custom derivatives, remat, scans) and hands every
-other equation to a visitor. `multipliers` is such a visitor: next to each value that depends on the example
-it carries a tangent, and a table of rules says how tangents pass an equation. The rules are linear in the
-tangents, so the transpose of the whole is a backward pass with those rules.
+`walk` goes through a jaxpr, opens the calls in it (jit, custom derivatives, remat, scans, branches) and hands
+every other equation to a visitor. `flat` traces what a walk computes once more, so that every equation of the
+function stands in one list with variables of its own: a body that is called twice is there twice, a scan as its
+steps, and a value is told by its variable alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.extend.core as jex
 import jax.numpy as jnp
+import numpy as np
 from jax.extend import source_info_util
 
-from leakjax._validate import fail
-
 Visit = Callable[[Any, list[Any]], list[Any]]
+Opens = Callable[[Any, list[Any]], bool]
+ARRAYS = (jax.Array, np.ndarray, jax.ShapeDtypeStruct)
+CUSTOM = {
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+    "custom_vjp_call_jaxpr": "fun_jaxpr",
+}
 CALLS = {
     "jit": "jaxpr",
     "pjit": "jaxpr",
@@ -25,113 +31,48 @@ CALLS = {
     "remat": "jaxpr",
     "remat2": "jaxpr",
     "checkpoint": "jaxpr",
-    "custom_jvp_call": "call_jaxpr",
-    "custom_vjp_call": "call_jaxpr",
-    "custom_vjp_call_jaxpr": "fun_jaxpr",
+    **CUSTOM,
 }
-ELEMENTWISE_LINEAR = {"add", "sub", "mul", "div", "neg", "convert_element_type", "broadcast_in_dim", "copy"}
-ELEMENTWISE_UNARY = {
-    "abs",
-    "atan",
-    "cbrt",
-    "ceil",
-    "clamp",
-    "cos",
-    "cosh",
-    "asinh",
-    "erf",
-    "erf_inv",
-    "erfc",
-    "exp",
-    "exp2",
-    "expm1",
-    "floor",
-    "integer_pow",
-    "log",
-    "log1p",
-    "logistic",
-    "pow",
-    "round",
-    "rsqrt",
-    "sign",
-    "sin",
-    "sinh",
-    "sqrt",
-    "square",
-    "tan",
-    "tanh",
-}
-COMPARISONS = {"eq", "ne", "ge", "gt", "le", "lt"}
-ELEMENTWISE_NONLINEAR = ELEMENTWISE_UNARY | COMPARISONS | {"max", "min", "select_n"}
 
 
-class Flow(NamedTuple):
-    """A value that depends on the example.
+class Flat(NamedTuple):
+    """A function of an array with its calls opened.
 
     Attributes:
-      primals: The value at the example and, where a method compares, at the baseline.
-      tangent: What flows forward beside it; its transpose is what the method sends back.
+      equations: In the order in which they run.
+      known: Values of the variables that no equation gives, other than the example.
+      numbers: Values of those of them that tracing knows: what is computed from neither variables nor example.
+      makers: The equation that gives each variable, and its place.
+      example: The variable of the array.
+      output: The variable, or literal, of what the function returns.
+      active: The variables that depend on the example.
     """
 
-    primals: tuple[jax.Array, ...]
-    tangent: Any
+    equations: list[Any]
+    known: dict[Any, Any]
+    numbers: dict[Any, Any]
+    makers: dict[Any, tuple[int, Any]]
+    example: Any
+    output: Any
+    active: set[Any]
+
+    def users(self) -> dict[Any, list[Any]]:
+        """The equations that take each variable."""
+        found: dict[Any, list[Any]] = {}
+        for equation in self.equations:
+            for variable in variables_in(equation):
+                found.setdefault(variable, []).append(equation)
+        return found
 
 
-class Step(NamedTuple):
-    """One equation for a rule: its name, parameters, inputs (`Flow` or constant) and its own evaluation."""
-
-    name: str
-    params: Mapping[str, Any]
-    inputs: list[Any]
-    call: Callable[..., list[Any]]
-
-    def at(self, place: int) -> list[Any]:
-        """The outputs at the example (0) or at the baseline (1)."""
-        return self.call(
-            *(value.primals[place] if isinstance(value, Flow) else value for value in self.inputs)
-        )
-
-    def active(self) -> list[int]:
-        """Which inputs depend on the example."""
-        return [place for place, value in enumerate(self.inputs) if isinstance(value, Flow)]
-
-    def of_active(self) -> Callable[..., list[Any]]:
-        """The evaluation as a function of the inputs that depend on the example alone."""
-        places = self.active()
-
-        def call(*values: Any) -> list[Any]:
-            inputs = list(self.inputs)
-            for place, value in zip(places, values, strict=True):
-                inputs[place] = value
-            return self.call(*inputs)
-
-        return call
-
-
-Rule = Callable[[Step], list[Any]]
-
-
-class Fired(NamedTuple):
-    """One line of the record of a walk: which rule fired for which primitive, and where it stands."""
-
-    primitive: str
-    rule: str
-    where: str
-
-
-def walk(
-    jaxpr: Any,
-    consts: Sequence[Any],
-    args: Sequence[Any],
-    visit: Visit,
-    opens: Callable[[Any, list[Any]], bool],
-) -> list[Any]:
+def walk(jaxpr: Any, consts: Sequence[Any], args: Sequence[Any], visit: Visit, opens: Opens) -> list[Any]:
     """Runs a jaxpr by a visitor.
 
     Args:
       jaxpr: The open jaxpr.
       consts: Values of its constants.
-      args: Values of its inputs; of any kind that the visitor understands.
+      args: Values of its inputs; of any kind that the visitor understands. What goes into a scan or a branch
+        that is opened must be arrays.
       visit: `visit(equation, inputs) -> outputs`.
       opens: `opens(equation, inputs)`, whether to go into a call rather than to visit it.
 
@@ -142,16 +83,106 @@ def walk(
     known.update(zip(jaxpr.invars, args, strict=True))
     for equation in jaxpr.eqns:
         inputs = [v.val if isinstance(v, jex.Literal) else known[v] for v in equation.invars]
-        body = _body(equation)
-        if body is not None and opens(equation, inputs):
-            if equation.primitive.name == "scan":
-                outputs = _unrolled(equation.params, body, inputs, visit, opens)
-            else:
-                outputs = walk(body[0], body[1], inputs, visit, opens)
-        else:
+        bodies = bodies_of(equation)
+        if not bodies or not opens(equation, inputs):
             outputs = visit(equation, inputs)
+        elif equation.primitive.name == "scan":
+            outputs = _unrolled(equation.params, bodies[0], inputs, visit, opens)
+        elif equation.primitive.name == "cond":
+            cases = [walk(*body, inputs[1:], visit, opens) for body in bodies]
+            outputs = [_chosen(inputs[0], values) for values in zip(*cases, strict=True)]
+        else:
+            outputs = walk(*bodies[0], inputs, visit, opens)
         known.update(zip(equation.outvars, outputs, strict=True))
     return [v.val if isinstance(v, jex.Literal) else known[v] for v in jaxpr.outvars]
+
+
+def flat(fn: Callable[[Any, jax.Array], Any], variables: Any, x: Any, whole: Opens) -> Flat:
+    """A function laid out flat.
+
+    Args:
+      fn: Of (variables, x).
+      variables: A pytree; what of it is no array stays as it is.
+      x: An array, or a `jax.ShapeDtypeStruct`, of the shape and type to come.
+      whole: `whole(equation, inputs)`, whether a call stays an equation.
+    """
+    leaves, form = jax.tree.flatten(variables)
+    # As inputs the arrays have no values here, whether the caller compiles or not, so that no rule can depend on them.
+    arrays = [place for place, leaf in enumerate(leaves) if isinstance(leaf, ARRAYS)]
+
+    def of_arrays(values: list[Any], x: jax.Array) -> Any:
+        filled = list(leaves)
+        for place, value in zip(arrays, values, strict=True):
+            filled[place] = value
+        return fn(jax.tree.unflatten(form, filled), x)
+
+    around = None  # where the last call stands, for what tracing keeps no place of
+
+    def opens(equation: Any, inputs: list[Any]) -> bool:
+        nonlocal around
+        around = equation.source_info.traceback or around
+        return not whole(equation, inputs)
+
+    def visit(equation: Any, inputs: list[Any]) -> list[Any]:
+        if not any(isinstance(value, jax.core.Tracer) for value in inputs):
+            with jax.ensure_compile_time_eval():  # so that a number can be told from what is computed
+                return evaluate(equation, inputs)
+        stack = source_info_util.current_name_stack() + equation.source_info.name_stack
+        with source_info_util.user_context(equation.source_info.traceback or around, name_stack=stack):
+            return evaluate(equation, inputs)
+
+    arrays_of_variables = [leaves[place] for place in arrays]
+    called = jax.make_jaxpr(of_arrays)(arrays_of_variables, x)
+    # Arrays that the function closes over are variables like those that it is given; single numbers are numbers.
+    large = [place for place, value in enumerate(called.consts) if np.size(value) > 1]
+    values = arrays_of_variables + [called.consts[place] for place in large]
+
+    def opened(values: list[Any], x: jax.Array) -> list[Any]:
+        consts = list(called.consts)
+        for place, value in zip(large, values[len(arrays) :], strict=True):
+            consts[place] = value
+        return walk(called.jaxpr, consts, [*values[: len(arrays)], x], visit, opens)
+
+    found = jax.make_jaxpr(opened)(values, x)
+    jaxpr = found.jaxpr
+    known = dict(zip(jaxpr.constvars, found.consts, strict=True))
+    numbers = {variable: value for variable, value in known.items() if not isinstance(value, jax.core.Tracer)}
+    known.update(zip(jaxpr.invars[:-1], values, strict=True))
+    equations, same = _merged(jaxpr.eqns)
+    output = (
+        jaxpr.outvars[0]
+        if isinstance(jaxpr.outvars[0], jex.Literal)
+        else same.get(jaxpr.outvars[0], jaxpr.outvars[0])
+    )
+    active = {jaxpr.invars[-1]}
+    for equation in equations:
+        if any(variable in active for variable in variables_in(equation)):
+            active.update(equation.outvars)
+    makers = {v: (place, equation) for place, equation in enumerate(equations) for v in equation.outvars}
+    return Flat(equations, known, numbers, makers, jaxpr.invars[-1], output, active)
+
+
+def _merged(equations: Sequence[Any]) -> tuple[list[Any], dict[Any, Any]]:
+    """The equations without those that compute again what another has, and the variables that stand for theirs."""
+    same: dict[Any, Any] = {}
+    met: dict[Any, Any] = {}
+    kept = []
+    for equation in equations:
+        inputs = [v if isinstance(v, jex.Literal) else same.get(v, v) for v in equation.invars]
+        equation = equation.replace(invars=inputs)
+        of = tuple((repr(v.val), v.aval) if isinstance(v, jex.Literal) else v for v in inputs)
+        form = (equation.primitive, of, tuple(sorted(equation.params.items(), key=lambda item: item[0])))
+        # A tag is the name of one call, and what is called keeps the derivative that it came with.
+        told = equation.primitive.name == "name" or bodies_of(equation) or equation.effects
+        try:
+            first = None if told else met.setdefault(form, equation)
+        except TypeError:  # parameters that cannot be compared
+            first = None
+        if first is None or first is equation:
+            kept.append(equation)
+        else:
+            same.update(zip(equation.outvars, first.outvars, strict=True))
+    return kept, same
 
 
 def evaluate(equation: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -163,47 +194,31 @@ def evaluate(equation: Any, inputs: Sequence[Any]) -> list[Any]:
     return list(found) if equation.primitive.multiple_results else [found]
 
 
-def _body(equation: Any) -> tuple[Any, Sequence[Any]] | None:
-    """The jaxpr within a call and its constants; None for an equation that is no call."""
+def variables_in(equation: Any) -> list[Any]:
+    """The variables that an equation takes, literals left out."""
+    return [variable for variable in equation.invars if not isinstance(variable, jex.Literal)]
+
+
+def bodies_of(equation: Any) -> list[tuple[Any, Sequence[Any]]]:
+    """The jaxprs within a call that can be opened, each with its constants; none for another equation."""
     name = equation.primitive.name
-    if name not in CALLS and name != "scan":
-        return None
-    inner = equation.params[CALLS.get(name, "jaxpr")]
-    return (inner.jaxpr, inner.consts) if hasattr(inner, "consts") else (inner, ())
+    if name == "cond":
+        inner = equation.params["branches"]
+    elif name in CALLS or name == "scan":
+        inner = (equation.params[CALLS.get(name, "jaxpr")],)
+    else:
+        return []
+    return [(body.jaxpr, body.consts) if hasattr(body, "consts") else (body, ()) for body in inner]
 
 
-def _unrolled(
-    params: Any, body: tuple[Any, Sequence[Any]], inputs: list[Any], visit: Visit, opens: Any
-) -> list[Any]:
-    """A scan as its steps in turn."""
-    fixed, carried, length = params["num_consts"], params["num_carry"], params["length"]
-    state = inputs[fixed : fixed + carried]
-    places = range(length - 1, -1, -1) if params["reverse"] else range(length)
-    rows: dict[int, list[Any]] = {}
-    for place in places:
-        row = [_index(value, place) for value in inputs[fixed + carried :]]
-        outputs = walk(body[0], body[1], [*inputs[:fixed], *state, *row], visit, opens)
-        state, rows[place] = outputs[:carried], outputs[carried:]
-    return state + [
-        _stacked(column) for column in zip(*(rows[place] for place in range(length)), strict=True)
-    ]
-
-
-def _index(value: Any, place: int) -> Any:
-    return jax.tree.map(lambda leaf: leaf[place], value)
-
-
-def _stacked(column: Sequence[Any]) -> Any:
-    flows = [value for value in column if isinstance(value, Flow)]
-    if not flows:
-        return jnp.stack(column)
-    full = [
-        value
-        if isinstance(value, Flow)
-        else Flow(tuple(value for _ in flows[0].primals), jnp.zeros_like(flows[0].tangent))
-        for value in column
-    ]
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *full)
+def primitives(jaxpr: Any) -> Iterator[str]:
+    """The names of the primitives in a jaxpr and in all that it calls."""
+    for equation in jaxpr.eqns:
+        bodies = bodies_of(equation)
+        if not bodies:
+            yield equation.primitive.name
+        for body, _ in bodies:
+            yield from primitives(body)
 
 
 def where_of(equation: Any) -> str:
@@ -215,99 +230,26 @@ def where_of(equation: Any) -> str:
     return source_info_util.summarize(equation.source_info)
 
 
-def _primitives(jaxpr: Any) -> Iterator[str]:
-    for equation in jaxpr.eqns:
-        body = _body(equation)
-        if body is None:
-            yield equation.primitive.name
-        else:
-            yield from _primitives(body[0])
+def _chosen(index: Any, cases: Sequence[Any]) -> Any:
+    """The value of one of the branches, all of which are computed, as in a vmap."""
+    if not isinstance(index, jax.core.Tracer):
+        return cases[min(max(int(index), 0), len(cases) - 1)]
+    if len(cases) == 2:
+        return jax.lax.select_n(index != 0, *cases)
+    return jax.lax.select_n(jnp.clip(index, 0, len(cases) - 1), *cases)
 
 
-def is_activation(equation: Any, inputs: Sequence[Any]) -> bool:
-    """Whether a call is one activation function: elementwise, nonlinear, of one value that is no constant."""
-    active = [value for value in inputs if isinstance(value, Flow)]
-    others = [value for value in inputs if not isinstance(value, Flow)]
-    if equation.primitive.name == "scan" or len(active) != 1 or len(equation.outvars) != 1:
-        return False
-    if equation.outvars[0].aval.shape != active[0].primals[0].shape or any(jnp.size(v) != 1 for v in others):
-        return False
-    names = set(_primitives(_body(equation)[0]))  # type: ignore[index]
-    return bool(names & ELEMENTWISE_NONLINEAR) and names <= ELEMENTWISE_LINEAR | ELEMENTWISE_NONLINEAR
-
-
-def multipliers(
-    method: str,
-    rules: Mapping[str, Rule],
-    fn: Callable[[jax.Array], jax.Array],
-    places: Sequence[jax.Array],
-    record: list[Fired] | None = None,
-) -> tuple[tuple[jax.Array, ...], jax.Array]:
-    """The values of a scalar function at some places, and what the rules send back to the first.
-
-    Args:
-      method: The method's name, for the error.
-      rules: A rule for each primitive, and "activation" for a call that is one activation function.
-      fn: The function of an array.
-      places: The example and, where the rules compare, the baseline.
-      record: A list that takes a line for each rule that fired.
-
-    Returns:
-      The values, and the multipliers in the example's shape.
-
-    Raises:
-      UsageError: On a primitive without a rule, or where nothing flows from the example to the output.
-    """
-    closed = jax.make_jaxpr(fn)(places[0])
-    place = ""  # of the equation, or of the last call where tracing kept none for what is inside
-
-    def visit(equation: Any, inputs: list[Any]) -> list[Any]:
-        if not any(isinstance(value, Flow) for value in inputs):
-            return evaluate(equation, inputs)
-        name, at = equation.primitive.name, where_of(equation) or place
-        kind = "activation" if _body(equation) is not None else name
-        if kind not in rules:
-            raise fail(
-                "primitive",
-                name,
-                f"has no {method} rule, at {at}; methods that need none: gradient, input_x_gradient, "
-                "integrated_gradients, smoothgrad, gradient_shap, occlusion, lime, kernel_shap",
-            )
-        if record is not None:
-            record.append(Fired(name, rules[kind].__name__, at))
-        return rules[kind](
-            Step(name, equation.params, inputs, lambda *values: evaluate(equation, list(values)))
-        )
-
-    def opens(equation: Any, inputs: list[Any]) -> bool:
-        nonlocal place
-        place = where_of(equation) or place
-        return not is_activation(equation, inputs)
-
-    def forward(tangent: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-        outputs = walk(closed.jaxpr, closed.consts, [Flow(tuple(places), tangent)], visit, opens)
-        if not isinstance(outputs[0], Flow):
-            raise fail("method", method, "has no rules that lead from the example to the output of logits_fn")
-        return outputs[0].tangent, outputs[0].primals
-
-    tangent, back, values = jax.vjp(forward, jnp.zeros_like(places[0]), has_aux=True)
-    return values, back(jnp.ones_like(tangent))[0]
-
-
-def jvp_at_middle(step: Step) -> list[Any]:
-    """Linear operations, and products by their factors midway between the places: sums stay complete."""
-    call = step.of_active()
-    flows = [step.inputs[place] for place in step.active()]
-    middle = [sum(flow.primals[1:], flow.primals[0]) / len(flow.primals) for flow in flows]
-    _, tangents = jax.jvp(call, middle, [flow.tangent.astype(flow.primals[0].dtype) for flow in flows])
-    values = zip(*(step.at(place) for place in range(len(flows[0].primals))), strict=True)
-    return [Flow(tuple(value), tangent) for value, tangent in zip(values, tangents, strict=True)]
-
-
-LINEAR = (
-    *("add", "add_any", "sub", "neg", "mul", "dot_general", "conv_general_dilated", "real", "name", "copy"),
-    *("reduce_sum", "reduce_window_sum", "cumsum", "reduce_precision", "convert_element_type", "tile"),
-    *("reshape", "transpose", "broadcast_in_dim", "squeeze", "expand_dims", "concatenate", "split", "pad"),
-    *("rev", "stack", "unstack", "slice", "dynamic_slice", "dynamic_update_slice", "gather", "scatter-add"),
-    "optimization_barrier",
-)
+def _unrolled(
+    params: Any, body: tuple[Any, Sequence[Any]], inputs: list[Any], visit: Visit, opens: Opens
+) -> list[Any]:
+    """A scan as its steps in turn."""
+    fixed, carried, length = params["num_consts"], params["num_carry"], params["length"]
+    state = inputs[fixed : fixed + carried]
+    places = range(length - 1, -1, -1) if params["reverse"] else range(length)
+    rows: dict[int, list[Any]] = {}
+    for place in places:
+        row = [jax.lax.index_in_dim(value, place, keepdims=False) for value in inputs[fixed + carried :]]
+        outputs = walk(*body, [*inputs[:fixed], *state, *row], visit, opens)
+        state, rows[place] = outputs[:carried], outputs[carried:]
+    columns = zip(*(rows[place] for place in range(length)), strict=True)
+    return state + [jnp.stack(column) for column in columns]

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax._validate import at_least, fail, is_concrete
+from leakjax.explain.axes import channel_axis_of
 
 
 @jax.tree_util.register_dataclass
@@ -15,8 +16,9 @@ class Segments:
     """An integer map that gives each feature its segment.
 
     Attributes:
-      map: Segment of each feature, integers 0 to count - 1 of x's shape or, for all channels of an image at
-        once, [height, width, 1]; a batch of maps [batch, ...] goes beside a batch of examples.
+      map: Segment of each feature, integers 0 to count - 1 of x's shape or, for all channels at once, with
+        1 in place of their axis ([height, width, 1] for an image); a batch of maps
+        [batch, ...] goes beside a batch of examples.
       count: How many segments there are, a static number. A segment may be empty.
     """
 
@@ -33,25 +35,33 @@ def each_feature(shape: tuple[int, ...]) -> Segments:
     return Segments(np.arange(np.prod(shape), dtype=np.int32).reshape(shape), int(np.prod(shape)))
 
 
-def grid(shape: tuple[int, ...], cells: int | tuple[int, int]) -> Segments:
-    """A grid of rectangles over an image, all channels together.
+def grid(
+    shape: tuple[int, ...], cells: int | tuple[int, ...], *, channel_axis: int | str | None = "auto"
+) -> Segments:
+    """A grid of rectangles over an image, or of blocks over a series or a volume, all channels together.
 
     Args:
-      shape: Shape of one image, [height, width, channels].
-      cells: Rectangles down and across, or one number for both.
+      shape: Shape of one example, [height, width, channels] for an image.
+      cells: Cells along each axis but that of channels, or one number for all.
+      channel_axis: The axis that holds channels, None for none, or "auto": the last of three, if it is smaller than the
+        others and at most 4.
 
     Raises:
-      UsageError: On a shape that is no image's, or more rectangles than pixels along a side.
+      UsageError: On channels that cannot be told, or more cells than places along a side.
     """
-    if len(shape) != 3:
-        raise fail("shape", tuple(shape), "must be [height, width, channels]")
-    down, across = (cells, cells) if isinstance(cells, int) else cells
-    height, width, _ = shape
-    if not (1 <= down <= height and 1 <= across <= width):
-        raise fail("cells", (down, across), f"must be between 1 and the image's sides, {(height, width)}")
-    rows = np.arange(height) * down // height
-    columns = np.arange(width) * across // width
-    return Segments((rows[:, None] * across + columns)[:, :, None].astype(np.int32), down * across)
+    axis = channel_axis_of(tuple(shape), channel_axis)
+    sides = [side for place, side in enumerate(shape) if place != axis]
+    counts = (cells,) * len(sides) if isinstance(cells, int) else tuple(cells)
+    fits = len(counts) == len(sides) and all(
+        1 <= count <= side for count, side in zip(counts, sides, strict=True)
+    )
+    if not sides or not fits:
+        raise fail(
+            "cells", counts, f"must be between 1 and the sides of x without its channels, {tuple(sides)}"
+        )
+    along = [np.arange(side) * count // side for side, count in zip(sides, counts, strict=True)]
+    cell = np.ravel_multi_index(np.meshgrid(*along, indexing="ij"), counts).astype(np.int32)
+    return Segments(cell if axis is None else np.expand_dims(cell, axis), int(np.prod(counts)))
 
 
 def slic(images: np.ndarray, count: int, *, compactness: float = 10.0) -> Segments:
@@ -88,7 +98,8 @@ def segments_for(x: jax.Array, segments: Segments | None) -> Segments:
     if segments is None:
         return each_feature(x.shape)
     shape = tuple(np.shape(segments.map))
-    if shape not in (x.shape, (*x.shape[:-1], 1)):
+    ones = sum(ours != theirs for ours, theirs in zip(shape, x.shape, strict=False))
+    if len(shape) != x.ndim or any(a not in (b, 1) for a, b in zip(shape, x.shape, strict=True)) or ones > 1:
         raise fail("segments.map", shape, f"must have x's shape {x.shape}, or 1 in place of the channels")
     if not jnp.issubdtype(jnp.result_type(segments.map), jnp.integer):
         raise fail("segments.map", str(jnp.result_type(segments.map)), "must be of an integer type")

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax._validate import at_least, fail
+from leakjax.explain.axes import channel_axis_of, laid_out
 from leakjax.explain.masking.coalitions import Game, background_rows, explain_game, game_of, values_of
 from leakjax.explain.registry import registered, rows_of
 from leakjax.explain.types import (
@@ -31,6 +32,8 @@ def occlusion(
     *,
     window: int | tuple[int, ...] | None = None,
     stride: int | tuple[int, ...] | None = None,
+    channel_axis: int | str | None = "auto",
+    each_channel: bool = False,
     baseline: Any = 0.0,
     output: str = "logit",
     chunk: int = 64,
@@ -39,9 +42,12 @@ def occlusion(
 
     Args:
       logits_fn: Logits [classes] of one example.
-      window: Sides of the window: a number for each axis of x, one for all; the channels of an image are
-        always hidden together. By default an eighth of each side.
+      window: Sides of the window: a number for each axis of x but that of channels, or one for all; the channels
+        are hidden together. By default an eighth of each side.
       stride: Steps of the window, given likewise; by default the window's sides, so that none overlap.
+      channel_axis: The axis of x that holds channels, None for none, or "auto": the one that the model's first
+        convolution takes for its features; without a convolution the last of three axes, where it is small.
+      each_channel: Whether channels are hidden one by one.
       baseline: Values inside the window: a number, or an array of x's shape.
       output: What is explained.
       chunk: Runs held at a time; memory is chunk x what one run needs.
@@ -50,7 +56,8 @@ def occlusion(
       The explainer, `1 + windows` runs of the model; attributions have x's shape.
 
     Raises:
-      UsageError: On a window larger than x, or a stride of which some feature would never be hidden.
+      UsageError: On a window larger than x, a stride of which some feature would never be hidden, or, when called,
+        channels that cannot be told.
 
     Source: Zeiler, Fergus 2014, "Visualizing and Understanding Convolutional Networks", section 4.2.
     """
@@ -58,7 +65,11 @@ def occlusion(
 
     def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
         fill = filled("baseline", baseline, x)
-        covers = [jnp.asarray(cover) for cover in window_covers(x.shape, window, stride)]
+        axis = channel_axis
+        if axis == "auto" and x.ndim > 1:
+            program = laid_out(lambda variables, place: scalar(variables, place, target), variables, x)
+            axis = channel_axis_of(x.shape, axis, program)
+        covers = window_covers(x.shape, window, stride, axis, each_channel)
         counts = tuple(cover.shape[0] for cover in covers)
 
         def hidden(index: jax.Array) -> jax.Array:
@@ -66,27 +77,34 @@ def occlusion(
             for axis, place in enumerate(jnp.unravel_index(index, counts)):
                 side = [1] * x.ndim
                 side[axis] = x.shape[axis]
-                inside &= covers[axis][place].reshape(side)
+                inside &= jnp.asarray(covers[axis])[place].reshape(side)
             return scalar(variables, jnp.where(inside, fill, x), target)
 
         total = scalar(variables, x, target) - map_chunked(hidden, jnp.arange(np.prod(counts)), chunk)
         total = total.reshape(counts)
         for cover in covers:
             # Each pass trades the leading axis of windows for the mean over those that cover each feature.
-            mean = cover.astype(x.dtype) / cover.sum(0, keepdims=True).astype(x.dtype)
+            mean = jnp.asarray(cover / cover.sum(0, keepdims=True), x.dtype)
             total = jnp.tensordot(total, mean, axes=(0, 0))
         return total
 
     return explainer_of(logits_fn, attribute)
 
 
-def window_covers(shape: tuple[int, ...], window: Any, stride: Any) -> list[np.ndarray]:
+def window_covers(
+    shape: tuple[int, ...],
+    window: Any,
+    stride: Any,
+    channel_axis: int | str | None = "auto",
+    each_channel: bool = False,
+) -> list[np.ndarray]:
     """Which places each window covers along each axis, boolean [windows, side] an axis.
 
     Raises:
-      UsageError: On a window larger than x, or a stride larger than the window.
+      UsageError: On a window larger than x, a stride larger than the window, or channels that cannot be told.
     """
-    free = shape[:-1] if len(shape) == 3 else shape
+    axis = channel_axis_of(shape, channel_axis)
+    free = tuple(side for place, side in enumerate(shape) if place != axis)
     windows = _sides("window", window, free) or tuple(max(1, side // 8) for side in free)
     strides = _sides("stride", stride, free) or windows
     covers = []
@@ -99,8 +117,10 @@ def window_covers(shape: tuple[int, ...], window: Any, stride: Any) -> list[np.n
             )
         starts = np.arange(0, side - wide + step, step)[:, None]
         covers.append((np.arange(side) >= starts) & (np.arange(side) < starts + wide))
-    if len(shape) == 3:
-        covers.append(np.ones((1, shape[-1]), bool))
+    if axis is not None:
+        covers.insert(
+            axis, np.eye(shape[axis], dtype=bool) if each_channel else np.ones((1, shape[axis]), bool)
+        )
     return covers
 
 
