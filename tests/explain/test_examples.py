@@ -173,8 +173,11 @@ def wavy(variables, x):
 
 
 def precision_of(held, x, target):
-    """Over the whole background, in NumPy."""
-    mixed = np.where(held, x, BACKGROUND).astype(np.float64)
+    """Over the whole background, in NumPy: rows that are not in x's quarter of a feature held take x's value."""
+    edges = np.quantile(BACKGROUND, [0.25, 0.5, 0.75], axis=0)
+    quarter = lambda values: (edges[:, None] <= values).sum(0)
+    alike = quarter(BACKGROUND) == quarter(x[None])
+    mixed = np.where(held & ~alike, x, BACKGROUND).astype(np.float64)
     return (np.argmax(np.tanh(mixed @ WEIGHTS) + 0.5 * np.sin(2 * mixed[:, :2]), axis=1) == target).mean()
 
 
@@ -279,3 +282,38 @@ def test_rows_and_bad_options():
         anchors(linear, background=ROWS, samples=31)
     with pytest.raises(UsageError, match="background='non-finite'"):
         anchors(linear, background=ROWS * np.inf)
+
+
+def binary_rule(variables, x):
+    return jnp.stack([0.5 - x[0], x[0] - 0.5])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        lambda rng: rng.uniform(size=1000) < 0.112,
+        lambda rng: rng.exponential(size=1000) * (rng.uniform(size=1000) < 0.1),
+    ],
+)
+def test_a_rule_on_a_feature_of_mostly_zeros_covers_what_it_says(values):
+    # A column of few values, and one of many of which most are 0; x has one that decides the class.
+    rng = np.random.default_rng(0)
+    rows = np.stack([values(rng).astype(np.float32), rng.normal(size=1000).astype(np.float32)], 1)
+    x = np.array([rows[:, 0].max(), 0.0], np.float32)
+    found = anchors(binary_rule, background=rows, samples=1000)(None, x, 1, key=KEY)
+    assert found.held.tolist() == [True, False]
+    assert found.precision > 0.4
+    shares = (rows[:, 0] == x[0]).mean() if len(np.unique(rows[:, 0])) < 10 else (rows[:, 0] > 0).mean()
+    assert float(found.coverage) == pytest.approx(shares, abs=1e-6)
+
+
+def test_precision_is_that_of_the_rule_whose_coverage_is_given():
+    # The quarter of x holds both classes: a rule that fixes x's own value would be said to be sure.
+    rows = np.linspace(-1, 1, 400, dtype=np.float32)[:, None]
+    inside = lambda variables, x: jnp.stack([0.75 - x[0], x[0] - 0.75])
+    found = anchors(inside, background=rows, samples=2000)(None, np.array([0.9], np.float32), 1, key=KEY)
+    quarter = rows >= np.quantile(rows, 0.75)
+    exact = np.where(quarter, rows > 0.75, True).mean()
+    assert float(found.coverage) == pytest.approx(quarter.mean())
+    assert float(found.precision) == pytest.approx(exact, abs=0.05)
+    assert not found.held.any() or found.precision < 1

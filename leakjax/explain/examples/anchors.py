@@ -14,16 +14,21 @@ from leakjax.explain.registry import registered
 from leakjax.explain.segments import Segments, segments_for
 from leakjax.explain.types import LogitsFn, Variables, checked, map_chunked
 
+FEW = 10  # values of a feature that are told apart one by one
+HEAVY = 0.1  # share of the rows from which a value is a bin of its own
+
 
 class Anchor(NamedTuple):
-    """A rule: while these segments are as in the example, the model decides for the target.
+    """A rule: while these segments are like the example's, the model decides for the target.
+
+    A feature is like the example's where it has the same value, if the background has few values of it, and else
+    where it is in the same quarter of the background's rows; a value that many rows share is a part of its own.
 
     Attributes:
       held: Which segments the rule holds, boolean [segments].
-      precision: Share of the draws, other segments taken from background rows, that the model gives the
-        target.
-      coverage: Share of background rows that are in the example's quarter of the background's range of values
-        in every feature that the rule holds.
+      precision: Share of the draws that the model gives the target: background rows that take the example's values
+        in the segments that the rule holds and that are not like the example's there.
+      coverage: Share of background rows that are like the example in every feature that the rule holds.
       found: Whether, with the confidence asked for, the precision over all background rows is at least the
         threshold; else this is the most precise rule tried.
       runs: Runs of the model that the search took, int32.
@@ -108,12 +113,12 @@ def anchors(
         # Left to the compiler, the sort of a constant background is many times slower.
         with jax.ensure_compile_time_eval():
             rows = background_rows(background, x)
-            edges = jnp.quantile(rows, jnp.asarray([0.25, 0.5, 0.75], x.dtype), axis=0)
+            bins = _bins_of(rows)
         players, population = found.count, rows.shape[0]
-        inside = _in_quarter(rows, edges, x, found)
+        inside = _alike(rows, bins, x, found)
 
-        def decided(held: jax.Array, row: jax.Array) -> jax.Array:
-            logits = logits_fn(variables, jnp.where(held[found.map], x, row))
+        def decided(held: jax.Array, row: jax.Array, alike: jax.Array) -> jax.Array:
+            logits = logits_fn(variables, jnp.where((held & ~alike)[found.map], x, row))
             return (jnp.argmax(logits) == target) & jnp.isfinite(jnp.max(logits))
 
         def covered(held: jax.Array) -> jax.Array:
@@ -124,7 +129,9 @@ def anchors(
 
             def draw(rules: jax.Array, numbers: jax.Array) -> jax.Array:
                 drawn = (rules, order[numbers])
-                return map_chunked(lambda at: decided(state.tried[at[0]], rows[at[1]]), drawn, chunk)
+                return map_chunked(
+                    lambda at: decided(state.tried[at[0]], rows[at[1]], inside[at[1]]), drawn, chunk
+                )
 
             arms, runs = explore(
                 draw,
@@ -186,8 +193,33 @@ def _first_of_length(rules: jax.Array, length: jax.Array) -> jax.Array:
     return (rules.sum(1) == length) & ~jnp.any(jnp.tril(same, -1), axis=1)
 
 
-def _in_quarter(rows: jax.Array, edges: jax.Array, x: jax.Array, segments: Segments) -> jax.Array:
-    """Whether a row is between the same edges as x all over a segment, [rows, segments]."""
-    inside = (edges[:, None] <= rows[None]).sum(0) == (edges <= x[None]).sum(0)[None]
+class _Bins(NamedTuple):
+    """How the background tells values of a feature apart; each of an example's shape but for the edges' first axis.
+
+    Attributes:
+      edges: Quartiles, [3, ...].
+      heavy: Edges that so many rows share that they are a bin of their own, boolean [3, ...].
+      few: Whether each value is a bin, boolean.
+    """
+
+    edges: jax.Array
+    heavy: jax.Array
+    few: jax.Array
+
+    def of(self, values: jax.Array) -> jax.Array:
+        """The number of the bin of each of the values [rows, ...]."""
+        above = (self.edges[:, None] <= values[None]).sum(0)
+        return above + (self.heavy[:, None] & (self.edges[:, None] < values[None])).sum(0)
+
+
+def _bins_of(rows: jax.Array) -> _Bins:
+    edges = jnp.quantile(rows, jnp.asarray([0.25, 0.5, 0.75], rows.dtype), axis=0)
+    heavy = (rows[None] == edges[:, None]).mean(1) >= HEAVY
+    return _Bins(edges, heavy, 1 + (jnp.diff(jnp.sort(rows, 0), axis=0) > 0).sum(0) <= FEW)
+
+
+def _alike(rows: jax.Array, bins: _Bins, x: jax.Array, segments: Segments) -> jax.Array:
+    """Whether a row is like x all over a segment, [rows, segments]."""
+    inside = jnp.where(bins.few[None], rows == x[None], bins.of(rows) == bins.of(x[None]))
     start = jnp.ones((rows.shape[0], segments.count), bool)
     return start.at[:, segments.map.reshape(-1)].min(inside.reshape(rows.shape[0], -1))
