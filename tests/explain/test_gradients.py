@@ -149,3 +149,19 @@ def test_gradient_shap_is_the_mean_of_integrated_gradients(rows, sigma):
     found = explain(None, x, 0, key=KEY)
     np.testing.assert_allclose(found, expected, atol=0.1)
     assert not np.array_equal(found, explain(None, x, 0, key=jax.random.key(1)))
+
+
+@pytest.mark.parametrize("slope", [0.0, 10.0, 1000.0])
+@pytest.mark.parametrize("chunk", [7, 500])
+def test_the_variance_keeps_its_digits_beside_a_large_mean(slope, chunk):
+    # f = sum(c x + x^2 / 2): the gradient is c + x + sigma z, of variance sigma^2 whatever c.
+    f = lambda variables, x: (slope * x + x**2 / 2).sum()[None]
+    x = np.array([0.3, -0.2, 0.1], np.float32)
+    found = vargrad(f, samples=500, sigma=0.1, chunk=chunk)(None, x, 0, key=KEY)
+    drawn = [jax.random.normal(jax.random.fold_in(KEY, sample), (3,)) for sample in range(500)]
+    np.testing.assert_allclose(found, 0.01 * np.var(np.array(drawn, np.float64), axis=0), rtol=5e-3)
+
+
+def test_the_variance_of_one_copy_is_none():
+    f = lambda variables, x: (x**2).sum()[None]
+    assert not vargrad(f, samples=1)(None, np.ones(3, np.float32), 0, key=KEY).any()

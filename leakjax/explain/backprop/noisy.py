@@ -61,8 +61,16 @@ def smoothgrad_squared(
 
     Source: Hooker et al. 2019, "A Benchmark for Interpretability Methods", section 4.
     """
-    moments = _moments(logits_fn, samples, sigma, output, chunk)
-    return explainer_of(logits_fn, lambda *example: moments(*example)[1])
+    _check(samples, sigma)
+    slope = jax.grad(scalar_of(logits_fn, output), argnums=1)
+
+    def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
+        def square(sample: jax.Array) -> jax.Array:
+            return slope(variables, _noisy_copy(x, sigma, key, sample), target) ** 2
+
+        return sum_chunked(square, jnp.arange(samples), chunk) / samples
+
+    return explainer_of(logits_fn, attribute)
 
 
 @registered("backpropagation", runs=_samples, stochastic=True)
@@ -71,33 +79,29 @@ def vargrad(
 ) -> Explainer:
     """The variance of the gradient over noisy copies of the example; arguments as for `smoothgrad`.
 
-    The variance is that of the sample (divided by `samples`).
+    The variance is that of the sample (divided by `samples`), from the gradients less that of the first copy: what all
+    have in common, however large, takes no digits from what tells them apart.
 
     Source: Adebayo et al. 2018, "Local Explanation Methods for Deep Neural Networks Lack Sensitivity to
     Parameter Values", section 2.
     """
-    moments = _moments(logits_fn, samples, sigma, output, chunk)
-
-    def attribute(*example: Any) -> jax.Array:
-        mean, square = moments(*example)
-        return jnp.maximum(square - mean**2, 0)
-
-    return explainer_of(logits_fn, attribute)
-
-
-def _moments(logits_fn: LogitsFn, samples: int, sigma: float, output: str, chunk: int) -> Any:
     _check(samples, sigma)
     slope = jax.grad(scalar_of(logits_fn, output), argnums=1)
 
-    def moments(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> Any:
+    def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
+        def at(sample: Any) -> jax.Array:
+            return slope(variables, _noisy_copy(x, sigma, key, sample), target)
+
+        first = at(0)
+
         def powers(sample: jax.Array) -> tuple[jax.Array, jax.Array]:
-            signed = slope(variables, _noisy_copy(x, sigma, key, sample), target)
-            return signed, signed**2
+            moved = at(sample) - first
+            return moved, moved**2
 
-        sums = sum_chunked(powers, jnp.arange(samples), chunk)
-        return jax.tree.map(lambda total: total / samples, sums)
+        mean, square = (total / samples for total in sum_chunked(powers, jnp.arange(1, samples), chunk))
+        return jnp.maximum(square - mean**2, 0)
 
-    return moments
+    return explainer_of(logits_fn, attribute)
 
 
 def _check(samples: int, sigma: float) -> None:
