@@ -32,16 +32,15 @@ def _as_flow(value: Any, shape: tuple[int, ...] | None = None) -> Flow:
 def secant(step: Step) -> list[Any]:
     """An elementwise function of one value: the slope between its two places, or where they meet its own."""
     flow, call = step.inputs[step.active()[0]], step.of_active()
-    here, there = step.at(0)[0], step.at(1)[0]
     if not jnp.issubdtype(flow.primals[0].dtype, jnp.floating):
-        return [_step(here, there, flow)]
-    gap, far = _gap(*flow.primals)
+        return [_step(step.at(0)[0], step.at(1)[0], flow)]
+    # Backward, because not every function that has a derivative of its own has one forward.
+    here, back = jax.vjp(lambda value: call(value)[0], flow.primals[0])
+    there = step.at(1)[0]
     if not jnp.issubdtype(here.dtype, jnp.floating):
         return [_step(here, there, flow)]
-    middle = (flow.primals[0] + flow.primals[1]) / 2
-    # Backward, because not every function that has a derivative of its own has one forward.
-    found, back = jax.vjp(lambda value: call(value)[0], middle)
-    (own,) = back(jnp.ones_like(found))
+    (own,) = back(jnp.ones_like(here))
+    gap, far = _gap(*flow.primals)
     return [Flow((here, there), flow.tangent * jnp.where(far, (here - there) / gap, own))]
 
 

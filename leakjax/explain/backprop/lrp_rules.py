@@ -71,13 +71,15 @@ def rules_of(layer_rule: Callable[[], Any]) -> dict[str, Rule]:
 
 def passed(step: Step) -> list[Any]:
     """An activation passes relevance on: the tangent grows by output / input, at 0 by the slope."""
-    flow, here = step.inputs[step.active()[0]], step.at(0)[0]
+    flow = step.inputs[step.active()[0]]
     into = flow.primals[0]
-    if not all(jnp.issubdtype(value.dtype, jnp.floating) for value in (into, here)):
-        return [here]
+    if not jnp.issubdtype(into.dtype, jnp.floating):
+        return constant(step)
     # Backward, because not every function that has a derivative of its own has one forward.
-    found, back = jax.vjp(lambda value: step.of_active()(value)[0], into)
-    (own,) = back(jnp.ones_like(found))
+    here, back = jax.vjp(lambda value: step.of_active()(value)[0], into)
+    if not jnp.issubdtype(here.dtype, jnp.floating):
+        return [here]
+    (own,) = back(jnp.ones_like(here))
     some = jnp.abs(into) > jnp.finfo(into.dtype).tiny
     return [Flow((here,), flow.tangent * jnp.where(some, here / jnp.where(some, into, 1), own))]
 

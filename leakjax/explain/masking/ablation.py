@@ -22,8 +22,17 @@ from leakjax.explain.types import (
 )
 
 
-def _windows(shape: tuple[int, ...], players: int, *, window: Any, stride: Any, **_: Any) -> int:
-    return 1 + math.prod(len(cover) for cover in window_covers(shape, window, stride))
+def _windows(
+    shape: tuple[int, ...],
+    players: int,
+    *,
+    window: Any,
+    stride: Any,
+    channel_axis: Any,
+    each_channel: bool,
+    **_: Any,
+) -> int:
+    return 1 + math.prod(map(len, window_covers(shape, window, stride, channel_axis, each_channel)))
 
 
 @registered("perturbation", runs=_windows)
