@@ -86,13 +86,15 @@ def feature_map(
     x: jax.Array,
     layer: str | None,
     channel_axis: int | str | None,
-) -> FeatureMap:
-    """The map of a layer, or the last of a function.
+) -> FeatureMap | None:
+    """The map of a layer, or the last of a function; None where the function does not depend on the example.
 
     Raises:
       UsageError: Where there is none, and where the layer is none.
     """
     program = laid_out(fn, variables, x)
+    if isinstance(program.output, jex.Literal) or program.output not in program.active:
+        return None
     axis = channel_axis_of(x.shape, channel_axis, program)
     labels = axes_of(program)
     spatial = set(spatial_axes(x.ndim, axis))

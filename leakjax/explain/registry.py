@@ -4,12 +4,14 @@ A new method is one file in backprop/, masking/ or examples/ with `@registered(.
 else lists it.
 """
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from leakjax._spec import Registry
+from leakjax.explain.inside import door
 from leakjax.explain.types import Method
 
 # What other libraries and papers call our methods, for hints alone.
@@ -65,12 +67,14 @@ def registered(
       needs_background: whether the factory's `background` is required.
 
     Returns:
-      The decorator, which gives the factory back as it is.
+      The decorator. Of an explainer of attributions it makes one whose factory takes `at`, a tag whose activation is
+      explained in place of the example, and whose explainer takes examples of several arrays, a target of None where
+      there is one output, and no key where it draws nothing.
     """
 
     def register(factory: Factory) -> Factory:
-        parameters = inspect.signature(factory).parameters.values()
-        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        signature = inspect.signature(factory)
+        defaults = {p.name: p.default for p in signature.parameters.values() if p.default is not p.empty}
 
         def cost(shape: tuple[int, ...], segments: int | None = None, **options: Any) -> int:
             if not callable(runs):
@@ -78,10 +82,23 @@ def registered(
             return runs(shape, math.prod(shape) if segments is None else segments, **{**defaults, **options})
 
         rows = EXAMPLE_EXPLAINERS if family == "example" else EXPLAINERS
-        rows.add(factory.__name__, Method(family, factory, stochastic, cost, masks, needs_background))
-        return factory
+        offered = factory if family == "example" else _with_doors(factory, signature, stochastic)
+        rows.add(factory.__name__, Method(family, offered, stochastic, cost, masks, needs_background))
+        return offered
 
     return register
+
+
+def _with_doors(factory: Factory, signature: inspect.Signature, stochastic: bool) -> Factory:
+    """The factory with the option `at`, for examples of any kind."""
+
+    @functools.wraps(factory)
+    def offered(logits_fn: Any, *, at: str | None = None, **options: Any) -> Any:
+        return door(factory, logits_fn, options, at, stochastic)
+
+    place = inspect.Parameter("at", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=str | None)
+    offered.__signature__ = signature.replace(parameters=[*signature.parameters.values(), place])  # type: ignore[attr-defined]
+    return cast(Factory, offered)
 
 
 def rows_of(background: Any) -> int:

@@ -4,6 +4,8 @@ Everything here serves all families: the types, the scalar that is explained, th
 door, and the two ways in which a method walks over its model evaluations without holding all of them at once.
 """
 
+import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -19,6 +21,7 @@ Explainer = Callable[..., jax.Array]
 Attribute = Callable[[Variables, jax.Array, Any, Any, Any], jax.Array]
 ScalarFn = Callable[[Variables, jax.Array, Any], jax.Array]
 
+ARRAYS = (jax.Array, np.ndarray)
 OUTPUTS = ("logit", "probability", "log_probability", "loss")
 
 
@@ -56,7 +59,7 @@ def scalar_of(logits_fn: LogitsFn, output: str) -> ScalarFn:
     one_of("output", output, OUTPUTS)
 
     def scalar(variables: Variables, x: jax.Array, target: Any) -> jax.Array:
-        logits = logits_fn(variables, x)
+        logits = jnp.atleast_1d(logits_fn(variables, x))
         if output == "logit":
             values = logits
         elif output == "probability":
@@ -77,9 +80,9 @@ def explainer_of(logits_fn: LogitsFn, attribute: Attribute) -> Explainer:
     """
 
     def explainer(
-        variables: Variables, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
+        variables: Variables, x: jax.Array, target: Any, *, key: Any = None, segments: Any = None
     ) -> jax.Array:
-        x, valid = checked(logits_fn, variables, x, target)
+        x, target, valid = checked(logits_fn, variables, x, target)
         attribution = attribute(variables, x, target, key, segments)
         if is_concrete(target) and is_concrete(x):
             return attribution
@@ -88,21 +91,37 @@ def explainer_of(logits_fn: LogitsFn, attribute: Attribute) -> Explainer:
     return explainer
 
 
-def checked(logits_fn: LogitsFn, variables: Variables, x: Any, target: Any) -> tuple[jax.Array, jax.Array]:
-    """An example as an array, and whether it and its target can be explained, where they are traced.
+def checked(
+    logits_fn: LogitsFn, variables: Variables, x: Any, target: Any
+) -> tuple[jax.Array, Any, jax.Array]:
+    """An example as an array, its class, and whether both can be explained, where they are traced.
 
     Raises:
       UsageError: On logits of another form, and on values that cannot be explained.
     """
     check_features("x", x)
     x = jnp.asarray(x)
-    logits = jax.eval_shape(logits_fn, variables, x)
-    if len(logits.shape) != 1:
+    logits = jax.eval_shape(lambda x: logits_fn(variables, x), x)
+    if not hasattr(logits, "shape"):
+        said = type(logits).__name__
+        raise fail(
+            "logits_fn", said, "must return logits [classes] alone; take them out of what the model returns"
+        )
+    if len(logits.shape) > 1:
         raise fail("logits_fn", tuple(logits.shape), "must return logits [classes] for ONE example")
-    classes = logits.shape[0]
+    classes = math.prod(logits.shape)
+    if target is None and classes == 1:
+        target = 0
+    if target is None or np.ndim(target) or not jnp.issubdtype(jnp.result_type(target), jnp.integer):
+        said = (
+            target
+            if target is None
+            else f"{getattr(target, 'dtype', type(target).__name__)}{list(np.shape(target))}"
+        )
+        raise fail("target", said, f"must be one class, 0 to {classes - 1}; of a one-hot row, its argmax")
     if is_concrete(target) and not 0 <= int(target) < classes:
         raise fail("target", int(target), f"must be a class, 0 to {classes - 1}")
-    return x, jnp.isfinite(x).all() & (target >= 0) & (target < classes)
+    return x, target, jnp.isfinite(x).all() & (target >= 0) & (target < classes)
 
 
 def check_features(name: str, x: Any) -> None:
@@ -121,8 +140,24 @@ def filled(name: str, value: Any, x: jax.Array) -> jax.Array:
     return jnp.broadcast_to(jnp.asarray(value, x.dtype), x.shape)
 
 
+def arrays_of(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+    """The arrays of a pytree, such as a module that holds functions too, and how the tree is made of others."""
+    leaves, form = jax.tree.flatten(tree)
+    places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, ARRAYS)]
+
+    def filled(values: list[Any]) -> Any:
+        whole = list(leaves)
+        for place, value in zip(places, values, strict=True):
+            whole[place] = value
+        return jax.tree.unflatten(form, whole)
+
+    return [leaves[place] for place in places], filled
+
+
 def batched(explainer: Explainer, *, size: int = 128) -> Callable[..., jax.Array]:
-    """An explainer of many examples, compiled: `(variables, xs, targets, *, key, ids, segments=None)`.
+    """An explainer of many examples, compiled: `(variables, xs, targets, *, key=None, ids=None, segments=None)`.
+
+    A method that draws nothing needs neither key nor ids. Segments are those of all examples, or one map an example.
 
     An example's key is `key` folded with its id, so that its noise depends neither on its place nor on its
     neighbours.
@@ -137,31 +172,49 @@ def batched(explainer: Explainer, *, size: int = 128) -> Callable[..., jax.Array
     """
     at_least("size", size, 1)
 
-    @jax.jit
-    def run(
-        variables: Variables, xs: jax.Array, targets: Any, ids: Any, segments: Any, *, key: jax.Array
-    ) -> jax.Array:
-        keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, ids)
+    @functools.partial(jax.jit, static_argnames="rebuild")
+    def run(arrays: Any, batch: Any, shared: Any, *, key: Any, rebuild: Any) -> Any:
+        variables = rebuild(arrays)
+        xs, targets, ids, segments = batch
+        keys = None if key is None else jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, ids)
 
-        def one(x: jax.Array, target: jax.Array, key: jax.Array, segments: Any) -> jax.Array:
-            return explainer(variables, x, target, key=key, segments=segments)
+        def one(x: Any, target: Any, key: Any, segments: Any) -> Any:
+            return explainer(variables, x, target, key=key, segments=shared if segments is None else segments)
 
         return jax.vmap(one)(xs, targets, keys, segments)
 
+    rebuilds: dict[Any, Any] = {}
+
     def explain_batch(
-        variables: Variables, xs: Any, targets: Any, *, key: jax.Array, ids: Any, segments: Any = None
-    ) -> jax.Array:
-        check_features("xs", xs)
+        variables: Variables, xs: Any, targets: Any, *, key: Any = None, ids: Any = None, segments: Any = None
+    ) -> Any:
+        if jax.tree_util.all_leaves([xs]) and not jnp.issubdtype(jnp.result_type(xs), jnp.integer):
+            check_features("xs", xs)
+        if key is not None and ids is None:
+            raise fail(
+                "ids", None, "must be the examples' ids beside a key: an example's noise goes by its id"
+            )
         # What the host holds is sliced there: a slice of a device array costs more than small models do.
-        targets, ids = (a if isinstance(a, jax.Array) else np.asarray(a) for a in (targets, ids))
-        whole = (xs, targets, ids, segments)
-        if len(xs) <= size:
-            return run(variables, *whole, key=key)
+        targets, ids = (a if a is None or isinstance(a, jax.Array) else np.asarray(a) for a in (targets, ids))
+        count = len(jax.tree.leaves(xs)[0])
+        shared = (
+            segments
+            if segments is not None and np.ndim(segments.map) < np.ndim(jax.tree.leaves(xs)[0])
+            else None
+        )
+        whole = (xs, targets, ids, None if shared is not None else segments)
+        arrays, filled = arrays_of(variables)
+        # Leaves that are no arrays stay in the program: one for each form of the variables that was met.
+        leaves, form = jax.tree.flatten(variables)
+        others = tuple(None if isinstance(leaf, ARRAYS) else leaf for leaf in leaves)
+        rebuild = rebuilds.setdefault((form, others), filled)
 
-        def part(start: int) -> jax.Array:
-            return run(variables, *jax.tree.map(lambda leaf: leaf[start : start + size], whole), key=key)
+        def part(start: int) -> Any:
+            batch = jax.tree.map(lambda leaf: leaf[start : start + size], whole) if count > size else whole
+            return run(arrays, batch, shared, key=key, rebuild=rebuild)
 
-        return jnp.concatenate([part(start) for start in range(0, len(xs), size)])
+        parts = [part(start) for start in range(0, max(count, 1), size)]
+        return parts[0] if len(parts) == 1 else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
 
     return explain_batch
 

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from leakjax.explain.axes import channel_axis_of
 from leakjax.explain.backprop.rectifiers import guided_backprop
 from leakjax.explain.feature_maps import FeatureMap, feature_map, from_variable
 from leakjax.explain.registry import registered
@@ -103,6 +104,9 @@ def _map_of(
     def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
         fn = lambda variables, place: scalar(variables, place, target)
         found = feature_map(fn, variables, x, layer, channel_axis)
+        if found is None:
+            axis = channel_axis_of(x.shape, channel_axis)
+            return jnp.zeros([1 if place == axis else side for place, side in enumerate(x.shape)], x.dtype)
         activation, gradient = at_layer(found, x)
         seen = jnp.maximum((activation * weigh(activation, gradient)).sum(-1), 0)
         shape = [side for axis, side in enumerate(x.shape) if axis != found.channel_axis]

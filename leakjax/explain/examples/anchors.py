@@ -108,7 +108,7 @@ def anchors(
     def explainer(
         variables: Variables, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
     ) -> Anchor:
-        x, sane = checked(logits_fn, variables, x, target)
+        x, target, sane = checked(logits_fn, variables, x, target)
         found = segments_for(x, segments)
         # Left to the compiler, the sort of a constant background is many times slower.
         with jax.ensure_compile_time_eval():

@@ -87,7 +87,7 @@ def game_of(
     value: Callable[[jax.Array], jax.Array] = masking
     if found.count * rows.shape[0] <= chunk:
         model = split(lambda shown: scalar(variables, shown, target), x)
-        if found.count * model.images <= MIXING * model.multiplications:
+        if 0 < found.count * model.images <= MIXING * model.multiplications:
             value = _mixing(model, x, rows, found)
     return Game(found.count, value, rows.shape[0], x.dtype, spread)
 
