@@ -95,9 +95,13 @@ def _of_arrays(
 
     raveled = dict(options)
     for name, ravel in (("baseline", _one_row), ("background", jax.vmap(_one_row))):
-        if jax.tree.structure(options.get(name)) == form:
+        if name in options and _alike(options[name], form):
             raveled[name] = ravel(jax.tree.map(jnp.asarray, options[name]))
     return unravel(make(of_row, **raveled)(variables, row, target, **given))
+
+
+def _alike(value: Any, form: Any) -> bool:
+    return bool(jax.tree.structure(value) == form)
 
 
 def _one_row(value: Any) -> jax.Array:

@@ -92,6 +92,9 @@ def registered(
 def _with_doors(factory: Factory, signature: inspect.Signature, stochastic: bool) -> Factory:
     """The factory with the option `at`, for examples of any kind."""
 
+    if "at" in signature.parameters:  # it has them already
+        return factory
+
     @functools.wraps(factory)
     def offered(logits_fn: Any, *, at: str | None = None, **options: Any) -> Any:
         return door(factory, logits_fn, options, at, stochastic)

@@ -113,12 +113,12 @@ def checked(
     if target is None and classes == 1:
         target = 0
     if target is None or np.ndim(target) or not jnp.issubdtype(jnp.result_type(target), jnp.integer):
-        said = (
-            target
-            if target is None
-            else f"{getattr(target, 'dtype', type(target).__name__)}{list(np.shape(target))}"
+        kind = getattr(target, "dtype", type(target).__name__)
+        raise fail(
+            "target",
+            None if target is None else f"{kind}{list(np.shape(target))}",
+            f"must be one class, 0 to {classes - 1}; of a one-hot row, its argmax",
         )
-        raise fail("target", said, f"must be one class, 0 to {classes - 1}; of a one-hot row, its argmax")
     if is_concrete(target) and not 0 <= int(target) < classes:
         raise fail("target", int(target), f"must be a class, 0 to {classes - 1}")
     return x, target, jnp.isfinite(x).all() & (target >= 0) & (target < classes)

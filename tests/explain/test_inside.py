@@ -133,7 +133,7 @@ def test_one_output_needs_no_target():
 
 
 def test_a_key_is_asked_for_only_where_it_is_needed():
-    for name, row in EXPLAINERS.items():
+    for row in EXPLAINERS.values():
         options = {"background": np.ones((1, 4, 4, 1), np.float32)} if row.needs_background else {}
         explain = row.factory(lambda v, x: (x**2).sum()[None], **options)
         if row.stochastic:
