@@ -147,11 +147,8 @@ def run(explain, variables, x):
 @each
 def test_differences_are_complete(name):
     network, variables, x = ZOO[name][0]()
-    for explain, rough in (
-        (deeplift(network, baseline=0.1), 1e-5),
-        (integrated_gradients(network, baseline=0.1), 2e-2),
-    ):
-        found = run(explain, variables, x)
+    for factory, rough in ((deeplift, 1e-5), (integrated_gradients, 2e-2)):
+        found = run(factory(network, baseline=0.1), variables, x)
         residual = completeness(network, variables, x, 1, found, baseline=0.1)
         assert abs(float(residual)) < rough * max(1.0, np.abs(found).sum()), factory
 
