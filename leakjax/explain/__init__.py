@@ -22,7 +22,9 @@ from leakjax.explain.masking.kernel_shap import kernel_shap
 from leakjax.explain.masking.lime import lime
 from leakjax.explain.masking.shapley import exact_shapley, shapley_sampling
 from leakjax.explain.registry import EXAMPLE_EXPLAINERS, EXPLAINERS, registered
-from leakjax.explain.segments import Segments, grid, slic
+from leakjax.explain.segments import Segments, by_columns, grid, slic
+from leakjax.explain.show import show
+from leakjax.explain.smoothed import smoothed
 from leakjax.explain.types import Explainer, LogitsFn, Method, batched
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "Segments",
     "anchors",
     "batched",
+    "by_columns",
     "completeness",
     "deconvnet",
     "deeplift",
@@ -59,7 +62,9 @@ __all__ = [
     "protodash",
     "registered",
     "shapley_sampling",
+    "show",
     "slic",
+    "smoothed",
     "smoothgrad",
     "smoothgrad_squared",
     "tag",

@@ -147,11 +147,7 @@ def activations(program: Flat) -> dict[Any, Any]:
     sum or product with a variable of the model, which ends a function.
     """
 
-    def follows(equation: Any) -> bool:
-        others = [v for v in variables_in(equation) if v not in program.active]
-        return equation.primitive.name not in AFFINE or all(_is_number(v, program) for v in others)
-
-    nearest = sources(program, follows)
+    nearest = sources(program, by_numbers(program))
     starts: dict[Any, Any] = {}
     for output, source in nearest.items():
         if source in starts:
@@ -159,6 +155,16 @@ def activations(program: Flat) -> dict[Any, Any]:
         elif not _is_affine(between(program, source, output)):
             starts[output] = source
     return starts
+
+
+def by_numbers(program: Flat) -> Any:
+    """`follows` of `sources` for functions that no variable of the model scales or shifts."""
+
+    def follows(equation: Any) -> bool:
+        others = [v for v in variables_in(equation) if v not in program.active]
+        return equation.primitive.name not in AFFINE or all(_is_number(v, program) for v in others)
+
+    return follows
 
 
 def _is_affine(function: Function) -> bool:

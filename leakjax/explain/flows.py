@@ -63,12 +63,15 @@ class Flow(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One operation for a rule: its name, parameters, inputs (`Flow` or constant) and its own evaluation."""
+    """One operation for a rule: its name, parameters, inputs (`Flow` or constant), its own evaluation, and the variable
+    of its first output.
+    """
 
     name: str
     params: Mapping[str, Any]
     inputs: list[Any]
     call: Callable[..., list[Any]]
+    output: Any = None
 
     def at(self, place: int) -> list[Any]:
         """The outputs at the example (0) or at the baseline (1)."""
@@ -183,7 +186,7 @@ def multipliers(
         for place in set().union(*(fixed.inputs.get(end.outvars[0], ()) for end in ends)):
             if isinstance(taken[place], Flow):
                 taken[place] = taken[place].primals[0]
-        return kind, Step(name, params, taken, call)
+        return kind, Step(name, params, taken, call, equation.outvars[0])
 
     def forward(tangent: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
         known = dict(program.known)

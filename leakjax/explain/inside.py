@@ -13,6 +13,8 @@ from leakjax.explain.feature_maps import from_variable, tagged
 from leakjax.explain.types import Explainer, LogitsFn, Variables
 
 Make = Callable[..., Explainer]
+# What flax raises where a module changes itself inside a transformation; flax is not imported for it.
+MUTATIONS = ("TraceContextError", "ModifyScopeVariableError", "InvalidRngError")
 
 
 def door(
@@ -45,17 +47,34 @@ def door(
             if not jax.tree_util.all_leaves([x]):
                 return _of_arrays(make, logits_fn, options, variables, x, target, given)
             return whole(variables, x, target, **given)
-        except ValueError as error:
-            if "while_loop" not in str(error):
+        except Exception as error:
+            known = _known(error)
+            if known is None:
                 raise
-            raise fail(
-                "primitive",
-                "while",
-                "has no derivative backward, and the example runs through it; use a scan or a fori_loop of a fixed "
-                "number of steps, or a method without derivatives: occlusion, feature_ablation, lime, kernel_shap",
-            ) from error
+            raise known from error
 
     return explainer
+
+
+def _known(error: Exception) -> Exception | None:
+    """What a user can do about an error of a library, as a UsageError; None where nothing is known."""
+    if isinstance(error, ValueError) and "while_loop" in str(error):
+        return fail(
+            "primitive",
+            "while",
+            "has no derivative backward, and the example runs through it; use a scan or a fori_loop of a fixed "
+            "number of steps, or a method without derivatives: occlusion, feature_ablation, lime, kernel_shap",
+        )
+    if type(error).__name__ in MUTATIONS:
+        said = str(error).split(" (https")[0]
+        return fail(
+            "logits_fn",
+            type(error).__name__,
+            f"changes its own state ({said}): leave training mode, by model.eval() (nnx), train=False or "
+            "use_running_average=True, deterministic=True (linen); an nnx module that keeps a state in eval mode, "
+            "as a recurrent one, by nnx.merge(graph, variables, copy=True) in logits_fn",
+        )
+    return None
 
 
 def _from_tag(logits_fn: LogitsFn, variables: Variables, x: Any, at: str) -> tuple[LogitsFn, jax.Array]:

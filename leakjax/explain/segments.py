@@ -1,5 +1,6 @@
 """Segment maps: which features a masking method hides together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import jax
@@ -33,6 +34,26 @@ def each_feature(shape: tuple[int, ...]) -> Segments:
       shape: Shape of one example.
     """
     return Segments(np.arange(np.prod(shape), dtype=np.int32).reshape(shape), int(np.prod(shape)))
+
+
+def by_columns(names: Sequence[str], *, shape: tuple[int, ...] | None = None) -> Segments:
+    """The features of one column together, as the indicators of one category are.
+
+    Args:
+      names: The column of each feature, as `leakjax.data.Points.columns`, in the order of the features.
+      shape: Shape of one example; one row by default.
+
+    Returns:
+      One segment a column, in the order in which they first stand.
+
+    Raises:
+      UsageError: Unless there is one name for each feature.
+    """
+    shape = (len(names),) if shape is None else shape
+    if len(names) != np.prod(shape):
+        raise fail("names", len(names), f"must be one for each feature of an example, {int(np.prod(shape))}")
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    return Segments(np.array([places[name] for name in names], np.int32).reshape(shape), len(places))
 
 
 def grid(

@@ -6,7 +6,7 @@ door, and the two ways in which a method walks over its model evaluations withou
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -21,7 +21,7 @@ Explainer = Callable[..., jax.Array]
 Attribute = Callable[[Variables, jax.Array, Any, Any, Any], jax.Array]
 ScalarFn = Callable[[Variables, jax.Array, Any], jax.Array]
 
-ARRAYS = (jax.Array, np.ndarray)
+ARRAYS = (jax.Array, np.ndarray, np.number, float)
 OUTPUTS = ("logit", "probability", "log_probability", "loss")
 
 
@@ -140,21 +140,32 @@ def filled(name: str, value: Any, x: jax.Array) -> jax.Array:
     return jnp.broadcast_to(jnp.asarray(value, x.dtype), x.shape)
 
 
-def arrays_of(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
-    """The arrays of a pytree, such as a module that holds functions too, and how the tree is made of others."""
+class Frame(NamedTuple):
+    """A pytree without its arrays, such as a module that holds functions too; it can be compared and hashed.
+
+    Attributes:
+      form: How the tree is made of its leaves.
+      others: Its leaves, with None in place of each array.
+    """
+
+    form: Any
+    others: tuple[Any, ...]
+
+    def filled(self, arrays: Sequence[Any]) -> Any:
+        """The tree with these arrays in the places of its own."""
+        values = iter(arrays)
+        leaves = [next(values) if other is None else other for other in self.others]
+        return jax.tree.unflatten(self.form, leaves)
+
+
+def arrays_of(tree: Any) -> tuple[list[Any], Frame]:
+    """The arrays and numbers of a pytree, and the rest of it."""
     leaves, form = jax.tree.flatten(tree)
-    places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, ARRAYS)]
-
-    def filled(values: list[Any]) -> Any:
-        whole = list(leaves)
-        for place, value in zip(places, values, strict=True):
-            whole[place] = value
-        return jax.tree.unflatten(form, whole)
-
-    return [leaves[place] for place in places], filled
+    arrays = [leaf for leaf in leaves if isinstance(leaf, ARRAYS)]
+    return arrays, Frame(form, tuple(None if isinstance(leaf, ARRAYS) else leaf for leaf in leaves))
 
 
-def batched(explainer: Explainer, *, size: int = 128) -> Callable[..., jax.Array]:
+def batched(explainer: Explainer, *, size: int = 128, progress: bool = False) -> Callable[..., jax.Array]:
     """An explainer of many examples, compiled: `(variables, xs, targets, *, key=None, ids=None, segments=None)`.
 
     A method that draws nothing needs neither key nor ids. Segments are those of all examples, or one map an example.
@@ -166,15 +177,17 @@ def batched(explainer: Explainer, *, size: int = 128) -> Callable[..., jax.Array
       explainer: Of one example.
       size: Examples that one run of the compiled program takes; memory is size x what one example needs. On a
         CPU larger runs are slower an example, on a GPU faster.
+      progress: Whether a bar on the terminal or in the notebook shows how many runs are done.
 
     Returns:
       The function; attributions [batch, ...].
     """
     at_least("size", size, 1)
 
-    @functools.partial(jax.jit, static_argnames="rebuild")
-    def run(arrays: Any, batch: Any, shared: Any, *, key: Any, rebuild: Any) -> Any:
-        variables = rebuild(arrays)
+    # What of the variables is no array stays in the program: there is one for each frame that is met.
+    @functools.partial(jax.jit, static_argnames="frame")
+    def run(arrays: Any, batch: Any, shared: Any, *, key: Any, frame: Frame) -> Any:
+        variables = frame.filled(arrays)
         xs, targets, ids, segments = batch
         keys = None if key is None else jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, ids)
 
@@ -183,12 +196,11 @@ def batched(explainer: Explainer, *, size: int = 128) -> Callable[..., jax.Array
 
         return jax.vmap(one)(xs, targets, keys, segments)
 
-    rebuilds: dict[Any, Any] = {}
-
     def explain_batch(
         variables: Variables, xs: Any, targets: Any, *, key: Any = None, ids: Any = None, segments: Any = None
     ) -> Any:
-        if jax.tree_util.all_leaves([xs]) and not jnp.issubdtype(jnp.result_type(xs), jnp.integer):
+        first = jax.tree.leaves(xs)[0]
+        if first is xs and not jnp.issubdtype(jnp.result_type(xs), jnp.integer):
             check_features("xs", xs)
         if key is not None and ids is None:
             raise fail(
@@ -196,27 +208,29 @@ def batched(explainer: Explainer, *, size: int = 128) -> Callable[..., jax.Array
             )
         # What the host holds is sliced there: a slice of a device array costs more than small models do.
         targets, ids = (a if a is None or isinstance(a, jax.Array) else np.asarray(a) for a in (targets, ids))
-        count = len(jax.tree.leaves(xs)[0])
-        shared = (
-            segments
-            if segments is not None and np.ndim(segments.map) < np.ndim(jax.tree.leaves(xs)[0])
-            else None
-        )
+        count = len(first)
+        shared = segments if segments is not None and np.ndim(segments.map) < np.ndim(first) else None
         whole = (xs, targets, ids, None if shared is not None else segments)
-        arrays, filled = arrays_of(variables)
-        # Leaves that are no arrays stay in the program: one for each form of the variables that was met.
-        leaves, form = jax.tree.flatten(variables)
-        others = tuple(None if isinstance(leaf, ARRAYS) else leaf for leaf in leaves)
-        rebuild = rebuilds.setdefault((form, others), filled)
+        arrays, frame = arrays_of(variables)
 
         def part(start: int) -> Any:
             batch = jax.tree.map(lambda leaf: leaf[start : start + size], whole) if count > size else whole
-            return run(arrays, batch, shared, key=key, rebuild=rebuild)
+            found = run(arrays, batch, shared, key=key, frame=frame)
+            return jax.block_until_ready(found) if progress else found
 
-        parts = [part(start) for start in range(0, max(count, 1), size)]
+        parts = [part(start) for start in _shown(range(0, max(count, 1), size), progress)]
         return parts[0] if len(parts) == 1 else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
 
     return explain_batch
+
+
+def _shown(starts: Sequence[int], progress: bool) -> Iterable[int]:
+    """The starts of the runs, with a bar of those that are done."""
+    if not progress:
+        return starts
+    from rich.progress import track  # slow to import, and needed for the bar alone
+
+    return track(starts, "explaining")
 
 
 def map_chunked(fn: Callable[[Any], Any], items: Any, chunk: int) -> Any:

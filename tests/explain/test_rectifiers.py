@@ -124,3 +124,18 @@ def test_a_maximum_with_a_variable_cannot_be_decided():
 
     with pytest.raises(UsageError, match="not known before it runs"):
         guided_backprop(floor)(jnp.float32(0.0), X, 0, key=KEY)
+
+
+def test_a_negative_scale_before_a_rectifier_is_not_its_own(x64):
+    """A channel whose batch-norm scale is below 0: the signal is held back by its sign at the rectifier."""
+    rng = np.random.default_rng(5)
+    first, scale, shift, last = (rng.normal(size=size) for size in ((4, 6), (6,), (6,), (6, 3)))
+    scale[:3] = -np.abs(scale[:3])
+    x = rng.normal(size=4)
+    network = lambda v, x: jax.nn.relu((x @ first) * v["scale"] + v["shift"]) @ last
+    wide = (x @ first) * scale + shift
+    signal = last[:, 1]
+    for factory, shown in ((guided_backprop, wide > 0), (deconvnet, np.ones(6, bool))):
+        expected = first @ (scale * np.where(shown & (signal > 0), signal, 0))
+        found = factory(network)({"scale": scale, "shift": shift}, x, 1)
+        np.testing.assert_allclose(found, expected, atol=1e-12)

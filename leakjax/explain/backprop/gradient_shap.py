@@ -7,14 +7,13 @@ import jax.numpy as jnp
 
 from leakjax._validate import at_least, is_concrete
 from leakjax.explain.backprop.integrated import along_line
-from leakjax.explain.masking.coalitions import background_rows
+from leakjax.explain.masking.coalitions import rows_like
 from leakjax.explain.registry import registered
 from leakjax.explain.types import (
     Explainer,
     LogitsFn,
     Variables,
     explainer_of,
-    filled,
     scalar_of,
     sum_chunked,
 )
@@ -58,7 +57,7 @@ def gradient_shap(
     noisy = not is_concrete(sigma) or sigma > 0
 
     def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
-        rows = filled("baseline", baseline, x)[None] if background is None else background_rows(background, x)
+        rows = rows_like(x, baseline, background)
 
         def fn(place: jax.Array) -> jax.Array:
             return scalar(variables, place, target)

@@ -9,8 +9,9 @@ import numpy as np
 
 from leakjax._validate import at_least, one_of
 from leakjax.explain.affine import mixture, split
-from leakjax.explain.registry import registered
-from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, filled, scalar_of, sum_chunked
+from leakjax.explain.masking.coalitions import rows_like
+from leakjax.explain.registry import registered, rows_of
+from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, scalar_of, sum_chunked
 
 RULES = ("gauss_legendre", "midpoint", "trapezoid")
 
@@ -41,8 +42,8 @@ def quadrature(rule: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
     return np.linspace(0, 1, steps), weights
 
 
-def _steps(shape: tuple[int, ...], players: int, *, steps: int, **_: Any) -> int:
-    return steps
+def _steps(shape: tuple[int, ...], players: int, *, steps: int, background: Any, **_: Any) -> int:
+    return steps * rows_of(background)
 
 
 @registered("backpropagation", runs=_steps)
@@ -51,16 +52,19 @@ def integrated_gradients(
     *,
     steps: int = 50,
     baseline: Any = 0.0,
+    background: Any = None,
     output: str = "logit",
     rule: str = "gauss_legendre",
     chunk: int = 50,
 ) -> Explainer:
-    """Integrated gradients, `steps` runs of the model; they sum to f(x) - f(baseline) up to the rule's error.
+    """Integrated gradients, `steps` runs of the model a baseline; which sum to f(x) - f(baseline).
 
     Args:
       logits_fn: Logits [classes] of one example.
       steps: Gradients along the way.
       baseline: Where the way begins: a number, or an array of x's shape.
+      background: Examples [rows, ...] to begin at instead, averaged over, one after the other: attributions then sum
+        to f(x) less the mean of f over the rows.
       output: What is explained.
       rule: "gauss_legendre", "midpoint" or "trapezoid".
       chunk: Gradients held at a time; memory is chunk x what one gradient needs.
@@ -77,9 +81,13 @@ def integrated_gradients(
     scalar = scalar_of(logits_fn, output)
 
     def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
-        start = filled("baseline", baseline, x)
         items = (jnp.asarray(places, x.dtype), jnp.asarray(weights, x.dtype))
-        return along_line(lambda place: scalar(variables, place, target), start, x, items, chunk)
+        rows = rows_like(x, baseline, background)
+
+        def from_row(start: jax.Array) -> jax.Array:
+            return along_line(lambda place: scalar(variables, place, target), start, x, items, chunk)
+
+        return from_row(rows[0]) if len(rows) == 1 else sum_chunked(from_row, rows, 1) / len(rows)
 
     return explainer_of(logits_fn, attribute)
 

@@ -4,7 +4,25 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.extend.core as jex
 import jax.numpy as jnp
+
+from leakjax.explain.jaxpr import Flat, evaluate, variables_in
+
+LAYERS = {"dot_general": "dense", "conv_general_dilated": "convolution"}
+MOVES = {
+    "reshape",
+    "transpose",
+    "squeeze",
+    "expand_dims",
+    "broadcast_in_dim",
+    "pad",
+    "slice",
+    "rev",
+    "copy",
+    "name",
+}
+TINY = 1e-12
 
 
 class Layer(NamedTuple):
@@ -66,3 +84,59 @@ def split_by_sign(layer: Layer, z: jax.Array, epsilon: float, alpha: float, beta
         low = part(layer.values, False) + jnp.minimum(layer.offset, 0)
         tangent -= beta * z / _away(low, epsilon) * part(layer.tangent, False)
     return tangent
+
+
+def boxed(layer: Layer, z: jax.Array, epsilon: float, low: jax.Array, high: jax.Array) -> jax.Array:
+    """The z-box rule of a layer whose inputs lie between `low` and `high`, arrays like its values."""
+    share = layer.tangent / off_zero(layer.values)
+    box = (low, True), (high, False)
+    above = layer.scale * layer.product(layer.tangent, layer.weights)
+    above -= sum(_signed(layer, bound * share, positive) for bound, positive in box)
+    total = z - sum(_signed(layer, bound, positive) for bound, positive in box)
+    return above * z / _away(total, epsilon)
+
+
+def off_zero(x: jax.Array) -> jax.Array:
+    """An example with a tiny number in place of 0: its product with what comes back holds relevance at 0, too."""
+    return jnp.where(jnp.abs(x) < TINY, jnp.asarray(TINY, x.dtype), x)
+
+
+def first_layers(program: Flat, low: jax.Array, high: jax.Array) -> dict[Any, Any]:
+    """The layers before which there is none, by their outputs.
+
+    Args:
+      program: The model.
+      low: The least values that the example may have, in its shape.
+      high: The largest.
+
+    Returns:
+      For each layer the bounds of what comes in, (low, high); where more than moves and paddings come before, the name
+      of what does.
+    """
+    bounds = {program.example: (low, high)}
+    changed: dict[Any, str] = {}
+    found: dict[Any, Any] = {}
+    for equation in program.equations:
+        taken = [v for v in variables_in(equation) if v in bounds or v in changed]
+        if not taken:
+            continue
+        name, output = equation.primitive.name, equation.outvars[0]
+        if name in LAYERS and len(taken) == 1:
+            found[output] = changed[taken[0]] if taken[0] in changed else bounds[taken[0]]
+            continue
+        given = [v for v in variables_in(equation) if v not in bounds]
+        if name in MOVES and all(v in program.known for v in given):
+            ends = (
+                evaluate(equation, [_end(v, program, bounds, i) for v in equation.invars]) for i in (0, 1)
+            )
+            bounds.update(zip(equation.outvars, zip(*ends, strict=True), strict=True))
+        else:
+            before = next((changed[v] for v in taken if v in changed), name)
+            changed.update(dict.fromkeys(equation.outvars, before))
+    return found
+
+
+def _end(variable: Any, program: Flat, bounds: dict[Any, tuple[jax.Array, jax.Array]], place: int) -> Any:
+    if isinstance(variable, jex.Literal):
+        return variable.val
+    return bounds[variable][place] if variable in bounds else program.known[variable]

@@ -22,8 +22,8 @@ def _settled(step: Step) -> Step:
     return step._replace(inputs=[settle(value) for value in step.inputs])
 
 
-def rules_of(layer_rule: Callable[[], Any]) -> dict[str, Rule]:
-    """The table; `layer_rule()` gives the rule of the next layer."""
+def rules_of(layer_rule: Callable[[Step], Any]) -> dict[str, Rule]:
+    """The table; `layer_rule(step)` gives the rule of the next layer."""
 
     def settled(rule: Rule) -> Rule:
         def apply(step: Step) -> list[Any]:
@@ -43,7 +43,7 @@ def rules_of(layer_rule: Callable[[], Any]) -> dict[str, Rule]:
         def product(values: jax.Array, weights: jax.Array) -> jax.Array:
             return step.call(*((values, weights) if place == 0 else (weights, values)))[0]
 
-        found = Layer(product, weights, flow.primals[0], flow.tangent, 1.0, 0.0, layer_rule())
+        found = Layer(product, weights, flow.primals[0], flow.tangent, 1.0, 0.0, layer_rule(step))
         return [Flow(tuple(step.at(0)), found)]
 
     table: dict[str, Rule] = dict.fromkeys(LINEAR, settled(jvp_at_middle))

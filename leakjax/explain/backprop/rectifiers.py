@@ -1,6 +1,5 @@
 """Guided backpropagation and deconvnet: gradients whose rectifiers hold back negative signals."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 
 from leakjax.explain.backprop.rectified import Rectifier, check_custom, is_guard, rectifier_of
-from leakjax.explain.elementwise import between, sources
+from leakjax.explain.elementwise import Function, between, by_numbers, sources
 from leakjax.explain.jaxpr import CUSTOM, evaluate, flat, variables_in
 from leakjax.explain.registry import registered
 from leakjax.explain.types import Explainer, LogitsFn, Variables, explainer_of, scalar_of
@@ -80,7 +79,8 @@ def with_rectifiers(
       through_positive: Whether signals return only where the rectifier is not 0, too.
     """
     program = flat(fn, variables, x, lambda equation, inputs: equation.primitive.name in CUSTOM)
-    nearest = sources(program)
+    # A scale of the model, as that of a batch-norm, may be negative: what it makes is the layer's, and no rectifier's.
+    nearest = sources(program, by_numbers(program))
     steps: list[tuple[Any, Any, Any]] = []  # an equation, the function that it ends, and what that rectifies
     needed, users = {program.output}, program.users()
     for equation in reversed(program.equations):
@@ -108,9 +108,10 @@ def with_rectifiers(
                 known.update(zip(equation.outvars, evaluate(equation, inputs), strict=True))
                 continue
             value = known[function.source]
-            call = lambda value, function=function: function.at(value, known)
             known[function.output] = (
-                call(value) if rectifier is None else _replaced(call, value, rectifier, through_positive)
+                function.at(value, known)
+                if rectifier is None
+                else _replaced(function, known, value, rectifier, through_positive)
             )
         return program.output.val if isinstance(program.output, jex.Literal) else known[program.output]
 
@@ -118,24 +119,28 @@ def with_rectifiers(
 
 
 def _replaced(
-    call: Callable[[jax.Array], jax.Array], value: jax.Array, rectifier: Rectifier, through_positive: bool
+    function: Function, known: dict[Any, Any], value: jax.Array, rectifier: Rectifier, through_positive: bool
 ) -> jax.Array:
     """The function's value, through which only signals return that grow with what the rectifier lets through."""
-    found, back = jax.vjp(call, value)
-    (slope,) = back(jnp.ones_like(found))
+    names = [
+        v
+        for inner in function.equations
+        for v in variables_in(inner)
+        if v in known and v is not function.source
+    ]
     otherwise = 0.0 if through_positive else rectifier.slope
-    return _gate(rectifier.side, value, found, jnp.where(found != 0, slope, otherwise))
 
+    def call(value: jax.Array, around: list[Any]) -> jax.Array:
+        return function.at(value, dict(zip(names, around, strict=True)))
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _gate(side: int, value: jax.Array, found: jax.Array, slope: jax.Array) -> jax.Array:
-    return found
+    def back(kept: tuple[jax.Array, list[Any]], signal: jax.Array) -> tuple[jax.Array, None]:
+        # The slope is computed here, from what is kept anyway: kept itself, it would be written and read once more.
+        value, around = kept
+        found, pull = jax.vjp(lambda value: call(value, around), value)
+        (slope,) = pull(jnp.ones_like(found))
+        sent = signal * jnp.where(found != 0, slope, otherwise)
+        return jnp.where(rectifier.side * sent > 0, sent, jnp.zeros_like(sent)), None
 
-
-def _gate_back(side: int, slope: jax.Array, signal: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    sent = signal * slope
-    nothing = jnp.zeros_like(sent)
-    return jnp.where(side * sent > 0, sent, nothing), nothing, nothing
-
-
-_gate.defvjp(lambda side, value, found, slope: (found, slope), _gate_back)
+    gate = jax.custom_vjp(call)
+    gate.defvjp(lambda value, around: (call(value, around), (value, around)), back)
+    return gate(value, [known[v] for v in names])

@@ -77,7 +77,7 @@ def game_of(
     def spread(values: jax.Array) -> jax.Array:
         return values.reshape(x.shape) if alone else values[found.map]
 
-    rows = filled("baseline", baseline, x)[None] if background is None else background_rows(background, x)
+    rows = rows_like(x, baseline, background)
 
     def masking(present: jax.Array) -> jax.Array:
         shown = spread(present)
@@ -145,6 +145,11 @@ def explain_game(
 def values_of(game: Game, present_of: Callable[[Any], jax.Array], items: Any, chunk: int) -> jax.Array:
     """The value of the coalition `present_of(item)` for each item [count, ...], `chunk` runs at a time."""
     return map_chunked(lambda item: game.value(present_of(item)), items, max(1, chunk // game.runs))
+
+
+def rows_like(x: jax.Array, baseline: Any, background: Any) -> jax.Array:
+    """What an example is compared with, [rows, ...] like x: the background's rows, or without one the baseline."""
+    return filled("baseline", baseline, x)[None] if background is None else background_rows(background, x)
 
 
 def background_rows(background: Any, x: jax.Array) -> jax.Array:
