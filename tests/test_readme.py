@@ -17,6 +17,16 @@ def test_the_ten_lines_of_python_make_a_report(tmp_path, monkeypatch):
     assert (tmp_path / "runs/breast-cancer/report.html").stat().st_size > 10_000
 
 
+def test_networks_of_every_library_are_explained_as_it_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"<!-- python: explain -->\n```python\n(.*?)```", README, re.DOTALL)
+    scope = {}
+    exec(code, scope)
+    assert scope["attribution"].shape == (3, 4)  # of the embeddings of three tokens
+    assert scope["row"].shape == (4, 3)
+    assert (tmp_path / "attribution.png").stat().st_size > 1000
+
+
 def test_the_sensitivity_it_states_is_the_one_computed():
     from leakjax import defend
 

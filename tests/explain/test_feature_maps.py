@@ -92,7 +92,7 @@ def test_every_activation_may_be_called_twice(act):
 def test_one_call_of_a_tag_is_named_by_its_number():
     network = Twice((6, 5, 3))
     with pytest.raises(
-        UsageError, match=r"layer='block': is the tag of 2 calls; name one .*block\[0\] to block\[1\]"
+        UsageError, match=r"layer='block': is the tag of 2 calls; name one, block\[0\] to block\[1\]"
     ):
         run(gradcam(network, layer="block"), network.x)
     np.testing.assert_allclose(

@@ -23,10 +23,12 @@ class Rectifier(NamedTuple):
     Attributes:
       side: 1 where it is 0 below that number, -1 where it is 0 above.
       slope: With which it leaves 0.
+      straight: Whether it keeps that slope.
     """
 
     side: int
     slope: float
+    straight: bool
 
 
 def rectifier_of(program: Flat, function: Function) -> Rectifier | None:
@@ -68,7 +70,10 @@ def _judged(program: Flat, function: Function, unknown: float | None) -> Rectifi
             raise _undecided(function, "is 0 on one side and jumps from it")
         if _edge(program, function, -side, unknown) is not None:
             raise _undecided(function, "is 0 on both sides of where it is not")
-        return Rectifier(side, float((values[1] - values[0]) / (places[1] - places[0])))
+        slope = float((values[1] - values[0]) / (places[1] - places[0]))
+        line = np.where(side * (PROBES - places[0]) > 0, slope * (PROBES - places[0]), 0)
+        straight = np.allclose(probed(program, function, PROBES, unknown), line, rtol=1e-3, atol=1e-6)
+        return Rectifier(side, slope, straight)
     return None
 
 

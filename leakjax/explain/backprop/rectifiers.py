@@ -129,16 +129,24 @@ def _replaced(
         if v in known and v is not function.source
     ]
     otherwise = 0.0 if through_positive else rectifier.slope
+    # jax.nn.relu says itself that its slope at 0 is 0; a maximum halves what comes back where both are equal.
+    settled = (
+        through_positive and len(function.equations) == 1 and function.equations[0].primitive.name in CUSTOM
+    )
 
     def call(value: jax.Array, around: list[Any]) -> jax.Array:
         return function.at(value, dict(zip(names, around, strict=True)))
 
     def back(kept: tuple[jax.Array, list[Any]], signal: jax.Array) -> tuple[jax.Array, None]:
-        # The slope is computed here, from what is kept anyway: kept itself, it would be written and read once more.
-        value, around = kept
-        found, pull = jax.vjp(lambda value: call(value, around), value)
-        (slope,) = pull(jnp.ones_like(found))
-        sent = signal * jnp.where(found != 0, slope, otherwise)
+        if rectifier.straight and not through_positive:
+            sent = rectifier.slope * signal
+        else:
+            # From what is kept anyway: the slope itself would be written and read once more.
+            value, around = kept
+            found, pull = jax.vjp(lambda value: call(value, around), value)
+            (sent,) = pull(signal)
+            if not settled:
+                sent = jnp.where(found != 0, sent, otherwise * signal)
         return jnp.where(rectifier.side * sent > 0, sent, jnp.zeros_like(sent)), None
 
     gate = jax.custom_vjp(call)
