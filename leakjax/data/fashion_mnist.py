@@ -10,7 +10,8 @@ from leakjax.data.registry import registered
 
 # Where Debian's package dataset-fashion-mnist installs the original files.
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
-_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
+# The repository of its makers; their other address has no https.
+_URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"
 # Split -> images and labels.
 FILES = {
     "train": (

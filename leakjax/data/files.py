@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.client
+import io
 import os
 import shutil
 import tempfile
@@ -74,7 +75,8 @@ def _download(original: Original, folder: Path) -> bytes:
 def _verified(original: Original, found: bytes, where: Path | str) -> bytes:
     if str(where).endswith(f"{original.name}.gz"):
         try:
-            found = gzip.decompress(found)
+            with gzip.open(io.BytesIO(found)) as file:
+                found = file.read(original.size + 1)  # and no more, whatever else it unpacks to
         except (OSError, EOFError, zlib.error) as error:
             raise UsageError(f"{where}: truncated or damaged gzip file ({error})") from None
     if len(found) < original.size:
