@@ -89,9 +89,9 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
         if member.flag_bits & 1:
             raise UsageError(f"{path}: array {_key(member)!r} is encrypted; save the file with np.savez")
         if member.compress_type not in _COMPRESSIONS:
-            kind = zipfile.compressor_names.get(member.compress_type, member.compress_type)
             raise UsageError(
-                f"{path}: array {_key(member)!r} is compressed by {kind}; save it with np.savez_compressed"
+                f"{path}: array {_key(member)!r} is compressed by method {member.compress_type} of zip; save the file "
+                "with np.savez_compressed"
             )
         most = member.compress_size * (_MOST_DEFLATED if member.compress_type == zipfile.ZIP_DEFLATED else 1)
         if member.compress_size > size or member.file_size > most:
