@@ -6,7 +6,7 @@ concrete values only, so that a hyperparameter may be traced (jit, vmap) without
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -48,6 +48,13 @@ def one_of(name: str, value: str, allowed: Iterable[str], aliases: Mapping[str, 
     if value not in names:
         rule = f"must be one of {', '.join(names)}{nearest(value, names, aliases)}"
         raise fail(name, value, rule)
+
+
+def distinct(name: str, given: Sequence[str]) -> None:
+    """Raises UsageError unless all names are different: of two under one name, one would stand for both."""
+    for each in given:
+        if given.count(each) > 1:
+            raise fail(name, each, "is given twice; give each a name of its own, once")
 
 
 def at_least(name: str, value: Any, least: float) -> None:

@@ -10,6 +10,7 @@ everything that decides it. Whatever else lies in its place is named and done ag
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from leakjax._workdir.claim import Claim
 from leakjax._workdir.files import Say, mendable, quiet
 from leakjax._workdir.stages import Value
 
-__all__ = ["Workdir", "claim"]
+__all__ = ["Workdir", "claim", "opened"]
 
 
 class Workdir:
@@ -81,9 +82,9 @@ class Workdir:
         files.write(self.path / name, content, say=self._say)
         return self.path / name
 
-    def log(self, **fields: Any) -> None:
-        """Adds a line to metrics.jsonl, which nothing reads back."""
-        files.append(self.path / "metrics.jsonl", json.dumps(fields), say=self._say)
+    def log(self, *lines: Mapping[str, Any]) -> None:
+        """Adds lines to metrics.jsonl, which nothing reads back."""
+        files.append(self.path / "metrics.jsonl", map(json.dumps, lines), say=self._say)
 
     def release(self) -> None:
         """Lets the next run in, before the block of `claim` ends."""
@@ -131,7 +132,7 @@ def claim(
     try:
         with mendable(path):
             files.remove_leftovers(path, process if processes > 1 else None)
-            files.make_folder(path / "stages", private=True, say=say)
+            files.make_folder(path / "stages", say=say)
             (path / "stages").chmod(0o700)
         workdir = Workdir(path, held, process, say)
         if config is not None:
@@ -139,3 +140,13 @@ def claim(
         yield workdir
     finally:
         held.release()
+
+
+@contextmanager
+def opened(store: "str | os.PathLike[str] | Workdir | None", say: Say = quiet) -> Iterator[Workdir | None]:
+    """What a caller gives as a store: nothing, a folder that is claimed for the block, or one claimed already."""
+    if store is None or isinstance(store, Workdir):
+        yield store
+    else:
+        with claim(os.fspath(store), say=say) as workdir:
+            yield workdir

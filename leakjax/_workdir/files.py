@@ -1,16 +1,18 @@
-"""Files that are there whole or not at all, and what to do where something else lies in their place."""
+"""Files that are whole or not there, their owner's alone; and what to do where something else lies in their place."""
 
 import io
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from leakjax._validate import UsageError
 
 Say = Callable[[str], None]
+# What a run writes says who was trained on what: it is its owner's alone.
+_OWN_FILE, _OWN_FOLDER = 0o600, 0o700
 UNFINISHED = ".unfinished"
 _FOLDERS = ("stages", "checkpoints", "figures", "tables")  # where a run leaves files, beside the top
 
@@ -19,31 +21,27 @@ def quiet(text: str) -> None:
     """A `Say` that says nothing."""
 
 
-def write(path: Path, content: bytes, *, private: bool = False, say: Say = quiet) -> None:
+def write(path: Path, content: bytes, *, say: Say = quiet) -> None:
     """Writes a file that holds either its old or its new content, whenever the process is stopped.
 
     Args:
         path: of the file; its folder is made.
         content: all of it.
-        private: readable by its owner alone.
         say: told where something else had to be moved out of the way.
 
     Raises:
         UsageError: it cannot be written, the disk being full for one.
     """
-    with replacing(path, private=private, say=say) as file:
+    with replacing(path, say=say) as file:
         file.write(content)
 
 
 @contextmanager
-def replacing(
-    path: Path, *, private: bool = False, say: Say = quiet, writer: int = 0
-) -> Iterator[io.BufferedRandom]:
+def replacing(path: Path, *, say: Say = quiet, writer: int = 0) -> Iterator[io.BufferedRandom]:
     """A file to write that takes the place of `path` when the block ends, and goes when the block fails.
 
     Args:
         path: as in `write`.
-        private: as in `write`.
         say: as in `write`.
         writer: the index of this process among those that share the folder.
 
@@ -55,15 +53,14 @@ def replacing(
     """
     unfinished = path.with_name(f".{path.name}.{writer}{UNFINISHED}")
     with mendable(path):
-        make_folder(path.parent, private=private, say=say)
+        make_folder(path.parent, say=say)
         if path.is_dir() and not path.is_symlink():
             set_aside(path, say)
         if unfinished.is_dir():
             shutil.rmtree(unfinished)
         unfinished.unlink(missing_ok=True)
         try:
-            mode = 0o600 if private else 0o666
-            with open(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b") as file:
+            with open(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWN_FILE), "w+b") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -72,8 +69,8 @@ def replacing(
             unfinished.unlink(missing_ok=True)
 
 
-def append(path: Path, line: str, *, say: Say = quiet) -> None:
-    """Adds a line to a log.
+def append(path: Path, lines: Iterable[str], *, say: Say = quiet) -> None:
+    """Adds lines to a log.
 
     Raises:
         UsageError: as `write`.
@@ -81,8 +78,10 @@ def append(path: Path, line: str, *, say: Say = quiet) -> None:
     with mendable(path):
         if path.exists() and not path.is_file():
             set_aside(path, say)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        with open(
+            path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, _OWN_FILE)
+        ) as file:
+            file.write("".join(f"{line}\n" for line in lines))
 
 
 @contextmanager
@@ -97,11 +96,11 @@ def mendable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def make_folder(folder: Path, *, private: bool = False, say: Say = quiet) -> None:
-    """Makes a folder and those above it; a file in its place is set aside."""
+def make_folder(folder: Path, *, say: Say = quiet) -> None:
+    """Makes a folder; what is no folder but lies in its place is set aside."""
     if os.path.lexists(folder) and not folder.is_dir():
         set_aside(folder, say)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
+    folder.mkdir(parents=True, exist_ok=True, mode=_OWN_FOLDER)
 
 
 def set_aside(path: Path, say: Say) -> None:

@@ -120,7 +120,7 @@ def environment() -> dict[str, Any]:
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "backend": jax.default_backend(),
         "devices": [device.device_kind for device in devices],
-        "settings": {name: str(jax.config.values[name]) for name in _SETTINGS},
+        "settings": {name: str(getattr(jax.config, name, None)) for name in _SETTINGS},
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
     }
 

@@ -88,7 +88,7 @@ def write(address: Address, value: Value, *, writer: int, say: files.Say) -> Val
         "value": form,
         "arrays": [[array.dtype.str, array.shape] for array in arrays],
     }
-    with files.replacing(address.path, private=True, say=say, writer=writer) as file:
+    with files.replacing(address.path, say=say, writer=writer) as file:
         file.write(b"\0" * _FIRST_LINE)
         file.write(json.dumps(described).encode() + b"\n")
         for array in arrays:

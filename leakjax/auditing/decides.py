@@ -1,6 +1,6 @@
 """What decides the results of an audit's stages, as the fingerprints under which they are kept."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -36,9 +36,7 @@ def subject_mark(subject: Subject, shown: np.ndarray) -> str:
     )
 
 
-def explainer_mark(
-    subject: Subject, mark: str, explainer: Explainer, defenses: Mapping[str, Defense]
-) -> str:
+def explainer_mark(subject: Subject, mark: str, explainer: Explainer, defenses: Iterable[Defense]) -> str:
     """The fingerprint of what an explainer leaks through each of the defenses.
 
     Both are described by what they compute for one example, with all constants, a background and the options of their
@@ -48,7 +46,7 @@ def explainer_mark(
       subject: what is audited.
       mark: its `subject_mark`.
       explainer: of one example.
-      defenses: by name.
+      defenses: in order; their names do not count.
     """
 
     def explain(own: Any, x: jax.Array, shown: jax.Array, key: jax.Array) -> jax.Array:
@@ -56,13 +54,11 @@ def explainer_mark(
 
     one = (_first(subject.variables), subject.points.x[0], jnp.int32(0), subject.key)
     of_one = jax.eval_shape(explain, *one)
-    through = {
-        name: traced(lambda plain, key, by=defense: apply(by, plain, key=key), of_one, subject.key)
-        for name, defense in defenses.items()
-    }
-    return fingerprint(
-        subject=mark, explainer=traced(explain, *one), defenses=list(through), through=list(through.values())
-    )
+    through = [
+        traced(lambda plain, key, by=defense: apply(by, plain, key=key), of_one, subject.key)
+        for defense in defenses
+    ]
+    return fingerprint(subject=mark, explainer=traced(explain, *one), through=through)
 
 
 def _first(variables: Any) -> Any:

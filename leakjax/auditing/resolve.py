@@ -47,13 +47,15 @@ def resolve(
     Args: as of `leakjax.audit`, `budget` and `say` as of its options.
 
     Raises:
-      UsageError: a name that does not exist, an option that does not apply, no explainer or no defense at all.
+      UsageError: a name that does not exist, two defenses of one name, an option that does not apply, no explainer or
+        no defense at all.
     """
     for attack in attacks:
         _validate.one_of("attacks", attack, ATTACKS)
     given = [parse(defense) if isinstance(defense, str) else defense for defense in defenses]
     if not given:
         raise _validate.fail("defenses", list(defenses), 'must name at least one; "none" is the plain map')
+    _validate.distinct("defenses", [defense.name for defense in given])
     costly: frozenset[str] = frozenset()
     ours: dict[str, Named] = {}
     if isinstance(explainers, Mapping):

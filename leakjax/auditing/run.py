@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import jax
 
 from leakjax import _validate
+from leakjax._workdir import opened
 from leakjax.attack import ATTACKS
 from leakjax.auditing.assemble import assemble
 from leakjax.auditing.check import check
@@ -79,7 +80,8 @@ def audit(
     if run.config is None:
         settings = settings_of(prepared, methods, targets, budget=budget, run=run)
         run = dataclasses.replace(run, config=to_json(settings, "config"))
-    measured = measure(subject, methods, costly_points=budget.costly_points, store=run.store, clock=clock)
+    with opened(run.store, run.say) as store:
+        measured = measure(subject, methods, costly_points=budget.costly_points, store=store, clock=clock)
     with clock("controls"):
         checked = check(prepared, methods, measured)
     return assemble(prepared, methods, measured, checked, run=run, clock=clock)

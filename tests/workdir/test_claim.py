@@ -178,8 +178,9 @@ def test_a_folder_is_its_owners_alone(tmp_path):
     (tmp_path / "shared").mkdir(mode=0o755)
     with claim(tmp_path / "shared") as workdir:
         workdir.stage("scores", "0" * 64, lambda: 1)
-    private = [tmp_path / "new", tmp_path / "shared" / "stages", *(tmp_path / "shared" / "stages").iterdir()]
-    for path in private:
+        workdir.write("figures/roc.png", b"")
+        workdir.log({"epoch": 0})
+    for path in (tmp_path / "new", *(tmp_path / "shared").rglob("*")):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 

@@ -192,10 +192,7 @@ def test_the_environment_says_what_else_decides_a_number():
     with jax.default_matmul_precision("highest"):
         # A context's precision is part of a jaxpr, the configuration's of the environment.
         assert traced(lambda x: x @ x, X) != traced(lambda x: jnp.dot(x, x, precision="default"), X)
-    old = jax.config.values["jax_default_matmul_precision"]
-    jax.config.update("jax_default_matmul_precision", "highest")
-    try:
         assert fingerprint(**environment()) != before
-    finally:
-        jax.config.update("jax_default_matmul_precision", old)
+    with jax.enable_x64(True):
+        assert fingerprint(**environment()) != before
     assert set(environment()) >= {"sources", "libraries", "backend", "devices"}

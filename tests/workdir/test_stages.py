@@ -194,10 +194,10 @@ def test_a_full_disk_is_one_line_and_what_is_finished_stays(tmp_path):
 
 def test_a_log_is_written_line_by_line_and_never_read(workdir, said):
     (workdir.path / "metrics.jsonl").write_bytes(b"\xff{")
-    workdir.log(stage="train", epoch=0)
+    workdir.log({"stage": "train", "epoch": 0})
     assert (workdir.path / "metrics.jsonl").read_bytes() == b'\xff{{"stage": "train", "epoch": 0}\n'
     (workdir.path / "metrics.jsonl").unlink()
     (workdir.path / "metrics.jsonl").mkdir()
-    workdir.log(epoch=1)
+    workdir.log({"epoch": 1}, {"epoch": 2})
     assert len(said) == 1
-    assert (workdir.path / "metrics.jsonl").read_text() == '{"epoch": 1}\n'
+    assert (workdir.path / "metrics.jsonl").read_text() == '{"epoch": 1}\n{"epoch": 2}\n'
