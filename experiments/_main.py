@@ -6,26 +6,27 @@ A binary defines flags, turns their values into a frozen config inside its `main
         _main.launch(main)
 """
 
-import errno
 import gc
-import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jax
 from absl import app, flags, logging
 
+from experiments import _stop
 from leakjax import data
 from leakjax._validate import UsageError, fail
-from leakjax.report.schema import write_file
+from leakjax._workdir import Workdir, claim
 
 DONE, FAILED, BAD_USAGE, ABOVE_LIMIT = 0, 1, 2, 3
 # Flags that were documented under another name, and the name that they have now.
 RENAMED = {"dear_points": "costly_points"}
 _MOST_CPU_DEVICES = 16
+_CLAIMED: list[Workdir] = []  # by this process, for what a signal says
 
 Main = Callable[[flags.FlagValues], int]
 
@@ -39,9 +40,11 @@ def launch(main: Main, *, devices: bool = True) -> None:
     """
 
     def on_machine(argv: Sequence[str]) -> int:
+        _stop.on_signals(_stopped)
         use_machine(devices=devices)
         return call(main, argv)
 
+    _stop.outlive_pipes()
     app.run(on_machine, flags_parser=parse)
 
 
@@ -74,34 +77,46 @@ def call(main: Main, argv: Sequence[str]) -> int:
         return BAD_USAGE
 
 
-def check_workdir(workdir: Path, config: Mapping[str, Any]) -> None:
-    """Makes the workdir and looks whether it is this config's own, or nobody's yet.
+@contextmanager
+def claimed(
+    workdir: Path, config: Mapping[str, Any], *, take_over: bool, say: Callable[[str], None]
+) -> Iterator[Workdir]:
+    """The workdir, this run's own until the block ends; a signal says what it keeps.
+
+    Args:
+      workdir: of the run.
+      config: what config.json records.
+      take_over: the flag of this name, which `define_take_over` defines.
+      say: told of what was found damaged.
 
     Raises:
-      UsageError: it cannot be written, or holds another config: names the first flag that differs.
+      UsageError: it is in use, or cannot be written.
     """
-    path = workdir / "config.json"
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        theirs = json.loads(path.read_text()) if path.exists() else None
-        if not os.access(workdir, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        raise fail("workdir", str(workdir), f"cannot be written ({error.strerror})") from None
-    except json.JSONDecodeError:
-        raise fail("workdir", str(workdir), "its config.json is damaged; remove it") from None
-    mine = json.loads(json.dumps(config))
-    for name in {**mine, **(theirs or mine)}:
-        old, new = (theirs or mine).get(name), mine.get(name)
-        if old != new:
-            rule = f"{workdir} holds a run with {name}={old!r}; use another --workdir"
-            raise fail(name, new, rule)
+    with claim(workdir, config, take_over=take_over, say=say) as held:
+        _CLAIMED.append(held)
+        try:
+            yield held
+        finally:
+            _CLAIMED.remove(held)
 
 
-def claim(workdir: Path, config: Mapping[str, Any]) -> None:
-    """Makes the workdir this config's own; UsageError as in `check_workdir`."""
-    check_workdir(workdir, config)
-    write_file(workdir / "config.json", (json.dumps(config, indent=1) + "\n").encode())
+def define_take_over() -> None:
+    """Defines the flag that every binary with a workdir has."""
+    flags.DEFINE_bool(
+        "take_over", False, "Use a --workdir that a process of another host held until some minutes ago."
+    )
+
+
+def _stopped() -> str:
+    """What a run that a signal ends says."""
+    if not _CLAIMED:
+        return "nothing was begun that could be kept"
+    held = _CLAIMED[-1]
+    held.release()
+    kept = (
+        f"{', '.join(held.kept)} kept in {held.path}" if held.kept else f"no stage is finished in {held.path}"
+    )
+    return f"{kept}; the same command goes on from there"
 
 
 def use_machine(*, devices: bool = True) -> None:

@@ -41,7 +41,6 @@ from leakjax.auditing import explainers
 from leakjax.auditing.options import Attacker, Budget, Run
 from leakjax.auditing.plan import check_memory, plan
 from leakjax.auditing.pool import Pool, set_aside
-from leakjax.auditing.store import Store
 from leakjax.auditing.stored import stored
 from leakjax.auditing.trained import trained
 from leakjax.evaluate.document import LeakageRow
@@ -83,50 +82,52 @@ def run(
     config: Config, places: Places, stages: Stages, sections: Sequence[str] = ()
 ) -> leakjax.report.Report:
     """The audit that a config describes; its page ends with the sections."""
-    _main.check_workdir(places.workdir, config.as_json())
     pool = load_pool(config, places)
     points = pool.points
     model = models.make(config.model, points.classes, **config.model_options)
     check_memory(model, points.x, **config.sizes(len(points.x)))
     named = methods(config, model, pool, stages)
-    _main.claim(places.workdir, config.as_json())  # now that nothing in the command is wrong
-    stages.say(f"{config.dataset}: {len(points.x)} points, {points.duplicates} exact duplicates removed")
-    key = jax.random.key(config.seed)
-    if config.ensemble:
-        directory = Path(config.ensemble).expanduser()
-        ensemble, untrained = stored(directory, model, points, models=config.models, key=key)
-    else:
-        ensemble, untrained = trained(
-            model,
+    # Claimed now that nothing in the command is wrong.
+    with _main.claimed(
+        places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
+    ) as workdir:
+        stages.say(f"{config.dataset}: {len(points.x)} points, {points.duplicates} exact duplicates removed")
+        key = jax.random.key(config.seed)
+        if config.ensemble:
+            directory = Path(config.ensemble).expanduser()
+            ensemble, untrained = stored(directory, model, points, models=config.models, key=key)
+        else:
+            ensemble, untrained = trained(
+                model,
+                points,
+                config.training,
+                models=config.models,
+                key=key,
+                workdir=workdir,
+                say=stages.say,
+                on_epoch=partial(stages.on_epoch, config.epochs),
+            )
+        if config.audit_points is not None:
+            rows = data.evenly_spaced(config.audit_points, len(points.x))
+            points = data.take(points, rows)
+            ensemble = ensemble._replace(membership=ensemble.membership[:, rows])
+        report = leakjax.audit(
+            model.logits_fn,
+            ensemble,
             points,
-            config.training,
-            models=config.models,
-            key=key,
-            workdir=places.workdir,
-            settings=config.as_json(),
-            say=stages.say,
-            on_epoch=partial(stages.on_epoch, config.epochs),
+            explainers=[one.name for one in named],
+            defenses=config.defenses,
+            attacks=config.attacks,
+            targets=config.targets,
+            key=jax.random.fold_in(key, 2),
+            attacker=Attacker(
+                label_known=config.label_known,
+                explained_class="true" if config.explain_label else "predicted",
+            ),
+            budget=Budget(config.costly_points, pool.background, untrained),
+            run=Run(config.group, config.as_json(), workdir, stages.say),
         )
-    if config.audit_points is not None:
-        rows = data.evenly_spaced(config.audit_points, len(points.x))
-        points = data.take(points, rows)
-        ensemble = ensemble._replace(membership=ensemble.membership[:, rows])
-    report = leakjax.audit(
-        model.logits_fn,
-        ensemble,
-        points,
-        explainers=[one.name for one in named],
-        defenses=config.defenses,
-        attacks=config.attacks,
-        targets=config.targets,
-        key=jax.random.fold_in(key, 2),
-        attacker=Attacker(
-            label_known=config.label_known, explained_class="true" if config.explain_label else "predicted"
-        ),
-        budget=Budget(config.costly_points, pool.background, untrained),
-        run=Run(config.group, config.as_json(), Store(places.workdir / "checkpoints"), stages.say),
-    )
-    publish(report, places.workdir, sections)
+        publish(report, workdir, sections)
     return report
 
 
@@ -161,7 +162,7 @@ def main(values: flags.FlagValues) -> int:
     sections = [section.of_workdir(Path(values.records).expanduser())] if values.records else []
     name = re.sub(r"[^\w.=-]", "_", config.dataset)[-100:]
     workdir = Path(values.workdir or f"runs/audit-{name}").expanduser()
-    places = Places(workdir, values.data_dir, values.source_dir)
+    places = Places(workdir, values.data_dir, values.source_dir, values.take_over)
     with Stages(Console(stderr=True)) as stages:
         if values.plan:
             print_plan(config, places, stages)

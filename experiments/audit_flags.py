@@ -7,6 +7,7 @@ from typing import Any
 
 from absl import flags
 
+from experiments import _main
 from leakjax import _spec, _validate, models, shadow
 from leakjax.attack import ATTACKS
 from leakjax.auditing import explainers
@@ -25,6 +26,7 @@ class Places:
     workdir: Path
     data_dir: str | None
     source_dir: str | None
+    take_over: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +112,7 @@ class Config:
 
 def define_flags() -> None:
     """Defines the flags; they are read in `main` alone."""
+    _main.define_take_over()
     flags.DEFINE_string("workdir", None, "Where everything is written. Default: runs/audit-DATASET.")
     flags.DEFINE_string("dataset", "digits", _choices("A data set.", data_sets.describe()))
     flags.DEFINE_string("data_dir", None, "Where data sets are prepared once. Default: ~/.cache/leakjax.")

@@ -22,7 +22,7 @@ from leakjax._workdir.claim import Claim
 from leakjax._workdir.files import Say, mendable, quiet
 from leakjax._workdir.stages import Value
 
-__all__ = ["Workdir", "claim", "opened"]
+__all__ = ["Store", "Workdir", "claim", "opened", "writer"]
 
 
 class Workdir:
@@ -63,6 +63,10 @@ class Workdir:
         self.kept.append(name)
         return value
 
+    def holds(self, name: str, fingerprint: str) -> bool:
+        """Whether the file of a stage is there, which may still prove damaged."""
+        return stages.Address(self.path / "stages", name, fingerprint).path.is_file()
+
     def _computed(self, address: stages.Address, compute: Callable[[], Value]) -> Value:
         value = compute()
         self._held.check()
@@ -89,6 +93,9 @@ class Workdir:
     def release(self) -> None:
         """Lets the next run in, before the block of `claim` ends."""
         self._held.release()
+
+
+Store = str | os.PathLike[str] | Workdir | None  # where a study may keep its stages
 
 
 @contextmanager
@@ -143,10 +150,23 @@ def claim(
 
 
 @contextmanager
-def opened(store: "str | os.PathLike[str] | Workdir | None", say: Say = quiet) -> Iterator[Workdir | None]:
+def opened(store: Store, say: Say = quiet) -> Iterator[Workdir | None]:
     """What a caller gives as a store: nothing, a folder that is claimed for the block, or one claimed already."""
     if store is None or isinstance(store, Workdir):
         yield store
     else:
         with claim(os.fspath(store), say=say) as workdir:
             yield workdir
+
+
+def writer(folder: str | os.PathLike[str] | Workdir) -> Callable[[str, bytes], Path]:
+    """What writes the files of a report into a folder, claimed or not: (path below it, content) -> path."""
+    if isinstance(folder, Workdir):
+        return folder.write
+    place = Path(folder).expanduser()
+
+    def write(name: str, content: bytes) -> Path:
+        files.write(place / name, content)
+        return place / name
+
+    return write

@@ -4,11 +4,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from leakjax._workdir import Workdir, writer
 from leakjax.evaluate.document import Report
 from leakjax.report import figures, page, schema
 
 
-def publish(report: Report, workdir: str | os.PathLike[str], sections: Sequence[str] = ()) -> list[Path]:
+def publish(
+    report: Report, workdir: str | os.PathLike[str] | Workdir, sections: Sequence[str] = ()
+) -> list[Path]:
     """Writes report.json, figures/*.png and report.html.
 
     Args:
@@ -19,9 +22,7 @@ def publish(report: Report, workdir: str | os.PathLike[str], sections: Sequence[
     Returns:
         The paths of the files.
     """
-    images = figures.images(report)
-    contents = {Path(workdir) / "figures" / f"{name}.png": content for name, content in images.items()}
-    contents[Path(workdir) / "report.html"] = page.render(report, images, sections).encode()
-    for path, content in contents.items():
-        schema.write_file(path, content)
-    return [schema.write(report, workdir), *contents]
+    images, write = figures.images(report), writer(workdir)
+    contents = {f"figures/{name}.png": content for name, content in images.items()}
+    contents["report.html"] = page.render(report, images, sections).encode()
+    return [schema.write(report, workdir), *(write(name, content) for name, content in contents.items())]
