@@ -16,8 +16,9 @@ Larger audits:
 
 --records=runs/records-adult adds what `experiments.records` found there to the page.
 
-The same command on the same --workdir goes on where it stopped. Exit codes: 0 done, 1 failed, 2 bad usage,
-3 the upper bound of a margin is above --fail_above.
+The same command on the same --workdir goes on where it stopped, and one with other flags does again only what they
+change. Exit codes: 0 done, 1 failed, 2 bad usage, 3 the upper bound of a margin is above --fail_above, 130 and 143
+stopped by SIGINT and SIGTERM.
 """
 
 import math
@@ -42,6 +43,7 @@ from leakjax.auditing.options import Attacker, Budget, Run
 from leakjax.auditing.plan import check_memory, plan
 from leakjax.auditing.pool import Pool, set_aside
 from leakjax.auditing.stored import stored
+from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.auditing.trained import trained
 from leakjax.evaluate.document import LeakageRow
 from leakjax.records import section
@@ -63,6 +65,7 @@ def load_pool(config: Config, places: Places) -> Pool:
     if config.group is not None:
         _validate.one_of("group", config.group, points.groups)
     pool = set_aside(points, config.background)
+    _validate.at_least("points", len(pool.points.x), LEAST_POINTS)
     if config.audit_points is not None and config.audit_points > len(pool.points.x):
         rule = f"the pool has only {len(pool.points.x)} points"
         raise _validate.fail("audit_points", config.audit_points, rule)

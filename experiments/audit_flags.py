@@ -11,7 +11,7 @@ from experiments import _main
 from leakjax import _spec, _validate, models, shadow
 from leakjax.attack import ATTACKS
 from leakjax.auditing import explainers
-from leakjax.auditing.subject import LEAST_MODELS
+from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.data import registry as data_sets
 from leakjax.defend import registry as defenses
 from leakjax.models import registry as networks
@@ -63,9 +63,12 @@ class Config:
         """Checks what needs no data, before any compute."""
         models.make(self.model, 2, **self.model_options)
         _validate.at_least("models", self.models, LEAST_MODELS)
-        for name in ("points", "features", "classes", "audit_points", "costly_points"):
+        _validate.seed("seed", self.seed)
+        least = {"points": LEAST_POINTS, "audit_points": LEAST_POINTS, "costly_points": LEAST_POINTS}
+        for name in (*least, "features", "classes"):
             if getattr(self, name) is not None:
-                _validate.at_least(name, getattr(self, name), 1)
+                _validate.at_least(name, getattr(self, name), least.get(name, 1))
+        _validate.distinct("defenses", self.defenses)
         for attack in self.attacks:
             _validate.one_of("attacks", attack, ATTACKS)
         for target in self.targets or ():

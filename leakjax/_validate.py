@@ -63,6 +63,12 @@ def at_least(name: str, value: Any, least: float) -> None:
         raise fail(name, value, f"must be at least {least}")
 
 
+def seed(name: str, value: int) -> None:
+    """Raises UsageError unless `value` is a seed that no other shares: jax keeps 32 bits of it."""
+    if not 0 <= value < 2**32:
+        raise fail(name, value, "must be in 0..4294967295")
+
+
 def positive(name: str, value: Any) -> None:
     """Raises UsageError unless `value` is a finite number above 0; a traced value passes."""
     if is_concrete(value) and not (math.isfinite(value) and value > 0):

@@ -9,6 +9,7 @@ import numpy as np
 
 from leakjax import _validate
 from leakjax._workdir import Workdir
+from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.evaluate.document import ExplainedClass
 
 EXPLAINED_CLASSES = ("predicted", "true")
@@ -48,7 +49,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.costly_points is not None:
-            _validate.at_least("costly_points", self.costly_points, 1)
+            _validate.at_least("costly_points", self.costly_points, LEAST_POINTS)
 
 
 @dataclasses.dataclass(frozen=True)

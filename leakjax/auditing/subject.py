@@ -15,6 +15,7 @@ from leakjax.explain import LogitsFn
 
 Variables = Any
 LEAST_MODELS = 16
+LEAST_POINTS = 30  # with fewer, a resample now and then holds no member, or members alone
 
 
 def check_models(name: str, variables: Variables, models: int) -> None:
@@ -59,6 +60,7 @@ class Subject:
     def __post_init__(self) -> None:
         models = len(self.membership)
         _validate.at_least("models", models, LEAST_MODELS)
+        _validate.at_least("points", len(self.points.x), LEAST_POINTS)
         _validate.same_shape(
             "membership",
             self.membership.shape,

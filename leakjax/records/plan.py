@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from leakjax._validate import at_least, fail, one_of
+from leakjax._validate import at_least, fail, one_of, seed
 from leakjax.influence.exact import LOSSES
 from leakjax.records.encode import SCALINGS
 from leakjax.records.study import ORACLES
@@ -66,6 +66,7 @@ class Plan:
         one_of("loss", self.loss, LOSSES)
         for name in ("draws", "k", "queries", "walks", "width"):
             at_least(name, getattr(self, name), 1)
+        seed("seed", self.seed)
         at_least("l2", self.l2, 0)
         at_least("network_points", self.network_points, 2)
         if self.points is not None and self.k > self.points:

@@ -250,7 +250,7 @@ def test_costly_explainers_are_audited_on_some_evenly_spaced_points(run, points)
 def test_an_unknown_explained_class_and_a_budget_of_nothing_are_named():
     with pytest.raises(UsageError, match=r"explained_class='tru'.*did you mean 'true'"):
         Attacker(explained_class="tru")
-    with pytest.raises(UsageError, match="costly_points=0: must be at least 1"):
+    with pytest.raises(UsageError, match="costly_points=0: must be at least 30"):
         Budget(costly_points=0)
 
 

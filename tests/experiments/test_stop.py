@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kill_runs import LISTENING
+
 ROOT = Path(__file__).parents[2]
 # Blocks in C code without looking at signals, as a long compilation does.
 STUCK = """
@@ -32,13 +34,11 @@ open(sys.argv[1], "w").write("done")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_is_one_line_and_its_exit_code(number, code):
     process = subprocess.Popen(
-        [sys.executable, "-c", STUCK],
+        [*LISTENING, "-c", STUCK],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        # A shell that started the tests in the background has it ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout.readline() == "ready\n"
     os.kill(process.pid, number)
