@@ -168,7 +168,7 @@ def kept(tmp_path):
 
 
 def numbers(report):
-    return [(row["explainer"], row["view"], row["attack"], row["tpr_at_fpr"]) for row in report.leakage]
+    return [(row.explainer, row.view, row.attack, row.tpr_at_fpr) for row in report.leakage]
 
 
 def test_a_kept_stage_is_read_and_a_damaged_or_another_one_is_done(audit, points, tmp_path):
