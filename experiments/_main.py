@@ -17,10 +17,11 @@ from typing import Any
 import jax
 from absl import app, flags, logging
 
-from experiments import _stop
 from leakjax import data
 from leakjax._validate import UsageError, fail
 from leakjax._workdir import Workdir, claim
+
+from . import _stop
 
 DONE, FAILED, BAD_USAGE, ABOVE_LIMIT = 0, 1, 2, 3
 # Flags that were documented under another name, and the name that they have now.

@@ -24,7 +24,7 @@ stopped by SIGINT and SIGTERM.
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -35,8 +35,6 @@ from rich.markup import escape
 from rich.table import Table
 
 import leakjax
-from experiments import _main, audit_flags
-from experiments.audit_flags import Config, Places, read_config
 from leakjax import _validate, data, models
 from leakjax.auditing import explainers
 from leakjax.auditing.options import Attacker, Budget, Run
@@ -46,9 +44,13 @@ from leakjax.auditing.stored import stored
 from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.auditing.trained import trained
 from leakjax.evaluate.document import LeakageRow
+from leakjax.explain import Named
 from leakjax.records import section
 from leakjax.report import publish, show
 from leakjax.report.progress import Stages
+
+from . import _main, audit_flags
+from .audit_flags import Config, Places, read_config
 
 
 def load_pool(config: Config, places: Places) -> Pool:
@@ -72,13 +74,13 @@ def load_pool(config: Config, places: Places) -> Pool:
     return pool
 
 
-def methods(config: Config, model: models.Model, pool: Pool, stages: Stages) -> list[explainers.Named]:
+def methods(config: Config, model: models.Model, pool: Pool, say: Callable[[str], None]) -> list[Named]:
     """The explainers; UsageError where one that is named does not apply to the model, before it is trained."""
     example = pool.points.x[0]
     variables = jax.eval_shape(model.init, jax.random.key(0), example)
-    return explainers.expand(
-        config.explainers, model.logits_fn, variables, example, pool.background, stages.say
-    )
+    return explainers.choose(
+        config.explainers, model.logits_fn, variables, example, pool.background, say
+    ).methods
 
 
 def run(
@@ -89,7 +91,7 @@ def run(
     points = pool.points
     model = models.make(config.model, points.classes, **config.model_options)
     check_memory(model, points.x, **config.sizes(len(points.x)))
-    named = methods(config, model, pool, stages)
+    methods(config, model, pool, lambda line: None)  # the audit says what it leaves out
     # Claimed now that nothing in the command is wrong.
     with _main.claimed(
         places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
@@ -118,7 +120,7 @@ def run(
             model.logits_fn,
             ensemble,
             points,
-            explainers=[one.name for one in named],
+            explainers=config.explainers,
             defenses=config.defenses,
             attacks=config.attacks,
             targets=config.targets,
@@ -143,7 +145,7 @@ def print_plan(config: Config, places: Places, stages: Stages) -> None:
         pool.points.x,
         **config.sizes(len(pool.points.x)),
         costly_points=config.costly_points,
-        explainers=methods(config, model, pool, stages),
+        explainers=methods(config, model, pool, stages.say),
         attacks=len(config.attacks),
     )
     title = f"{config.dataset}, {config.models} models"

@@ -7,7 +7,6 @@ from typing import Any
 
 from absl import flags
 
-from experiments import _main
 from leakjax import _spec, _validate, models, shadow
 from leakjax.attack import ATTACKS
 from leakjax.auditing import explainers
@@ -15,6 +14,8 @@ from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.data import registry as data_sets
 from leakjax.defend import registry as defenses
 from leakjax.models import registry as networks
+
+from . import _main
 
 _COSTLY_POINTS = 500
 

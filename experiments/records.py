@@ -24,7 +24,6 @@ from typing import Any
 from absl import flags
 from rich.console import Console
 
-from experiments import _main
 from leakjax._validate import fail
 from leakjax.auditing.environment import environment
 from leakjax.records import encode, section, study
@@ -36,6 +35,8 @@ from leakjax.records.run import run_units
 from leakjax.records.tasks import load_task
 from leakjax.records.units import units_of
 from leakjax.report.progress import Stages
+
+from . import _main
 
 flags.DEFINE_string("dataset", "adult", "adult, fashion_mnist, parkinsons or npz:<path>.")
 flags.DEFINE_string("data_dir", None, "Folder where data sets are kept once prepared.")

@@ -29,12 +29,13 @@ import numpy as np
 from absl import flags
 from rich.console import Console
 
-from experiments import _main
 from leakjax import data, models, shadow
 from leakjax._validate import at_least, fail, one_of
 from leakjax.data.membership import DESIGNS
 from leakjax.report.progress import Stages
 from leakjax.shadow import hosts, private
+
+from . import _main
 
 
 def define_flags() -> None:

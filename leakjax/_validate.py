@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 
 _SEPARATORS = str.maketrans("", "", "_- ")
 
@@ -79,3 +80,18 @@ def same_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...], of:
     """Raises UsageError unless `shape` equals `expected`, the shape of what `of` names."""
     if tuple(shape) != tuple(expected):
         raise fail(name, tuple(shape), f"must have the shape of {of}, {tuple(expected)}")
+
+
+def yes_or_no(name: str, value: Any) -> np.ndarray:
+    """A bool array of zeros and ones, or of True and False.
+
+    Raises:
+      UsageError: it holds anything else; probabilities are no memberships.
+    """
+    found = np.asarray(value)
+    if found.dtype.kind == "b":
+        return found
+    if found.dtype.kind not in "iuf" or not np.isin(found, (0, 1)).all():
+        wrong = found[~np.isin(found, (0, 1))].flat[0] if found.dtype.kind in "iuf" else found.dtype
+        raise fail(name, str(wrong), "must hold True and False, or 1 and 0, alone")
+    return found.astype(bool)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from leakjax import _progress
+from leakjax import _precision, _progress
 from leakjax.auditing.subject import Subject
 
 # Attribution values that a chunk holds at once, for all models and points of it.
@@ -34,7 +34,8 @@ def compiled(function: Program, arguments: tuple[int | None, ...], results: Any)
     """Compiles a function of a chunk so that each device runs it on its own part of the points.
 
     By shard_map and not by the compiler's own partitioning: that gathers where it knows no better (in a batched
-    linear solve, say), and on the CPU devices that wait for each other can wait forever.
+    linear solve, say), and on the CPU devices that wait for each other can wait forever. Every product in it, of
+    explainers, clips and ratios alike, runs at the precision that the report states.
 
     Args:
       function: of a chunk.
@@ -45,7 +46,14 @@ def compiled(function: Program, arguments: tuple[int | None, ...], results: Any)
       The program; called with what `Chunks.put` has laid out.
     """
     given, returned = tuple(_spec(axis) for axis in arguments), jax.tree.map(_spec, results)
-    return jax.jit(jax.shard_map(function, mesh=_mesh(), in_specs=given, out_specs=returned, check_vma=False))
+
+    def at_stated_precision(*chunk: Any) -> Any:
+        with _precision.stated():
+            return function(*chunk)
+
+    return jax.jit(
+        jax.shard_map(at_stated_precision, mesh=_mesh(), in_specs=given, out_specs=returned, check_vma=False)
+    )
 
 
 class Chunks:

@@ -96,7 +96,7 @@ def measure(
                 )
                 found = store.stage(f"explain {name}", mark, work)
         for defense, one in zip(defend, found, strict=True):
-            about = explained(name, methods.named.get(name), defense, subject)
+            about = explained(name, methods.named[name], defense, subject)
             results[name, defense] = Result(sitting, Found(**one), about)
     return Measured(results, whole, shown, programs)
 

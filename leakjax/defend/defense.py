@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 
+from leakjax import _precision
 from leakjax.defend.domain import Domain, Number
 
 
@@ -20,6 +21,31 @@ class Noise(NamedTuple):
 
     kind: str
     scale: Callable[[Domain], Number]
+
+
+class Apply(Protocol):
+    """What a defense does."""
+
+    def __call__(
+        self, attribution: jax.Array, domain: Domain, /, *, key: jax.Array, x: jax.Array | None = None
+    ) -> jax.Array:
+        """One attribution as it may be shown.
+
+        Args:
+          attribution: one attribution, any shape.
+          domain: the set that it is known to lie in.
+          key: a typed key, of this attribution alone.
+          x: the query that is explained, for the transforms that need it.
+        """
+
+
+class Explains(Protocol):
+    """An explainer of one example, as `leakjax.explain.Explainer` says."""
+
+    def __call__(
+        self, variables: Any, x: jax.Array, target: Any, /, *, key: jax.Array, segments: Any = None
+    ) -> jax.Array:
+        """The attribution of one example."""
 
 
 class Defense(NamedTuple):
@@ -38,7 +64,7 @@ class Defense(NamedTuple):
     """
 
     name: str
-    apply: Callable[..., jax.Array]
+    apply: Apply
     domain: Callable[[Domain], Domain]
     noise: Noise | None = None
     stages: tuple["Defense", ...] | None = None
@@ -127,10 +153,11 @@ def apply(
     Returns:
       What may be shown.
     """
-    return defense.apply(attribution, Domain(attribution.shape), key=key, x=x)
+    with _precision.stated():
+        return defense.apply(attribution, Domain(attribution.shape), key=key, x=x)
 
 
-def harden(explainer: Callable[..., jax.Array], defense: Defense) -> Callable[..., jax.Array]:
+def harden(explainer: Explains, defense: Defense) -> Explains:
     """An explainer that releases hardened attributions only.
 
     Args:
@@ -142,7 +169,7 @@ def harden(explainer: Callable[..., jax.Array], defense: Defense) -> Callable[..
     """
 
     def hardened(
-        variables: Any, x: jax.Array, target: jax.Array, *, key: jax.Array, segments: jax.Array | None = None
+        variables: Any, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
     ) -> jax.Array:
         attribution = explainer(variables, x, target, key=jax.random.fold_in(key, 0), segments=segments)
         return apply(defense, attribution, key=jax.random.fold_in(key, 1), x=x)

@@ -1,13 +1,12 @@
 """What the rest of leakjax knows of a network: three pure functions."""
 
 import inspect
-from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 from flax import linen as nn
 
-Variables = Mapping[str, Any]  # "params" is what the optimiser moves; every other collection is statistics
+from leakjax.models.functions import Init, LogitsFn, TrainFn, Variables
 
 # Names under which flax modules take their mode, and the value that means training.
 _TRAINING_VALUE = {"train": True, "training": True, "deterministic": False, "use_running_average": False}
@@ -23,9 +22,9 @@ class Model(NamedTuple):
         logits_fn: `logits_fn(variables, x) -> logits` [classes] of ONE example, in evaluation mode.
     """
 
-    init: Callable[..., Variables]
-    train_fn: Callable[..., tuple[jax.Array, Variables]]
-    logits_fn: Callable[..., jax.Array]
+    init: Init
+    train_fn: TrainFn
+    logits_fn: LogitsFn
 
 
 def from_flax(module: nn.Module) -> Model:

@@ -68,6 +68,7 @@ def render(report: Report, images: Mapping[str, bytes], sections: Sequence[str] 
         groups=tables.groups(groups) if groups else None,
         controls=tables.controls(report),
         limits=words.limits(report),
+        left_out=words.left_out(report),
         attacks=tables.attacks(report),
         settings=tables.settings(report),
         sections=[Markup(section) for section in sections],

@@ -195,7 +195,9 @@ def controls(report: Report) -> Table:
                 control.question,
                 control.expected,
                 words.with_interval(control.seen),
-                Cell("passed", "passed") if control.passed else Cell("FAILED", "failed"),
+                Cell(
+                    words.state(control), "failed" if control.failed else "passed" if control.passed else ""
+                ),
             ]
             for control in report.controls
         ],

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from leakjax._validate import fail
+from leakjax._validate import fail, yes_or_no
 from leakjax.models.model import Variables
 
 OnEpoch = Callable[[int, np.ndarray, np.ndarray], object]  # epoch, loss [models], accuracy [models]
@@ -54,7 +54,7 @@ def from_arrays(variables: Variables, membership: np.ndarray) -> Ensemble:
     Returns:
         The ensemble; `leakjax.audit` checks its shapes.
     """
-    membership = np.asarray(membership, bool)
+    membership = yes_or_no("membership", membership)
     models = len(membership)
     return Ensemble(variables, membership, np.arange(models, dtype=np.int32), no_history(models))
 
@@ -63,6 +63,8 @@ def diverged(ensemble: Ensemble) -> np.ndarray:
     """Which models have a loss or a weight that is not finite, bool [models]."""
     finite = np.isfinite(ensemble.history.loss).all(1)
     for leaf in jax.tree.leaves(ensemble.variables):
+        if not jax.numpy.issubdtype(leaf.dtype, jax.numpy.inexact):
+            continue  # a key, a counter, an index
         finite &= np.isfinite(np.asarray(leaf)).reshape(len(finite), -1).all(1)
     return ~finite
 

@@ -153,7 +153,23 @@ class Control:
     question: str = described("what it checks, in words")
     expected: str = described("what is seen if the audit is sound")
     seen: Estimate = described("what was seen")
-    passed: bool = described("whether the two agree")
+    passed: bool = described("whether the two agree; false where it was not run")
+    not_run: str | None = described(
+        "why it could not be run, and what would; null where it was", default=None
+    )
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was run, and says that the audit is not sound."""
+        return not self.passed and self.not_run is None
+
+
+@document()
+class LeftOut:
+    """An explainer that a list such as "cheap" or "all" would have held, and that does not apply."""
+
+    name: str = described("name of the explainer with its options")
+    why: str = described("what it has against the model")
 
 
 @document()
@@ -218,5 +234,8 @@ class Report:
     controls: Sequence[Control] = described("checks of the audit itself")
     smallest_margin: SmallestMargin = described("what the audit is known to be able to see")
     curves: Sequence[Curve] = described("mean ROC curves on a common logarithmic grid")
+    left_out: Sequence[LeftOut] = described(
+        "explainers that a list of several stands for and that do not apply to the model", default=()
+    )
     examples: Sequence[Example] = aside(default=())
     feature_names: Sequence[str] | None = aside(default=None)
