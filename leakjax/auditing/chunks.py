@@ -4,7 +4,9 @@ How arrays lie is said by their axis of points: `compiled` takes a tree of such 
 `Chunks.run` takes the same tree to put the results of all chunks together.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import jax
@@ -18,6 +20,10 @@ CHUNK_VALUES = 2**23
 # More points at once keep an accelerator busy; on a CPU they leave the cache (64 models of 8x8 digits: 64 points were
 # a tenth faster than 128 or 32).
 _MOST_POINTS, _MOST_POINTS_ON_CPU = 1024, 64
+
+_DEVICES: ContextVar[int | None] = ContextVar(
+    "devices", default=None
+)  # how many of the local ones; None: all
 
 Program = Callable[..., Any]
 Found = TypeVar("Found")  # a tree of arrays of a chunk, or of all points
@@ -109,8 +115,22 @@ class Chunks:
         return jax.tree.map(lambda axis, *parts: np.concatenate(parts, axis), axes, *found)
 
 
+@contextmanager
+def on_one_device(where: bool) -> Iterator[None]:
+    """Inside, and where it is so, programs run on the first device alone.
+
+    For models that call back into Python: on several CPU devices all threads may be inside a program that waits for
+    its callback, and the callback waits for a thread that hands it its arguments.
+    """
+    token = _DEVICES.set(1 if where else None)
+    try:
+        yield
+    finally:
+        _DEVICES.reset(token)
+
+
 def _mesh() -> jax.sharding.Mesh:
-    return jax.sharding.Mesh(np.array(jax.local_devices()), ("points",))
+    return jax.sharding.Mesh(np.array(jax.local_devices()[: _DEVICES.get()]), ("points",))
 
 
 def _spec(axis: int | None) -> jax.P:

@@ -11,6 +11,7 @@ from leakjax.attack import ATTACKS
 from leakjax.auditing import door
 from leakjax.auditing.assemble import assemble
 from leakjax.auditing.check import check
+from leakjax.auditing.chunks import on_one_device
 from leakjax.auditing.clock import Clock
 from leakjax.auditing.measure import measure
 from leakjax.auditing.options import Attacker, Budget, Run
@@ -20,6 +21,7 @@ from leakjax.auditing.settings import settings_of
 from leakjax.data import Points
 from leakjax.evaluate.document import Report, to_json
 from leakjax.explain import Explainer, LogitsFn, Named
+from leakjax.explain.cost import calls_python
 from leakjax.shadow import Ensemble
 
 
@@ -86,8 +88,10 @@ def audit(
     if run.config is None:
         settings = settings_of(prepared, methods, targets, budget=budget, run=run)
         run = dataclasses.replace(run, config=to_json(settings, "config"))
-    with opened(run.store, run.say) as store:
-        measured = measure(subject, methods, costly_points=budget.costly_points, store=store, clock=clock)
-    with clock("controls"):
-        checked = check(prepared, methods, measured)
+    first_model = jax.tree.map(lambda leaf: leaf[0], subject.variables)
+    with on_one_device(calls_python(logits_fn, first_model, points.x[0])):
+        with opened(run.store, run.say) as store:
+            measured = measure(subject, methods, costly_points=budget.costly_points, store=store, clock=clock)
+        with clock("controls"):
+            checked = check(prepared, methods, measured)
     return assemble(prepared, methods, measured, checked, run=run, clock=clock)

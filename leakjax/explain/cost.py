@@ -70,6 +70,12 @@ def count_runs(explainer: Explainer, logits_fn: LogitsFn, variables: Variables, 
     return max(math.ceil(done[mark] / count) for mark, count in one_run.items())
 
 
+def calls_python(logits_fn: LogitsFn, variables: Variables, x: Any) -> bool:
+    """Whether a model calls back into Python. Args: as of `count_runs`."""
+    work = _walk(jax.make_jaxpr(logits_fn)(variables, x).jaxpr, {})
+    return any(mark[0] in _CALLBACKS for mark in work)
+
+
 def _work(program: ClosedJaxpr, variables: Variables) -> Counter[Mark]:
     """How many numbers pass each kind of work on the weights; `variables` are the first arguments."""
     jaxpr = program.jaxpr

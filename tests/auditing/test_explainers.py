@@ -151,7 +151,10 @@ def test_a_users_own_explainer_is_named_by_its_module():
 def test_a_method_that_does_not_apply_to_the_model_is_named_without_running_it():
     model, x = mlp(3, widths=(4,)), np.zeros((8, 8, 1), np.float32)
     shapes = jax.eval_shape(model.init, jax.random.key(0), x)
-    for text, said in (("gradcam", "feature map"), ("occlusion(window=9)", "must not be larger than x")):
+    for text, said in (
+        ("gradcam", "finds no map over"),
+        ("occlusion(window=9)", "must not be larger than x"),
+    ):
         with pytest.raises(UsageError, match=said):
             explainers.choose([text], model.logits_fn, shapes, x, None, print)
 

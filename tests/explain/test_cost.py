@@ -202,7 +202,9 @@ def test_a_new_method_is_registered_by_a_decorator_alone():
     try:
         assert set(EXPLAINERS) - before == {"newest"}
         factory = inspect.unwrap(newest)
-        assert EXPLAINERS["newest"] == Method("custom", factory, True, EXPLAINERS["newest"].runs)
+        row = EXPLAINERS["newest"]
+        assert row == Method("custom", row.factory, True, row.runs)
+        assert inspect.unwrap(row.factory) is factory
         assert EXPLAINERS["newest"].runs((3, 2)) == 12
         assert EXPLAINERS["newest"].runs((3, 2), 4, repeats=5) == 20
         with pytest.raises(ValueError, match="registered already"):
