@@ -66,7 +66,7 @@ def resolve(
     hardeners = _defenses(defenses)
     for attribution in chosen.attributions.values():
         for defense in hardeners.values():
-            door.check_defense(defense, attribution, x)
+            door.check_defense(defense, attribution)
     return Methods(
         made,
         {one.name: one for one in chosen.methods},

@@ -79,7 +79,7 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--dataset=digitz"], ["dataset='digitz'", "adult", "'digits'"]),
         (["--explainers=gradient,gradiant"], ["explainers='gradiant'", "smoothgrad", "'gradient'"]),
         (["--explainers=saliency"], ["explainers='saliency'", "mean 'gradient'"]),
-        (["--explainers=gradcam"], ["layer=None", "feature map"]),
+        (["--explainers=gradcam"], ["layer=None", "finds no map"]),
         (["--explainers=lime(grid=4)"], ["height, width, channels"]),
         (["--explainers=smoothgrad(samples=4000000000)"], ["4,000,000,000 runs", "are allowed"]),
         (["--explainers=gradient(steps=2)"], ["explainers='gradient(steps=2)'", "steps"]),

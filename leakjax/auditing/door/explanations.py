@@ -66,8 +66,8 @@ def check_explainer(name: str, explainer: Explainer, variables: Any, x: Any) -> 
     return jax.ShapeDtypeStruct(shape, found.dtype)
 
 
-def check_defense(defense: Defense, attribution: jax.ShapeDtypeStruct, x: Any) -> None:
-    """Traces a defense on an attribution.
+def check_defense(defense: Defense, attribution: jax.ShapeDtypeStruct) -> None:
+    """Traces a defense on an attribution, as the audit will apply it.
 
     Raises:
       UsageError: it cannot be traced, or answers with anything but one array.
@@ -75,12 +75,7 @@ def check_defense(defense: Defense, attribution: jax.ShapeDtypeStruct, x: Any) -
     """
     key = jax.eval_shape(lambda: jax.random.key(0))
     with calling("defenses", defense.name):
-        found = jax.eval_shape(
-            lambda a, x, key: apply(defense, a, key=key, x=x),
-            attribution,
-            jax.ShapeDtypeStruct(x.shape, x.dtype),
-            key,
-        )
+        found = jax.eval_shape(lambda a, key: apply(defense, a, key=key), attribution, key)
     if not hasattr(found, "shape"):
         rule = f"must return one array, not a {type(found).__name__}"
         raise _validate.fail("defenses", defense.name, rule)
