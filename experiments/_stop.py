@@ -18,7 +18,7 @@ def on_signals(line: Callable[[], str]) -> None:
     exception raised between two bytecodes would be lost in a callback or come as someone else's traceback.
 
     Args:
-        line: what to say: what is kept, and how to go on.
+      line: what to say: what is kept, and how to go on.
     """
     listening, waking = os.pipe()
     os.set_blocking(waking, False)

@@ -29,8 +29,8 @@ class Workdir:
     """A claimed folder; made by `claim`.
 
     Attributes:
-        path: of the folder.
-        kept: names of the stages that are finished, in the order in which this run came by them.
+      path: of the folder.
+      kept: names of the stages that are finished, in the order in which this run came by them.
     """
 
     def __init__(self, path: Path, held: Claim, writer: int, say: Say) -> None:
@@ -42,15 +42,15 @@ class Workdir:
         """The value of a stage: what was kept under this name and fingerprint, or computed now and kept.
 
         Args:
-            name: of the stage, any text.
-            fingerprint: of everything that decides the value.
-            compute: makes it: arrays, numbers, text, None, in lists, tuples and dicts with str keys.
+          name: of the stage, any text.
+          fingerprint: of everything that decides the value.
+          compute: makes it: arrays, numbers, text, None, in lists, tuples and dicts with str keys.
 
         Returns:
-            The value; whether computed or read makes no difference to it.
+          The value; whether computed or read makes no difference to it.
 
         Raises:
-            UsageError: the disk is full, or another host has taken the folder over.
+          UsageError: the disk is full, or another host has taken the folder over.
         """
         address = stages.Address(self.path / "stages", name, fingerprint)
         try:
@@ -76,11 +76,11 @@ class Workdir:
         """Writes a file of the report, at once or not at all; returns its path.
 
         Args:
-            name: its path below the folder.
-            content: all of it.
+          name: its path below the folder.
+          content: all of it.
 
         Raises:
-            UsageError: as `stage`.
+          UsageError: as `stage`.
         """
         self._held.check()
         files.write(self.path / name, content, say=self._say)
@@ -111,18 +111,18 @@ def claim(
     """Claims a folder for one run, or for one process of a run of several.
 
     Args:
-        folder: made if need be, then readable by its owner alone.
-        config: what config.json records; it decides nothing, for each stage knows what it depends on.
-        process: the index of this process.
-        processes: how many there are; they share the folder if their config is the same.
-        take_over: claim what a process of another host holds that was heard of within some minutes.
-        say: told, in a line each, what was found damaged or in the way.
+      folder: made if need be, then readable by its owner alone.
+      config: what config.json records; it decides nothing, for each stage knows what it depends on.
+      process: the index of this process.
+      processes: how many there are; they share the folder if their config is the same.
+      take_over: claim what a process of another host holds that was heard of within some minutes.
+      say: told, in a line each, what was found damaged or in the way.
 
     Yields:
-        The claimed folder.
+      The claimed folder.
 
     Raises:
-        UsageError: it is in use, or cannot be written.
+      UsageError: it is in use, or cannot be written.
     """
     path = Path(folder).expanduser()
     text = json.dumps(dict(config or {}), indent=1, sort_keys=True) + "\n"

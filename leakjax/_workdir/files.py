@@ -25,12 +25,12 @@ def write(path: Path, content: bytes, *, say: Say = quiet) -> None:
     """Writes a file that holds either its old or its new content, whenever the process is stopped.
 
     Args:
-        path: of the file; its folder is made.
-        content: all of it.
-        say: told where something else had to be moved out of the way.
+      path: of the file; its folder is made.
+      content: all of it.
+      say: told where something else had to be moved out of the way.
 
     Raises:
-        UsageError: it cannot be written, the disk being full for one.
+      UsageError: it cannot be written, the disk being full for one.
     """
     with replacing(path, say=say) as file:
         file.write(content)
@@ -41,15 +41,15 @@ def replacing(path: Path, *, say: Say = quiet, writer: int = 0) -> Iterator[io.B
     """A file to write that takes the place of `path` when the block ends, and goes when the block fails.
 
     Args:
-        path: as in `write`.
-        say: as in `write`.
-        writer: the index of this process among those that share the folder.
+      path: as in `write`.
+      say: as in `write`.
+      writer: the index of this process among those that share the folder.
 
     Yields:
-        The file, open for reading and writing.
+      The file, open for reading and writing.
 
     Raises:
-        UsageError: as `write`.
+      UsageError: as `write`.
     """
     unfinished = path.with_name(f".{path.name}.{writer}{UNFINISHED}")
     with mendable(path):
@@ -73,7 +73,7 @@ def append(path: Path, lines: Iterable[str], *, say: Say = quiet) -> None:
     """Adds lines to a log.
 
     Raises:
-        UsageError: as `write`.
+      UsageError: as `write`.
     """
     with mendable(path):
         if path.exists() and not path.is_file():
@@ -124,8 +124,8 @@ def remove_leftovers(workdir: Path, writer: int | None = None) -> None:
     """Removes the files that a killed run left unfinished.
 
     Args:
-        workdir: of the run.
-        writer: the process index whose files go; those of all when None.
+      workdir: of the run.
+      writer: the process index whose files go; those of all when None.
     """
     ends = UNFINISHED if writer is None else f".{writer}{UNFINISHED}"
     for folder, below in ((workdir, False), *((workdir / name, True) for name in _FOLDERS)):

@@ -31,14 +31,14 @@ def fingerprint(**parts: Any) -> str:
     """The digest of named parts.
 
     Args:
-        **parts: arrays, keys, numbers, text, None, paths, enums, types, dataclasses, and sequences, sets and mappings
-            of them. A function goes in as `leakjax._workdir.functions.traced` describes it.
+      **parts: arrays, keys, numbers, text, None, paths, enums, types, dataclasses, and sequences, sets and mappings
+        of them. A function goes in as `leakjax._workdir.functions.traced` describes it.
 
     Returns:
-        64 hexadecimal digits, equal where all parts are equal, names, types and shapes among it.
+      64 hexadecimal digits, equal where all parts are equal, names, types and shapes among it.
 
     Raises:
-        TypeError: a part of another type, of which one could not say whether it is the same.
+      TypeError: a part of another type, of which one could not say whether it is the same.
     """
     digest = hashlib.sha256()
     feed(digest.update, parts)

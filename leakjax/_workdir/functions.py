@@ -42,11 +42,11 @@ def traced(function: Callable[..., Any], *arguments: Any) -> str:
     what it closes over and refers to.
 
     Args:
-        function: one that jax can trace.
-        *arguments: pytrees of arrays or of `jax.ShapeDtypeStruct`; their values do not count.
+      function: one that jax can trace.
+      *arguments: pytrees of arrays or of `jax.ShapeDtypeStruct`; their values do not count.
 
     Returns:
-        64 hexadecimal digits; never the same twice where what it calls back cannot be described.
+      64 hexadecimal digits; never the same twice where what it calls back cannot be described.
     """
     digest = hashlib.sha256()
     # A function of its own, or jax would remember what the same one did before a constant changed.

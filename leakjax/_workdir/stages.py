@@ -53,8 +53,8 @@ def read(address: Address) -> Value:
     """The value of a stage.
 
     Raises:
-        FileNotFoundError: it was not finished.
-        Damaged: its file is.
+      FileNotFoundError: it was not finished.
+      Damaged: its file is.
     """
     path = address.path
     if not os.path.lexists(path):
@@ -74,11 +74,11 @@ def write(address: Address, value: Value, *, writer: int, say: files.Say) -> Val
     """Keeps the value of a finished stage, and lets go of those of its name that were not used for long.
 
     Returns:
-        The value as `read` will return it.
+      The value as `read` will return it.
 
     Raises:
-        UsageError: it cannot be written.
-        TypeError: it is no `Value`.
+      UsageError: it cannot be written.
+      TypeError: it is no `Value`.
     """
     arrays: list[np.ndarray] = []
     form = _form(value, arrays)

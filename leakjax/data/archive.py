@@ -27,13 +27,13 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """Reads all arrays of an .npz file, every byte of them verified; never unpickles.
 
     Args:
-        path: of the file.
+      path: of the file.
 
     Returns:
-        Key -> array.
+      Key -> array.
 
     Raises:
-        UsageError: it is no such file, is damaged, or does not fit into the memory at hand; one line.
+      UsageError: it is no such file, is damaged, or does not fit into the memory at hand; one line.
     """
     _check_regular(path)
     try:

@@ -50,11 +50,11 @@ def load(data_dir: Path, source_dir: Path | None = None) -> Points:
     """The 60,000 training and the 10,000 test images, in this order.
 
     Args:
-        data_dir: where the set is prepared once and read from later.
-        source_dir: a folder that holds the four IDX files, plain or gzipped; else Debian's, else downloaded.
+      data_dir: where the set is prepared once and read from later.
+      source_dir: a folder that holds the four IDX files, plain or gzipped; else Debian's, else downloaded.
 
     Returns:
-        The points, x uint8 [70000, 28, 28, 1].
+      The points, x uint8 [70000, 28, 28, 1].
     """
     from leakjax.data import prepared  # imported here: slow, and the embedded sets do without
 

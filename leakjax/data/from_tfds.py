@@ -25,16 +25,16 @@ def load(name: str, data_dir: Path) -> Points:
     text and nested features are left out.
 
     Args:
-        name: `name`, `name/config` or `name/config/version`, as in tensorflow-datasets; the newest version if
-            none.
-        data_dir: where tensorflow-datasets prepared it.
+      name: `name`, `name/config` or `name/config/version`, as in tensorflow-datasets; the newest version if
+        none.
+      data_dir: where tensorflow-datasets prepared it.
 
     Returns:
-        The points, `train` first; x uint8 [points, height, width, channels] or float32 [points, features].
+      The points, `train` first; x uint8 [points, height, width, channels] or float32 [points, features].
 
     Raises:
-        UsageError: not such a name, not prepared there, another file format, not a classification set, images
-            of several sizes, damaged records.
+      UsageError: not such a name, not prepared there, another file format, not a classification set, images
+        of several sizes, damaged records.
     """
     where = f"tfds:{name}"
     if not _NAME.fullmatch(name):

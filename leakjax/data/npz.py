@@ -16,15 +16,15 @@ def load(path: str | os.PathLike[str]) -> Points:
     Features are used as they are, cast to float32: scale images to [0, 1] before saving them.
 
     Args:
-        path: a file by `np.savez`: x real [points, ...], y integers [points] in which each of 0..classes-1
-            occurs, group numbers or text [points], features text [features], the names of the features.
+      path: a file by `np.savez`: x real [points, ...], y integers [points] in which each of 0..classes-1
+        occurs, group numbers or text [points], features text [features], the names of the features.
 
     Returns:
-        The points; `group` becomes the only group column, under that name.
+      The points; `group` becomes the only group column, under that name.
 
     Raises:
-        UsageError: no such file, not an .npz, a damaged one or one too large, other keys, arrays of objects, arrays
-            without axes, labels with gaps.
+      UsageError: no such file, not an .npz, a damaged one or one too large, other keys, arrays of objects, arrays
+        without axes, labels with gaps.
     """
     path = Path(path).expanduser()
     arrays = archive.read(path)

@@ -15,11 +15,11 @@ class LogitsFn(Protocol):
         """The logits of ONE example.
 
         Args:
-            variables: of one model, any tree of arrays.
-            x: one example [...], floating.
+          variables: of one model, any tree of arrays.
+          x: one example [...], floating.
 
         Returns:
-            [classes], unnormalised: probabilities would be softmaxed once more.
+          [classes], unnormalised: probabilities would be softmaxed once more.
         """
 
 
@@ -30,8 +30,8 @@ class Init(Protocol):
         """The variables of one network.
 
         Args:
-            key: a typed key, of this network alone.
-            x: ONE example [...], whose shape and type are looked at.
+          key: a typed key, of this network alone.
+          x: ONE example [...], whose shape and type are looked at.
         """
 
 
@@ -42,10 +42,10 @@ class TrainFn(Protocol):
         """The logits of a batch, and the variables with what it changed.
 
         Args:
-            variables: of one network.
-            x: [batch, ...].
-            key: a typed key, of this step alone.
+          variables: of one network.
+          x: [batch, ...].
+          key: a typed key, of this step alone.
 
         Returns:
-            Logits [batch, classes], and the variables with updated statistics.
+          Logits [batch, classes], and the variables with updated statistics.
         """

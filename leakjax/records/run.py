@@ -18,8 +18,8 @@ class Measured:
     """What a study measured.
 
     Attributes:
-        rows: Part to the results of its units, in their order.
-        seconds: Part to the time that all of its units took.
+      rows: Part to the results of its units, in their order.
+      seconds: Part to the time that all of its units took.
     """
 
     rows: dict[str, list[dict[str, Any]]]
@@ -32,13 +32,13 @@ def run_units(
     """Measures every unit that the store does not hold yet.
 
     Args:
-        units: From `units_of`.
-        store: A folder that keeps each finished unit, claimed meanwhile if it is not already; None keeps nothing.
-        tell: Called with the share of all effort that is done, 0 to 1, and the name of the unit that was finished
-            last; at the start with what the store holds.
+      units: From `units_of`.
+      store: A folder that keeps each finished unit, claimed meanwhile if it is not already; None keeps nothing.
+      tell: Called with the share of all effort that is done, 0 to 1, and the name of the unit that was finished
+        last; at the start with what the store holds.
 
     Raises:
-        UsageError: The folder is in use or cannot be written.
+      UsageError: The folder is in use or cannot be written.
     """
     rows: dict[str, list[dict[str, Any]]] = {unit.part: [] for unit in units}
     seconds = dict.fromkeys(rows, 0.0)

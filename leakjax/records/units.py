@@ -24,12 +24,12 @@ class Unit:
     """One measurement.
 
     Attributes:
-        part: The part of the study, a name in PARTS.
-        number: Its place among the units of that part, from 0.
-        effort: About how long it takes, in draws of the same task; for the time left alone.
-        measure: Gives the result, which JSON can hold.
-        stage: The name under which the result is kept: the part, and what tells the unit from others of it.
-        fingerprint: Of everything that decides the result.
+      part: The part of the study, a name in PARTS.
+      number: Its place among the units of that part, from 0.
+      effort: About how long it takes, in draws of the same task; for the time left alone.
+      measure: Gives the result, which JSON can hold.
+      stage: The name under which the result is kept: the part, and what tells the unit from others of it.
+      fingerprint: Of everything that decides the result.
     """
 
     part: str
@@ -49,8 +49,8 @@ def units_of(plan: Plan, load: Callable[[str], Task]) -> tuple[Unit, ...]:
     """Every unit of a plan, in the order of its parts.
 
     Args:
-        plan: Of the study.
-        load: The task with its continuous features scaled, by the name of a scaling.
+      plan: Of the study.
+      load: The task with its continuous features scaled, by the name of a scaling.
     """
     measure = _Measurements(plan, load)
     some = range(min(REPEATS, plan.draws))

@@ -13,7 +13,7 @@ def write(report: Report, workdir: str | os.PathLike[str] | Workdir) -> Path:
     """Writes `workdir`/report.json, one row a line, at once or not at all; equal reports give equal bytes.
 
     Returns:
-        The path of the file.
+      The path of the file.
     """
     return writer(workdir)("report.json", dumps(report).encode())
 
@@ -22,7 +22,7 @@ def read(workdir: str | os.PathLike[str]) -> Report:
     """The report of a work directory, without the examples.
 
     Raises:
-        UsageError: there is none, or it is not of the types that `leakjax.evaluate.document` says.
+      UsageError: there is none, or it is not of the types that `leakjax.evaluate.document` says.
     """
     path = Path(workdir) / "report.json"
     try:

@@ -30,8 +30,8 @@ def table(columns: Mapping[str, str], rows: Iterable[Sequence[str | Cell]]) -> T
     """A table of texts, each in the style of its column unless it is a `Cell` with one of its own.
 
     Args:
-        columns: The style of each column, by its heading.
-        rows: As many cells a row.
+      columns: The style of each column, by its heading.
+      rows: As many cells a row.
     """
     styles = list(columns.values())
     return Table(

@@ -20,9 +20,9 @@ def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None
     """Prints a report: what was attacked, what leaks, how hardening helps, controls, files.
 
     Args:
-        report: what the audit found.
-        workdir: where report.json, report.html and figures/ were written.
-        file: where to print, standard output by default; unless it is a terminal, 100 columns, no colours.
+      report: what the audit found.
+      workdir: where report.json, report.html and figures/ were written.
+      file: where to print, standard output by default; unless it is a terminal, 100 columns, no colours.
     """
     console = Console(file=file, highlight=False)
     if not console.is_terminal:

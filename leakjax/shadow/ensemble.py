@@ -26,10 +26,10 @@ class Ensemble(NamedTuple):
     """Models of one kind, each with its own membership; arrays in host memory, for the next stage to place.
 
     Attributes:
-        variables: of all models, leaves [models, ...].
-        membership: whether a model was trained on a point, bool [models, points].
-        ids: of the models, int32 [models]; keys are folded with them.
-        history: how training went; no epochs where nothing was trained here.
+      variables: of all models, leaves [models, ...].
+      membership: whether a model was trained on a point, bool [models, points].
+      ids: of the models, int32 [models]; keys are folded with them.
+      history: how training went; no epochs where nothing was trained here.
     """
 
     variables: Variables
@@ -48,11 +48,11 @@ def from_arrays(variables: Variables, membership: np.ndarray) -> Ensemble:
     """An ensemble that was trained elsewhere, with ids 0, 1, 2, ... and no history.
 
     Args:
-        variables: of all models, leaves [models, ...].
-        membership: whether a model was trained on a point, bool [models, points].
+      variables: of all models, leaves [models, ...].
+      membership: whether a model was trained on a point, bool [models, points].
 
     Returns:
-        The ensemble; `leakjax.audit` checks its shapes.
+      The ensemble; `leakjax.audit` checks its shapes.
     """
     membership = yes_or_no("membership", membership)
     models = len(membership)
@@ -73,13 +73,13 @@ def exclude_diverged(ensemble: Ensemble) -> tuple[Ensemble, np.ndarray]:
     """Leaves out the models that `diverged`.
 
     Args:
-        ensemble: any ensemble.
+      ensemble: any ensemble.
 
     Returns:
-        The ensemble of the other models, and the ids of those left out, int32 [diverged].
+      The ensemble of the other models, and the ids of those left out, int32 [diverged].
 
     Raises:
-        UsageError: no model is left.
+      UsageError: no model is left.
     """
     bad = diverged(ensemble)
     if bad.all():

@@ -17,11 +17,11 @@ def metrics_writer(path: str | Path, ids: np.ndarray) -> OnEpoch:
     not finite is null. The lines of an epoch are on disk before the next begins.
 
     Args:
-        path: of the file, which need not exist.
-        ids: of the models, in the order in which they are trained.
+      path: of the file, which need not exist.
+      ids: of the models, in the order in which they are trained.
 
     Returns:
-        The function, of epoch, loss [models] and accuracy [models]; it raises UsageError where the disk is full.
+      The function, of epoch, loss [models] and accuracy [models]; it raises UsageError where the disk is full.
     """
 
     def on_epoch(epoch: int, loss: np.ndarray, accuracy: np.ndarray) -> None:
