@@ -63,6 +63,7 @@ def load_pool(config: Config, places: Places) -> Pool:
         features=config.features,
         classes=config.classes,
         seed=config.data_seed,
+        label=config.label,
     )
     if config.group is not None:
         _validate.one_of("group", config.group, points.groups)
@@ -79,7 +80,7 @@ def methods(config: Config, model: models.Model, pool: Pool, say: Callable[[str]
     example = pool.points.x[0]
     variables = jax.eval_shape(model.init, jax.random.key(0), example)
     return explainers.choose(
-        config.explainers, model.logits_fn, variables, example, pool.background, say
+        config.explainers, model.logits_fn, variables, example, pool.background, say, pool.points.columns
     ).methods
 
 
@@ -97,6 +98,8 @@ def run(
         places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
     ) as workdir:
         stages.say(f"{config.dataset}: {len(points.x)} points, {points.duplicates} exact duplicates removed")
+        for note in points.notes:
+            stages.say(note)
         key = jax.random.key(config.seed)
         if config.ensemble:
             directory = Path(config.ensemble).expanduser()

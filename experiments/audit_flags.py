@@ -39,6 +39,7 @@ class Config:
     features: int | None
     classes: int | None
     data_seed: int | None
+    label: str | None
     audit_points: int | None
     costly_points: int | None
     background: int
@@ -129,6 +130,9 @@ def define_flags() -> None:
     flags.DEFINE_integer("features", None, "Features of --dataset=synthetic.")
     flags.DEFINE_integer("classes", None, "Classes of --dataset=synthetic.")
     flags.DEFINE_integer("data_seed", None, "Seed of --dataset=synthetic.")
+    flags.DEFINE_string(
+        "label", None, "Column to be predicted, of --dataset=csv:PATH and parquet:PATH, and of adult: income."
+    )
     flags.DEFINE_integer("audit_points", None, "How many points of the pool are audited. Default: all.")
     flags.DEFINE_integer(
         "costly_points",
@@ -172,7 +176,9 @@ def define_flags() -> None:
     flags.DEFINE_list("targets", None, "Indices of the attacked models. Default: each in turn.")
     flags.DEFINE_bool("label_known", True, "Whether the attacker knows the true class.")
     flags.DEFINE_bool("explain_label", False, "Explain the true class, not the model's predicted one.")
-    flags.DEFINE_string("group", None, "Column by which leakage is broken down, e.g. race of adult.")
+    flags.DEFINE_string(
+        "group", None, "Column by which leakage is broken down, e.g. race of adult, any of a table."
+    )
     flags.DEFINE_string(
         "records", None, "A workdir of experiments.records, whose findings become a section of report.html."
     )

@@ -49,4 +49,5 @@ def assemble(
         left_out=methods.left_out,
         examples=rows.examples(points, results, measured.shown),
         feature_names=points.feature_names or None,
+        columns=points.columns or None,
     )

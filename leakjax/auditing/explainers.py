@@ -74,6 +74,7 @@ def choose(
     x: np.ndarray,
     background: np.ndarray | None,
     say: Callable[[str], None],
+    columns: Sequence[str] = (),
 ) -> Chosen:
     """The explainers that a list means, where "cheap" and "all" stand for those that apply to this model.
 
@@ -87,6 +88,7 @@ def choose(
       x: one example.
       background: as in `Named.make`.
       say: called with a line for each method that does not apply, and why.
+      columns: of each feature, as in `Named`.
 
     Returns:
       The methods, those of one text once, and what was left out.
@@ -111,6 +113,7 @@ def choose(
     for item in items:
         if isinstance(item, str) and item in LISTS:
             for named in _of_list(item, x):
+                named = named._replace(columns=columns)
                 try:
                     if named.runs(x.shape) <= LISTS[item]:
                         take(named)
@@ -123,7 +126,7 @@ def choose(
         if named.name in found and not isinstance(item, str):
             rule = "is the name of two; give one another by leakjax.explain.own(explainer, name=...)"
             raise _validate.fail(_WHAT, named.name, rule)
-        take(named)
+        take(named._replace(columns=columns))
     if not found:
         given = list(given)
         raise _validate.fail(_WHAT, given, "must name at least one that applies to the model")

@@ -61,7 +61,7 @@ def resolve(
     x, shape = subject.points.x[0], subject.points.x.shape[1:]
     background = door.check_background(budget.background, subject.points)
     first_model = jax.tree.map(lambda leaf: leaf[0], subject.variables)
-    chosen = choose(explainers, subject.logits_fn, first_model, x, background, say)
+    chosen = choose(explainers, subject.logits_fn, first_model, x, background, say, subject.points.columns)
     made = {one.name: one.make(subject.logits_fn, shape, background) for one in chosen.methods}
     hardeners = _defenses(defenses)
     for attribution in chosen.attributions.values():

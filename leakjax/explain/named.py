@@ -2,7 +2,7 @@
 
 import contextlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -29,11 +29,13 @@ class Named(NamedTuple):
       name: canonical text; that of a registered method reads back.
       method: its row of `EXPLAINERS`, or of a user's own.
       options: keyword arguments of its factory, and the grid.
+      columns: the source column of each feature: what a method masks, it masks by columns; empty for by features.
     """
 
     name: str
     method: Method
     options: Mapping[str, Any]
+    columns: Sequence[str] = ()
 
     def make(self, logits_fn: LogitsFn, shape: tuple[int, ...], background: np.ndarray | None) -> Explainer:
         """The explainer of a model.
@@ -91,7 +93,13 @@ class Named(NamedTuple):
         return self.options.get("output", parameter.default if parameter else UNSTATED)
 
     def _segments(self, shape: tuple[int, ...]) -> Segments | None:
-        return grid(shape, self.options[GRID]) if GRID in self.options else None
+        if GRID in self.options:
+            return grid(shape, self.options[GRID])
+        if not (self.columns and self.method.masks):
+            return None
+        places = {column: place for place, column in enumerate(dict.fromkeys(self.columns))}
+        of_features = np.array([places[column] for column in self.columns], np.int32)
+        return Segments(of_features.reshape(shape), len(places))
 
 
 def named_of(call: _spec.Call, method: Method) -> Named:

@@ -58,18 +58,41 @@ def _images(axes: Any, report: Report, example: Example, arrays: list[np.ndarray
 
 
 def _features(axes: Any, report: Report, example: Example, arrays: list[np.ndarray]) -> None:
-    flat = [array.ravel() for array in arrays]
-    values = np.asarray(example.input, dtype=float).ravel()
+    names, flat = columns(report, example, arrays)
     top = np.argsort(-np.abs(flat[0]), kind="stable")[:FEATURES]
-    names = report.feature_names or [f"feature {index}" for index in range(values.size)]
     scale = 1.05 * _scale(flat)
     for panel, array in zip(axes, flat, strict=True):
         _bars(panel, array[top], scale)
-    axes[0].set_yticks(
-        range(len(top)), [f"{names[index]} = {values[index]:.3g}" for index in top], fontsize=8
-    )
+    axes[0].set_yticks(range(len(top)), [names[index] for index in top], fontsize=8)
     axes[0].invert_yaxis()
     axes[0].set_ylabel(_name(example))
+
+
+def columns(report: Report, example: Example, arrays: list[np.ndarray]) -> tuple[list[str], list[np.ndarray]]:
+    """What an attribution says of each column of an example, the indicators of a category together.
+
+    Args:
+        report: names features and columns; without columns each feature stands for itself.
+        example: whose values are shown beside the names.
+        arrays: attributions of its shape.
+
+    Returns:
+        The columns with their values, and for each attribution its sum over each column [columns].
+    """
+    values = np.asarray(example.input, dtype=float).ravel()
+    names = report.feature_names or [f"feature {index}" for index in range(values.size)]
+    sources = report.columns or range(values.size)
+    order = list(dict.fromkeys(sources))
+    place = {source: index for index, source in enumerate(order)}
+    of_features = np.array([place[source] for source in sources])
+    shown = []
+    for index, source in enumerate(order):
+        own = np.flatnonzero(of_features == index)
+        if len(own) == 1:
+            shown.append(f"{names[own[0]]} = {values[own[0]]:.3g}")
+        else:
+            shown.append(names[own[values[own].argmax()]] if values[own].any() else f"{source}: none")
+    return shown, [np.bincount(of_features, array.ravel(), minlength=len(order)) for array in arrays]
 
 
 def _bars(axes: "Axes", heights: np.ndarray, scale: float) -> None:

@@ -239,3 +239,4 @@ class Report:
     )
     examples: Sequence[Example] = aside(default=())
     feature_names: Sequence[str] | None = aside(default=None)
+    columns: Sequence[str] | None = aside(default=None)
