@@ -1,4 +1,4 @@
-"""Writes what a study found into its workdir: report.json, figures/ and report.html."""
+"""Writes what a study found into its workdir: report.json, figures/, tables/ and report.html."""
 
 import os
 
@@ -7,12 +7,13 @@ from leakjax.evaluate.document import dumps
 from leakjax.records import figures, section
 from leakjax.records.document import RecordsReport
 from leakjax.records.run import Measured
+from leakjax.report import tables_csv
 
 
 def publish_report(
     report: RecordsReport, measured: Measured, workdir: str | os.PathLike[str] | Workdir
 ) -> None:
-    """Writes report.json, figures/ and report.html.
+    """Writes report.json, figures/, tables/ and report.html.
 
     Args:
         report: From `report_of`.
@@ -24,4 +25,6 @@ def publish_report(
     images = figures.images(report.results.draws, measured.rows["draws"], report.results.sizes)
     for name, content in images.items():
         write(f"figures/{name}.png", content)
+    for name, content in tables_csv.files(report).items():
+        write(name, content)
     write("report.html", section.page(report, images).encode())

@@ -28,16 +28,16 @@ def draw(report: Report, explainer: str) -> "Figure | None":
     if not examples:
         return None
     defenses = sorted(examples[0].maps[explainer], key=lambda name: name != headline.PLAIN)
-    image = np.ndim(examples[0].input) == 3
-    columns = len(defenses) + image
-    names, width, height = (0.4, 2.1, 2.1) if image else (2.4, 2.6, 2.3)
-    figure = Figure(figsize=(names + width * columns, 0.9 + height * len(examples)), layout="constrained")
-    grid = figure.subplots(len(examples), columns, squeeze=False, sharey=False if image else "row")
+    pixels = np.ndim(examples[0].input) == 3
+    panels = len(defenses) + pixels
+    names, width, height = (0.4, 2.1, 2.1) if pixels else (2.4, 2.6, 2.3)
+    figure = Figure(figsize=(names + width * panels, 0.9 + height * len(examples)), layout="constrained")
+    grid = figure.subplots(len(examples), panels, squeeze=False, sharey=False if pixels else "row")
     for axes, example in zip(grid, examples, strict=True):
         arrays = [np.asarray(example.maps[explainer][name], dtype=float) for name in defenses]
-        (_images if image else _features)(axes, report, example, arrays)
-    titles = ["input"] * image + [
-        words.wrapped(words.defense(name), 26 if image else 36) for name in defenses
+        (_images if pixels else _features)(axes, report, example, arrays)
+    titles = ["input"] * pixels + [
+        words.wrapped(words.defense(name), 26 if pixels else 36) for name in defenses
     ]
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title, fontsize=9)
@@ -49,9 +49,9 @@ def _images(axes: Any, report: Report, example: Example, arrays: list[np.ndarray
     axes[0].imshow(_shown(np.asarray(example.input, dtype=float)), cmap="gray", interpolation="nearest")
     axes[0].set_ylabel(_name(example))
     flat = [array.sum(axis=-1) for array in arrays]
-    scale = _scale(flat)
+    largest = scale(flat)
     for panel, array in zip(axes[1:], flat, strict=True):
-        panel.imshow(array, cmap=DIVERGING, vmin=-scale, vmax=scale, interpolation="nearest")
+        image(panel, array, largest)
     for panel in axes:
         panel.set(xticks=[], yticks=[])
         panel.spines[:].set(visible=True, color="0.8")
@@ -60,9 +60,9 @@ def _images(axes: Any, report: Report, example: Example, arrays: list[np.ndarray
 def _features(axes: Any, report: Report, example: Example, arrays: list[np.ndarray]) -> None:
     names, flat = columns(report, example, arrays)
     top = np.argsort(-np.abs(flat[0]), kind="stable")[:FEATURES]
-    scale = 1.05 * _scale(flat)
+    largest = 1.05 * scale(flat)
     for panel, array in zip(axes, flat, strict=True):
-        _bars(panel, array[top], scale)
+        bars(panel, array[top], largest)
     axes[0].set_yticks(range(len(top)), [names[index] for index in top], fontsize=8)
     axes[0].invert_yaxis()
     axes[0].set_ylabel(_name(example))
@@ -95,7 +95,13 @@ def columns(report: Report, example: Example, arrays: list[np.ndarray]) -> tuple
     return shown, [np.bincount(of_features, array.ravel(), minlength=len(order)) for array in arrays]
 
 
-def _bars(axes: "Axes", heights: np.ndarray, scale: float) -> None:
+def image(axes: "Axes", values: np.ndarray, scale: float) -> None:
+    """An attribution [height, width] from blue at -scale to red at scale."""
+    axes.imshow(values, cmap=DIVERGING, vmin=-scale, vmax=scale, interpolation="nearest")
+
+
+def bars(axes: "Axes", heights: np.ndarray, scale: float) -> None:
+    """Bars of an attribution [features], red above 0 and blue below, on an axis from -scale to scale."""
     axes.barh(range(len(heights)), heights, color=[RAISES if height > 0 else LOWERS for height in heights])
     axes.axvline(0.0, color="0.3", linewidth=0.8)
     axes.set_xlim(-scale, scale)
@@ -111,7 +117,8 @@ def _shown(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _scale(arrays: list[np.ndarray]) -> float:
+def scale(arrays: list[np.ndarray]) -> float:
+    """The largest value of attributions that are to be compared, 1 where all are 0."""
     return max(float(np.abs(array).max()) for array in arrays) or 1.0
 
 

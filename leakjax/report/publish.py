@@ -6,13 +6,13 @@ from pathlib import Path
 
 from leakjax._workdir import Workdir, writer
 from leakjax.evaluate.document import Report
-from leakjax.report import figures, page, schema
+from leakjax.report import figures, page, schema, tables_csv
 
 
 def publish(
     report: Report, workdir: str | os.PathLike[str] | Workdir, sections: Sequence[str] = ()
 ) -> list[Path]:
-    """Writes report.json, figures/*.png and report.html.
+    """Writes report.json, figures/*.png, tables/*.csv and report.html.
 
     Args:
         report: What the audit found.
@@ -24,5 +24,6 @@ def publish(
     """
     images, write = figures.images(report), writer(workdir)
     contents = {f"figures/{name}.png": content for name, content in images.items()}
+    contents |= tables_csv.files(report)
     contents["report.html"] = page.render(report, images, sections).encode()
     return [schema.write(report, workdir), *(write(name, content) for name, content in contents.items())]

@@ -3,10 +3,13 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from leakjax._validate import UsageError, fail
+from leakjax._validate import UsageError, fail, one_of
 from leakjax.evaluate.document.fields import aside, described, document, fields_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 SHARE = "share, 0 to 1"
 DIFFERENCE = "difference of shares, -1 to 1"
@@ -240,3 +243,41 @@ class Report:
     examples: Sequence[Example] = aside(default=())
     feature_names: Sequence[str] | None = aside(default=None)
     columns: Sequence[str] | None = aside(default=None)
+
+    def __repr__(self) -> str:
+        """One line; a report holds thousands of numbers."""
+        from leakjax.evaluate import brief  # reads reports, and so is imported when there is one
+
+        return brief.text(self)
+
+    def _repr_html_(self) -> str:
+        from leakjax.evaluate import brief
+
+        return brief.notebook(self)
+
+    def to_latex(self) -> str:
+        """What each explanation adds to the prediction, as a table in LaTeX of the package booktabs."""
+        from leakjax.evaluate import brief
+
+        return brief.latex(self)
+
+    def to_frame(self, table: str = "leakage") -> "DataFrame":
+        """A table of the report as a pandas DataFrame; pandas is optional, and imported here.
+
+        Args:
+          table: "leakage", "utility", "groups", "controls", "curves", ...: what tables/*.csv of a workdir hold, and
+            "exposed". `frame.attrs["meaning"]` says what each column means.
+
+        Raises:
+          UsageError: there is no such table.
+        """
+        import pandas
+
+        from leakjax.evaluate.document.flat import tables_of
+
+        tables = tables_of(self)
+        one_of("table", table, tables)
+        columns, rows = tables[table]
+        frame = pandas.DataFrame(rows, columns=[column.name for column in columns])
+        frame.attrs["meaning"] = {column.name: column.meaning for column in columns}
+        return frame
