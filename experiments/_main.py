@@ -21,7 +21,7 @@ from leakjax import data
 from leakjax._validate import UsageError, fail
 from leakjax._workdir import Workdir, claim
 
-from . import _stop
+from . import _config_file, _stop
 
 DONE, FAILED, BAD_USAGE, ABOVE_LIMIT = 0, 1, 2, 3
 # Flags that were documented under another name, and the name that they have now.
@@ -29,21 +29,23 @@ RENAMED = {"dear_points": "costly_points"}
 _MOST_CPU_DEVICES = 16
 _CLAIMED: list[Workdir] = []  # by this process, for what a signal says
 
-Main = Callable[[flags.FlagValues], int]
+# Of the flags' values, and of what else stands on the command line where a binary takes that.
+Main = Callable[..., int]
 
 
-def launch(main: Main, *, devices: bool = True) -> None:
+def launch(main: Main, *, devices: bool = True, arguments: bool = False) -> None:
     """Parses the command line, runs `main` and ends the process with its exit code.
 
     Args:
       main: reads the flags' values and does the work; a `UsageError` of it is one line and exit code 2.
       devices: whether every core becomes a device where there is no accelerator.
+      arguments: whether `main` gets what is no flag, as a list beside the flags' values.
     """
 
     def on_machine(argv: Sequence[str]) -> int:
         _stop.on_signals(_stopped)
         use_machine(devices=devices)
-        return call(main, argv)
+        return call(main, argv, arguments=arguments)
 
     _stop.outlive_pipes()
     app.run(on_machine, flags_parser=parse)
@@ -52,11 +54,11 @@ def launch(main: Main, *, devices: bool = True) -> None:
 def parse(argv: Sequence[str]) -> list[str]:
     """Parses flags; one that does not exist or does not parse is one line and exit code 2, help is exit code 0."""
     try:
-        return flags.FLAGS(list(argv))
+        return flags.FLAGS(_config_file.expanded(argv, flags.FLAGS))
     except flags.UnrecognizedFlagError as error:
         now = RENAMED.get(error.flagname)
         message = f"--{error.flagname} is now --{now}" if now else str(error)
-    except flags.Error as error:
+    except (flags.Error, UsageError) as error:
         message = str(error)
     except SystemExit:  # absl has shown the help
         sys.exit(DONE)
@@ -64,12 +66,14 @@ def parse(argv: Sequence[str]) -> list[str]:
     sys.exit(BAD_USAGE)
 
 
-def call(main: Main, argv: Sequence[str]) -> int:
+def call(main: Main, argv: Sequence[str], *, arguments: bool = False) -> int:
     """The exit code of `main` on parsed flags; what the user can mend is one line on standard error."""
     values = flags.FLAGS
     if not values["verbosity"].present:  # absl has raised the default to INFO by now
         logging.set_verbosity(logging.WARNING)
     try:
+        if arguments:
+            return main(values, list(argv[1:]))
         if len(argv) > 1:
             raise fail("arguments", list(argv[1:]), "there are flags alone; see --help")
         return main(values)

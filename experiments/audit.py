@@ -14,6 +14,9 @@ Larger audits:
     python -m experiments.audit --dataset=fashion_mnist --points=20000 --models=256 --explainers=gradient --plan
     python -m experiments.audit --dataset=adult --group=race --widths=64 --points=10000
 
+--seeds=5 audits five times over and pools what it finds; `experiments.compare` sets runs side by side. --config=FILE
+takes the settings of a run's config.json where no flag says otherwise.
+
 --records=runs/records-adult adds what `experiments.records` found there to the page.
 
 The same command on the same --workdir goes on where it stopped, and one with other flags does again only what they
@@ -21,6 +24,7 @@ change. Exit codes: 0 done, 1 failed, 2 bad usage, 3 the upper bound of a margin
 stopped by SIGINT and SIGTERM.
 """
 
+import dataclasses
 import math
 import re
 import sys
@@ -43,11 +47,11 @@ from leakjax.auditing.pool import Pool, set_aside
 from leakjax.auditing.stored import stored
 from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.auditing.trained import trained
-from leakjax.evaluate.document import LeakageRow
 from leakjax.explain import Named
 from leakjax.records import section
-from leakjax.report import publish, show
+from leakjax.report import compare, publish, show
 from leakjax.report.progress import Stages
+from leakjax.report.schema import write_file
 
 from . import _main, audit_flags
 from .audit_flags import Config, Places, read_config
@@ -139,6 +143,19 @@ def run(
     return report
 
 
+def repetitions(config: Config, places: Places, seeds: int) -> list[tuple[Config, Places]]:
+    """The audits that --seeds asks for: one as it is, or one for each seed in a folder of its own."""
+    if seeds == 1:
+        return [(config, places)]
+    return [
+        (
+            dataclasses.replace(config, seed=seed),
+            dataclasses.replace(places, workdir=places.workdir / f"seed-{seed}"),
+        )
+        for seed in range(config.seed, config.seed + seeds)
+    ]
+
+
 def print_plan(config: Config, places: Places, stages: Stages) -> None:
     """What `run` would do, and what it costs."""
     pool = load_pool(config, places)
@@ -175,18 +192,21 @@ def main(values: flags.FlagValues) -> int:
         if values.plan:
             print_plan(config, places, stages)
             return _main.DONE
-        report = run(config, places, stages, sections)
-    show(report, workdir)
-    highest = max((_upper_bound(row) for row in report.leakage if row.margin), default=math.nan)
+        reports = [run(one, own, stages, sections) for one, own in repetitions(config, places, values.seeds)]
+    if len(reports) == 1:
+        show(reports[0], workdir)
+        margins = [row.margin.tpr_at_fpr[row.headline_fpr] for row in reports[0].leakage if row.margin]
+    else:
+        comparison = compare(*reports)
+        comparison.show()
+        write_file(workdir / "seeds.csv", comparison.to_csv())
+        margins = [row.margin for row in comparison.rows]
+    highest = max((margin.high for margin in margins), default=math.nan)
     # Negated, so that a margin that could not be measured does not pass.
     if values.fail_above is not None and not highest <= values.fail_above:
         print(f"the upper bound of a margin, {highest:.4f}, is above {values.fail_above}", file=sys.stderr)
         return _main.ABOVE_LIMIT
     return _main.DONE
-
-
-def _upper_bound(row: LeakageRow) -> float:
-    return row.margin.tpr_at_fpr[row.headline_fpr].high if row.margin else math.nan
 
 
 if __name__ == "__main__":

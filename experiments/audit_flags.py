@@ -15,7 +15,7 @@ from leakjax.data import registry as data_sets
 from leakjax.defend import registry as defenses
 from leakjax.models import registry as networks
 
-from . import _main
+from . import _config_file, _main
 
 _COSTLY_POINTS = 500
 
@@ -118,6 +118,7 @@ class Config:
 def define_flags() -> None:
     """Defines the flags; they are read in `main` alone."""
     _main.define_take_over()
+    _config_file.define_flag()
     flags.DEFINE_string("workdir", None, "Where everything is written. Default: runs/audit-DATASET.")
     flags.DEFINE_string("dataset", "digits", _choices("A data set.", data_sets.describe()))
     flags.DEFINE_string("data_dir", None, "Where data sets are prepared once. Default: ~/.cache/leakjax.")
@@ -189,6 +190,12 @@ def define_flags() -> None:
         "flags of training have no say.",
     )
     flags.DEFINE_integer("seed", 0, "Of all randomness.")
+    flags.DEFINE_integer(
+        "seeds",
+        1,
+        "Audits with so many seeds from --seed on, each in a folder of its own in --workdir, and pools them.",
+        lower_bound=1,
+    )
     flags.DEFINE_bool("plan", False, "Print what would run and what it costs, and stop.")
     flags.DEFINE_float("fail_above", None, "Exit with 3 if the upper bound of a margin is above this share.")
 

@@ -36,7 +36,7 @@ from leakjax.records.tasks import load_task
 from leakjax.records.units import units_of
 from leakjax.report.progress import Stages
 
-from . import _main
+from . import _config_file, _main
 
 flags.DEFINE_string("dataset", "adult", "adult, fashion_mnist, parkinsons or npz:<path>.")
 flags.DEFINE_string("data_dir", None, "Folder where data sets are kept once prepared.")
