@@ -40,6 +40,7 @@ from rich.table import Table
 
 import leakjax
 from leakjax import _validate, data, models
+from leakjax._workdir import writer
 from leakjax.auditing import explainers
 from leakjax.auditing.options import Attacker, Budget, Run
 from leakjax.auditing.plan import check_memory, plan
@@ -51,7 +52,6 @@ from leakjax.explain import Named
 from leakjax.records import section
 from leakjax.report import compare, publish, show
 from leakjax.report.progress import Stages
-from leakjax.report.schema import write_file
 
 from . import _main, audit_flags
 from .audit_flags import Config, Places, read_config
@@ -199,7 +199,7 @@ def main(values: flags.FlagValues) -> int:
     else:
         comparison = compare(*reports)
         comparison.show()
-        write_file(workdir / "seeds.csv", comparison.to_csv())
+        writer(workdir)("seeds.csv", comparison.to_csv())
         margins = [row.margin for row in comparison.rows]
     highest = max((margin.high for margin in margins), default=math.nan)
     # Negated, so that a margin that could not be measured does not pass.

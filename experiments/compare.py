@@ -17,9 +17,9 @@ from absl import flags
 
 from experiments import _main
 from leakjax._validate import fail
+from leakjax._workdir import writer
 from leakjax.report import compare
 from leakjax.report.compare import read_all
-from leakjax.report.schema import write_file
 
 flags.DEFINE_string("csv", None, "A file for the rows in full, one for each explanation and run.")
 
@@ -31,7 +31,8 @@ def main(values: flags.FlagValues, workdirs: Sequence[str]) -> int:
     comparison = compare(*read_all([Path(workdir).expanduser() for workdir in workdirs]))
     comparison.show()
     if values.csv:
-        write_file(Path(values.csv).expanduser(), comparison.to_csv())
+        path = Path(values.csv).expanduser()
+        writer(path.parent)(path.name, comparison.to_csv())
     return _main.DONE
 
 

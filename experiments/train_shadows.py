@@ -48,6 +48,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("features", None, "Features of --dataset=synthetic.")
     flags.DEFINE_integer("classes", None, "Classes of --dataset=synthetic.")
     flags.DEFINE_integer("data_seed", None, "Seed of --dataset=synthetic.")
+    flags.DEFINE_string("label", None, "Column to be predicted, of csv:PATH and parquet:PATH, and of adult.")
     flags.DEFINE_string(
         "model",
         "mlp",
@@ -110,6 +111,7 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
         features=values.features,
         classes=values.classes,
         seed=values.data_seed,
+        label=values.label,
     )
     model = models.make(values.model, points.classes)
     ids = np.arange(values.models, dtype=np.int32)

@@ -63,7 +63,7 @@ def test_each_seed_has_a_folder_of_its_own(tmp_path):
         audit_flags.define_flags()
     own(["audit", "--seed=3"])
     config = audit_flags.read_config(own)
-    places = audit_flags.Places(tmp_path, None, None)
+    places = audit_flags.Places(tmp_path, None, None, False)
     assert audit.repetitions(config, places, 1) == [(config, places)]
     many = audit.repetitions(config, places, 3)
     assert [one.seed for one, _ in many] == [3, 4, 5]
