@@ -11,7 +11,8 @@ import torch
 
 import leakjax
 
-MODELS, STEPS, RATE = 16, 300, 0.5
+MODELS, STEPS, RATE = 16, 150, 0.5
+torch.set_num_threads(1)  # networks as small as these wait for each other's threads
 
 points = leakjax.data.load("digits", points=600)
 key = jax.random.key(0)
