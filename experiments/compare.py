@@ -15,11 +15,12 @@ from pathlib import Path
 
 from absl import flags
 
-from experiments import _main
 from leakjax._validate import fail
 from leakjax._workdir import writer
 from leakjax.report import compare
 from leakjax.report.compare import read_all
+
+from . import _main
 
 flags.DEFINE_string("csv", None, "A file for the rows in full, one for each explanation and run.")
 

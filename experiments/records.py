@@ -38,6 +38,7 @@ from leakjax.report.progress import Stages
 
 from . import _config_file, _main
 
+_config_file.define_flag()
 flags.DEFINE_string("dataset", "adult", "adult, fashion_mnist, parkinsons or npz:<path>.")
 flags.DEFINE_string("data_dir", None, "Folder where data sets are kept once prepared.")
 flags.DEFINE_string(
