@@ -10,6 +10,7 @@ from leakjax.defend.domain import Domain
 from leakjax.defend.grid import quantize, round_to, sign
 from leakjax.defend.mask import random_mask
 from leakjax.defend.mechanisms import gaussian_mechanism, laplace_mechanism
+from leakjax.defend.neighbours import ANY, Neighbours, lipschitz, within
 from leakjax.defend.noise import gaussian_noise, laplace_noise
 from leakjax.defend.normalize import normalize
 from leakjax.defend.pointwise import absolute, drop_below, rectify, scale
@@ -19,11 +20,12 @@ from leakjax.defend.sensitivity import Sensitivity, diameter, sensitivity
 from leakjax.defend.sparsify import keep_top_k
 
 __all__ = [
-    "DEFENSES", "Defense", "Domain", "Noise", "Sensitivity", "absolute", "apply", "chain", "clip_norm",
-    "clip_values", "coarsen", "coarsen_segments", "deepleak", "diameter", "drop_below", "gaussian_mechanism",
-    "gaussian_noise", "harden", "identity", "keep_top_k", "laplace_mechanism", "laplace_noise", "lift", "normalize",
-    "parse", "privacy_spent", "project_out", "quantize", "random_mask", "rectify", "registered", "releases_allowed",
-    "round_to", "scale", "sensitivity", "sign", "upsample",
+    "ANY", "DEFENSES", "Defense", "Domain", "Neighbours", "Noise", "Sensitivity", "absolute", "apply", "chain",
+    "clip_norm", "clip_values", "coarsen", "coarsen_segments", "deepleak", "diameter", "drop_below",
+    "gaussian_mechanism", "gaussian_noise", "harden", "identity", "keep_top_k", "laplace_mechanism",
+    "laplace_noise", "lift", "lipschitz", "normalize", "parse", "privacy_spent", "project_out", "quantize",
+    "random_mask", "rectify", "registered", "releases_allowed", "round_to", "scale", "sensitivity", "sign",
+    "upsample", "within",
 ]  # fmt: skip
 
 _spec.discover(__name__)

@@ -58,9 +58,11 @@ class Defense(NamedTuple):
       domain: domain(Domain) -> Domain, the set that can come out, given the set that can come in.
       noise: what randomness it draws, None if none: a sensitivity is that of the stages before the first that does.
       stages: what a chain runs, first to last; None for a single stage.
-      preimage: preimage(released, domain) -> attribution that this stage turns into `released`, as nearly as there
+      preimage: preimage(released, domain, x) -> attribution that this stage turns into `released`, as nearly as there
         is one; it leads a witness of a sensitivity back to raw attributions. None where each array that can come
         out is its own preimage.
+      lipschitz: lipschitz(domain, norm) -> by how much it stretches a distance in the norm at most; None where there
+        is no bound, or none is known.
     """
 
     name: str
@@ -68,7 +70,8 @@ class Defense(NamedTuple):
     domain: Callable[[Domain], Domain]
     noise: Noise | None = None
     stages: tuple["Defense", ...] | None = None
-    preimage: Callable[[jax.Array, Domain], jax.Array] | None = None
+    preimage: Callable[[jax.Array, Domain, jax.Array | None], jax.Array] | None = None
+    lipschitz: Callable[[Domain, float], Number] | None = None
 
 
 def stages(defense: Defense) -> tuple[Defense, ...]:

@@ -46,7 +46,7 @@ def test_transform_equals_numpy(defense, oracle):
 def test_normalize_of_huge_tiny_and_zero_arrays(norm):
     for size in (3e38, 1e-30, 1.0):
         out = released(defend.normalize(norm), np.full(4, size))
-        np.testing.assert_allclose(np.linalg.norm(out, ord=norm), 1.0, rtol=1e-6)
+        np.testing.assert_allclose(np.linalg.norm(out, ord=norm), 1.0, rtol=5e-6)
     np.testing.assert_array_equal(released(defend.normalize(norm), np.zeros(4)), 0)
     assert np.isfinite(released(defend.normalize(norm), [np.nan, np.inf, 1.0])).all()
 

@@ -74,7 +74,7 @@ def test_every_registered_defense_is_reachable_and_names_itself():
     ("text", "said"),
     [
         ("clip_nrom(1)", "did you mean 'clip_norm'"),
-        ("clip_nrom(1)", "must be one of clip_values, clip_norm, "),
+        ("clip_nrom(1)", ", clip_values, clip_norm, "),
         ("top_k(3)", "did you mean 'keep_top_k'"),
         ("noise(1)", "did you mean 'gaussian_noise'"),
         ("clip_norm(radis=1)", "did you mean 'radius'"),
