@@ -13,7 +13,7 @@ from leakjax.defend.grid import quantize, round_to, sign
 from leakjax.defend.mask import random_mask
 from leakjax.defend.mechanisms import gaussian_mechanism, laplace_mechanism
 from leakjax.defend.neighbours import ANY, Neighbours, lipschitz, within
-from leakjax.defend.noise import gaussian_noise, laplace_noise
+from leakjax.defend.noise import cosine_noise, gaussian_noise, laplace_noise
 from leakjax.defend.normalize import normalize
 from leakjax.defend.pointwise import absolute, drop_below, rectify, scale
 from leakjax.defend.privunit import privunit
@@ -25,11 +25,12 @@ from leakjax.defend.sticky import Sticky
 
 __all__ = [
     "ANY", "DEFENSES", "Defense", "Domain", "Neighbours", "Noise", "Sensitivity", "Sticky", "absolute", "apply",
-    "chain", "clip_norm", "clip_values", "coarsen", "coarsen_segments", "deepleak", "diameter", "drop_below",
-    "gaussian_mechanism", "gaussian_noise", "harden", "identity", "keep_top_k", "laplace_mechanism",
-    "laplace_noise", "lift", "lipschitz", "noisy_top_k", "normalize", "parse", "privacy_spent", "privunit",
-    "project_out", "quantize", "random_mask", "randomized_response", "rectify", "registered",
-    "releases_allowed", "round_to", "scale", "sensitivity", "sign", "threshold_mechanism", "upsample", "within",
+    "chain", "clip_norm", "clip_values", "coarsen", "coarsen_segments", "cosine_noise", "deepleak", "diameter",
+    "drop_below", "gaussian_mechanism", "gaussian_noise", "harden", "identity", "keep_top_k",
+    "laplace_mechanism", "laplace_noise", "lift", "lipschitz", "noisy_top_k", "normalize", "parse",
+    "privacy_spent", "privunit", "project_out", "quantize", "random_mask", "randomized_response", "rectify",
+    "registered", "releases_allowed", "round_to", "scale", "sensitivity", "sign", "threshold_mechanism",
+    "upsample", "within",
 ]  # fmt: skip
 
 _spec.discover(__name__)
