@@ -23,9 +23,9 @@ from leakjax.defend.domain import Domain
 
 # Multiples of the grid in one standard deviation or scale of the noise.
 STEPS = 1024
-# Total variation of one value's noise from the rounded ideal one: a table of at most 47,000 magnitudes, each of
-# probabilities within 2^-64 of its 64-bit integer and a few parts in 10^16 of itself in float64.
-VARIATION = 2.0**-46
+# Total variation of one value's noise from the rounded ideal one. The thresholds P(magnitude > m) add up to the mean
+# magnitude, below `STEPS`; float64 gives each to 4 parts in 2^52, and 64 bits cut off 2^-64 of each of some 50,000.
+VARIATION = 2.0**-39
 
 
 def release(

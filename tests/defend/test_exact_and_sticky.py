@@ -4,6 +4,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 from scipy import stats
@@ -196,3 +197,25 @@ def test_bad_input_is_named_and_the_secret_is_not_shown(call, message):
     with pytest.raises(UsageError, match=message) as error:
         call()
     assert "short" not in str(error.value)
+
+
+@pytest.mark.parametrize(("kind", "tail"), [("gaussian", "erfc"), ("laplace", "exp")])
+def test_the_table_of_probabilities_is_as_near_to_the_true_one_as_is_charged(kind, tail):
+    """Against 40 digits, by the magnitudes at which draws just below and at a threshold fall."""
+    with mpmath.workdps(40):
+        worst = mpmath.mpf(0)
+        for m in (0, 1, 100, 1024, 4000, 8000):
+            z = (mpmath.mpf(m) + mpmath.mpf(1) / 2) / exact.STEPS
+            true = mpmath.erfc(z / mpmath.sqrt(2)) if tail == "erfc" else mpmath.exp(-z)
+            # The number of draws of 2^64 whose magnitude is above m, by bisection.
+            low, high = 0, 2**64
+            while high - low > 1:
+                middle = (low + high) // 2
+                draw = middle.to_bytes(8, "little")
+                above = exact.integer_noise((1,), kind, lambda n, draw=draw: draw if n == 8 else b"\0")[0] > m
+                low, high = (middle, high) if above else (low, middle)
+            # Beside the part that 64 bits cut off.
+            off = abs(mpmath.mpf(high) / 2**64 - true) - mpmath.mpf(2) / 2**64
+            worst = max(worst, off / true)
+        # The charge lets the thresholds, which add up to less than STEPS, be off by this share of themselves.
+        assert worst < exact.VARIATION / exact.STEPS
