@@ -6,12 +6,11 @@ A binary defines flags, turns their values into a frozen config inside its `main
         _main.launch(main)
 """
 
-import errno
 import gc
-import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,39 +19,46 @@ from absl import app, flags, logging
 
 from leakjax import data
 from leakjax._validate import UsageError, fail
-from leakjax.report.schema import write_file
+from leakjax._workdir import Workdir, claim
+
+from . import _config_file, _stop
 
 DONE, FAILED, BAD_USAGE, ABOVE_LIMIT = 0, 1, 2, 3
 # Flags that were documented under another name, and the name that they have now.
 RENAMED = {"dear_points": "costly_points"}
 _MOST_CPU_DEVICES = 16
+_CLAIMED: list[Workdir] = []  # by this process, for what a signal says
 
-Main = Callable[[flags.FlagValues], int]
+# Of the flags' values, and of what else stands on the command line where a binary takes that.
+Main = Callable[..., int]
 
 
-def launch(main: Main, *, devices: bool = True) -> None:
+def launch(main: Main, *, devices: bool = True, arguments: bool = False) -> None:
     """Parses the command line, runs `main` and ends the process with its exit code.
 
     Args:
       main: reads the flags' values and does the work; a `UsageError` of it is one line and exit code 2.
       devices: whether every core becomes a device where there is no accelerator.
+      arguments: whether `main` gets what is no flag, as a list beside the flags' values.
     """
 
     def on_machine(argv: Sequence[str]) -> int:
+        _stop.on_signals(_stopped)
         use_machine(devices=devices)
-        return call(main, argv)
+        return call(main, argv, arguments=arguments)
 
+    _stop.outlive_pipes()
     app.run(on_machine, flags_parser=parse)
 
 
 def parse(argv: Sequence[str]) -> list[str]:
     """Parses flags; one that does not exist or does not parse is one line and exit code 2, help is exit code 0."""
     try:
-        return flags.FLAGS(list(argv))
+        return flags.FLAGS(_config_file.expanded(argv, flags.FLAGS))
     except flags.UnrecognizedFlagError as error:
         now = RENAMED.get(error.flagname)
         message = f"--{error.flagname} is now --{now}" if now else str(error)
-    except flags.Error as error:
+    except (flags.Error, UsageError) as error:
         message = str(error)
     except SystemExit:  # absl has shown the help
         sys.exit(DONE)
@@ -60,12 +66,14 @@ def parse(argv: Sequence[str]) -> list[str]:
     sys.exit(BAD_USAGE)
 
 
-def call(main: Main, argv: Sequence[str]) -> int:
+def call(main: Main, argv: Sequence[str], *, arguments: bool = False) -> int:
     """The exit code of `main` on parsed flags; what the user can mend is one line on standard error."""
     values = flags.FLAGS
     if not values["verbosity"].present:  # absl has raised the default to INFO by now
         logging.set_verbosity(logging.WARNING)
     try:
+        if arguments:
+            return main(values, list(argv[1:]))
         if len(argv) > 1:
             raise fail("arguments", list(argv[1:]), "there are flags alone; see --help")
         return main(values)
@@ -74,34 +82,46 @@ def call(main: Main, argv: Sequence[str]) -> int:
         return BAD_USAGE
 
 
-def check_workdir(workdir: Path, config: Mapping[str, Any]) -> None:
-    """Makes the workdir and looks whether it is this config's own, or nobody's yet.
+@contextmanager
+def claimed(
+    workdir: Path, config: Mapping[str, Any], *, take_over: bool, say: Callable[[str], None]
+) -> Iterator[Workdir]:
+    """The workdir, this run's own until the block ends; a signal says what it keeps.
+
+    Args:
+      workdir: of the run.
+      config: what config.json records.
+      take_over: the flag of this name, which `define_take_over` defines.
+      say: told of what was found damaged.
 
     Raises:
-      UsageError: it cannot be written, or holds another config: names the first flag that differs.
+      UsageError: it is in use, or cannot be written.
     """
-    path = workdir / "config.json"
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        theirs = json.loads(path.read_text()) if path.exists() else None
-        if not os.access(workdir, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        raise fail("workdir", str(workdir), f"cannot be written ({error.strerror})") from None
-    except json.JSONDecodeError:
-        raise fail("workdir", str(workdir), "its config.json is damaged; remove it") from None
-    mine = json.loads(json.dumps(config))
-    for name in {**mine, **(theirs or mine)}:
-        old, new = (theirs or mine).get(name), mine.get(name)
-        if old != new:
-            rule = f"{workdir} holds a run with {name}={old!r}; use another --workdir"
-            raise fail(name, new, rule)
+    with claim(workdir, config, take_over=take_over, say=say) as held:
+        _CLAIMED.append(held)
+        try:
+            yield held
+        finally:
+            _CLAIMED.remove(held)
 
 
-def claim(workdir: Path, config: Mapping[str, Any]) -> None:
-    """Makes the workdir this config's own; UsageError as in `check_workdir`."""
-    check_workdir(workdir, config)
-    write_file(workdir / "config.json", (json.dumps(config, indent=1) + "\n").encode())
+def define_take_over() -> None:
+    """Defines the flag that every binary with a workdir has."""
+    flags.DEFINE_bool(
+        "take_over", False, "Use a --workdir that a process of another host held until some minutes ago."
+    )
+
+
+def _stopped() -> str:
+    """What a run that a signal ends says."""
+    if not _CLAIMED:
+        return "nothing was begun that could be kept"
+    held = _CLAIMED[-1]
+    held.release()
+    kept = (
+        f"{', '.join(held.kept)} kept in {held.path}" if held.kept else f"no stage is finished in {held.path}"
+    )
+    return f"{kept}; the same command goes on from there"
 
 
 def use_machine(*, devices: bool = True) -> None:

@@ -14,16 +14,21 @@ Larger audits:
     python -m experiments.audit --dataset=fashion_mnist --points=20000 --models=256 --explainers=gradient --plan
     python -m experiments.audit --dataset=adult --group=race --widths=64 --points=10000
 
+--seeds=5 audits five times over and pools what it finds; `experiments.compare` sets runs side by side. --config=FILE
+takes the settings of a run's config.json where no flag says otherwise.
+
 --records=runs/records-adult adds what `experiments.records` found there to the page.
 
-The same command on the same --workdir goes on where it stopped. Exit codes: 0 done, 1 failed, 2 bad usage,
-3 the upper bound of a margin is above --fail_above.
+The same command on the same --workdir goes on where it stopped, and one with other flags does again only what they
+change. Exit codes: 0 done, 1 failed, 2 bad usage, 3 the upper bound of a margin is above --fail_above, 130 and 143
+stopped by SIGINT and SIGTERM.
 """
 
+import dataclasses
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -34,20 +39,22 @@ from rich.markup import escape
 from rich.table import Table
 
 import leakjax
-from experiments import _main, audit_flags
-from experiments.audit_flags import Config, Places, read_config
 from leakjax import _validate, data, models
+from leakjax._workdir import writer
 from leakjax.auditing import explainers
 from leakjax.auditing.options import Attacker, Budget, Run
 from leakjax.auditing.plan import check_memory, plan
 from leakjax.auditing.pool import Pool, set_aside
-from leakjax.auditing.store import Store
 from leakjax.auditing.stored import stored
+from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.auditing.trained import trained
-from leakjax.evaluate.document import LeakageRow
+from leakjax.explain import Named
 from leakjax.records import section
-from leakjax.report import publish, show
+from leakjax.report import compare, publish, show
 from leakjax.report.progress import Stages
+
+from . import _main, audit_flags
+from .audit_flags import Config, Places, read_config
 
 
 def load_pool(config: Config, places: Places) -> Pool:
@@ -60,74 +67,93 @@ def load_pool(config: Config, places: Places) -> Pool:
         features=config.features,
         classes=config.classes,
         seed=config.data_seed,
+        label=config.label,
     )
     if config.group is not None:
         _validate.one_of("group", config.group, points.groups)
     pool = set_aside(points, config.background)
+    _validate.at_least("points", len(pool.points.x), LEAST_POINTS)
     if config.audit_points is not None and config.audit_points > len(pool.points.x):
         rule = f"the pool has only {len(pool.points.x)} points"
         raise _validate.fail("audit_points", config.audit_points, rule)
     return pool
 
 
-def methods(config: Config, model: models.Model, pool: Pool, stages: Stages) -> list[explainers.Named]:
+def methods(config: Config, model: models.Model, pool: Pool, say: Callable[[str], None]) -> list[Named]:
     """The explainers; UsageError where one that is named does not apply to the model, before it is trained."""
     example = pool.points.x[0]
     variables = jax.eval_shape(model.init, jax.random.key(0), example)
-    return explainers.expand(
-        config.explainers, model.logits_fn, variables, example, pool.background, stages.say
-    )
+    return explainers.choose(
+        config.explainers, model.logits_fn, variables, example, pool.background, say, pool.points.columns
+    ).methods
 
 
 def run(
     config: Config, places: Places, stages: Stages, sections: Sequence[str] = ()
 ) -> leakjax.report.Report:
     """The audit that a config describes; its page ends with the sections."""
-    _main.check_workdir(places.workdir, config.as_json())
     pool = load_pool(config, places)
     points = pool.points
     model = models.make(config.model, points.classes, **config.model_options)
     check_memory(model, points.x, **config.sizes(len(points.x)))
-    named = methods(config, model, pool, stages)
-    _main.claim(places.workdir, config.as_json())  # now that nothing in the command is wrong
-    stages.say(f"{config.dataset}: {len(points.x)} points, {points.duplicates} exact duplicates removed")
-    key = jax.random.key(config.seed)
-    if config.ensemble:
-        directory = Path(config.ensemble).expanduser()
-        ensemble, untrained = stored(directory, model, points, models=config.models, key=key)
-    else:
-        ensemble, untrained = trained(
-            model,
+    methods(config, model, pool, lambda line: None)  # the audit says what it leaves out
+    # Claimed now that nothing in the command is wrong.
+    with _main.claimed(
+        places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
+    ) as workdir:
+        stages.say(f"{config.dataset}: {len(points.x)} points, {points.duplicates} exact duplicates removed")
+        for note in points.notes:
+            stages.say(note)
+        key = jax.random.key(config.seed)
+        if config.ensemble:
+            directory = Path(config.ensemble).expanduser()
+            ensemble, untrained = stored(directory, model, points, models=config.models, key=key)
+        else:
+            ensemble, untrained = trained(
+                model,
+                points,
+                config.training,
+                models=config.models,
+                key=key,
+                workdir=workdir,
+                say=stages.say,
+                on_epoch=partial(stages.on_epoch, config.epochs),
+            )
+        if config.audit_points is not None:
+            rows = data.evenly_spaced(config.audit_points, len(points.x))
+            points = data.take(points, rows)
+            ensemble = ensemble._replace(membership=ensemble.membership[:, rows])
+        report = leakjax.audit(
+            model.logits_fn,
+            ensemble,
             points,
-            config.training,
-            models=config.models,
-            key=key,
-            workdir=places.workdir,
-            settings=config.as_json(),
-            say=stages.say,
-            on_epoch=partial(stages.on_epoch, config.epochs),
+            explainers=config.explainers,
+            defenses=config.defenses,
+            attacks=config.attacks,
+            targets=config.targets,
+            key=jax.random.fold_in(key, 2),
+            attacker=Attacker(
+                label_known=config.label_known,
+                explained_class="true" if config.explain_label else "predicted",
+            ),
+            budget=Budget(config.costly_points, pool.background, untrained),
+            run=Run(config.group, config.as_json(), workdir, stages.say),
         )
-    if config.audit_points is not None:
-        rows = data.evenly_spaced(config.audit_points, len(points.x))
-        points = data.take(points, rows)
-        ensemble = ensemble._replace(membership=ensemble.membership[:, rows])
-    report = leakjax.audit(
-        model.logits_fn,
-        ensemble,
-        points,
-        explainers=[one.name for one in named],
-        defenses=config.defenses,
-        attacks=config.attacks,
-        targets=config.targets,
-        key=jax.random.fold_in(key, 2),
-        attacker=Attacker(
-            label_known=config.label_known, explained_class="true" if config.explain_label else "predicted"
-        ),
-        budget=Budget(config.costly_points, pool.background, untrained),
-        run=Run(config.group, config.as_json(), Store(places.workdir / "checkpoints"), stages.say),
-    )
-    publish(report, places.workdir, sections)
+        publish(report, workdir, sections)
     return report
+
+
+def repetitions(config: Config, places: Places, seeds: int) -> list[tuple[Config, Places]]:
+    """The audits that --seeds asks for: one as it is, or one for each seed in a folder of its own."""
+    if seeds == 1:
+        return [(config, places)]
+    return [
+        (
+            dataclasses.replace(config, seed=seed),
+            dataclasses.replace(places, workdir=places.workdir / f"seed-{seed}"),
+        )
+        for seed in range(config.seed, config.seed + seeds)
+    ]
 
 
 def print_plan(config: Config, places: Places, stages: Stages) -> None:
@@ -139,7 +165,7 @@ def print_plan(config: Config, places: Places, stages: Stages) -> None:
         pool.points.x,
         **config.sizes(len(pool.points.x)),
         costly_points=config.costly_points,
-        explainers=methods(config, model, pool, stages),
+        explainers=methods(config, model, pool, stages.say),
         attacks=len(config.attacks),
     )
     title = f"{config.dataset}, {config.models} models"
@@ -161,23 +187,26 @@ def main(values: flags.FlagValues) -> int:
     sections = [section.of_workdir(Path(values.records).expanduser())] if values.records else []
     name = re.sub(r"[^\w.=-]", "_", config.dataset)[-100:]
     workdir = Path(values.workdir or f"runs/audit-{name}").expanduser()
-    places = Places(workdir, values.data_dir, values.source_dir)
+    places = Places(workdir, values.data_dir, values.source_dir, values.take_over)
     with Stages(Console(stderr=True)) as stages:
         if values.plan:
             print_plan(config, places, stages)
             return _main.DONE
-        report = run(config, places, stages, sections)
-    show(report, workdir)
-    highest = max((_upper_bound(row) for row in report.leakage if row.margin), default=math.nan)
+        reports = [run(one, own, stages, sections) for one, own in repetitions(config, places, values.seeds)]
+    if len(reports) == 1:
+        show(reports[0], workdir)
+        margins = [row.margin.tpr_at_fpr[row.headline_fpr] for row in reports[0].leakage if row.margin]
+    else:
+        comparison = compare(*reports)
+        comparison.show()
+        writer(workdir)("seeds.csv", comparison.to_csv())
+        margins = [row.margin for row in comparison.rows]
+    highest = max((margin.high for margin in margins), default=math.nan)
     # Negated, so that a margin that could not be measured does not pass.
     if values.fail_above is not None and not highest <= values.fail_above:
         print(f"the upper bound of a margin, {highest:.4f}, is above {values.fail_above}", file=sys.stderr)
         return _main.ABOVE_LIMIT
     return _main.DONE
-
-
-def _upper_bound(row: LeakageRow) -> float:
-    return row.margin.tpr_at_fpr[row.headline_fpr].high if row.margin else math.nan
 
 
 if __name__ == "__main__":

@@ -10,10 +10,12 @@ from absl import flags
 from leakjax import _spec, _validate, models, shadow
 from leakjax.attack import ATTACKS
 from leakjax.auditing import explainers
-from leakjax.auditing.subject import LEAST_MODELS
+from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.data import registry as data_sets
 from leakjax.defend import registry as defenses
 from leakjax.models import registry as networks
+
+from . import _config_file, _main
 
 _COSTLY_POINTS = 500
 
@@ -25,6 +27,7 @@ class Places:
     workdir: Path
     data_dir: str | None
     source_dir: str | None
+    take_over: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Config:
     features: int | None
     classes: int | None
     data_seed: int | None
+    label: str | None
     audit_points: int | None
     costly_points: int | None
     background: int
@@ -61,9 +65,12 @@ class Config:
         """Checks what needs no data, before any compute."""
         models.make(self.model, 2, **self.model_options)
         _validate.at_least("models", self.models, LEAST_MODELS)
-        for name in ("points", "features", "classes", "audit_points", "costly_points"):
+        _validate.seed("seed", self.seed)
+        least = {"points": LEAST_POINTS, "audit_points": LEAST_POINTS, "costly_points": LEAST_POINTS}
+        for name in (*least, "features", "classes"):
             if getattr(self, name) is not None:
-                _validate.at_least(name, getattr(self, name), 1)
+                _validate.at_least(name, getattr(self, name), least.get(name, 1))
+        _validate.distinct("defenses", self.defenses)
         for attack in self.attacks:
             _validate.one_of("attacks", attack, ATTACKS)
         for target in self.targets or ():
@@ -110,6 +117,8 @@ class Config:
 
 def define_flags() -> None:
     """Defines the flags; they are read in `main` alone."""
+    _main.define_take_over()
+    _config_file.define_flag()
     flags.DEFINE_string("workdir", None, "Where everything is written. Default: runs/audit-DATASET.")
     flags.DEFINE_string("dataset", "digits", _choices("A data set.", data_sets.describe()))
     flags.DEFINE_string("data_dir", None, "Where data sets are prepared once. Default: ~/.cache/leakjax.")
@@ -122,6 +131,9 @@ def define_flags() -> None:
     flags.DEFINE_integer("features", None, "Features of --dataset=synthetic.")
     flags.DEFINE_integer("classes", None, "Classes of --dataset=synthetic.")
     flags.DEFINE_integer("data_seed", None, "Seed of --dataset=synthetic.")
+    flags.DEFINE_string(
+        "label", None, "Column to be predicted, of --dataset=csv:PATH and parquet:PATH, and of adult: income."
+    )
     flags.DEFINE_integer("audit_points", None, "How many points of the pool are audited. Default: all.")
     flags.DEFINE_integer(
         "costly_points",
@@ -165,7 +177,9 @@ def define_flags() -> None:
     flags.DEFINE_list("targets", None, "Indices of the attacked models. Default: each in turn.")
     flags.DEFINE_bool("label_known", True, "Whether the attacker knows the true class.")
     flags.DEFINE_bool("explain_label", False, "Explain the true class, not the model's predicted one.")
-    flags.DEFINE_string("group", None, "Column by which leakage is broken down, e.g. race of adult.")
+    flags.DEFINE_string(
+        "group", None, "Column by which leakage is broken down, e.g. race of adult, any of a table."
+    )
     flags.DEFINE_string(
         "records", None, "A workdir of experiments.records, whose findings become a section of report.html."
     )
@@ -176,6 +190,12 @@ def define_flags() -> None:
         "flags of training have no say.",
     )
     flags.DEFINE_integer("seed", 0, "Of all randomness.")
+    flags.DEFINE_integer(
+        "seeds",
+        1,
+        "Audits with so many seeds from --seed on, each in a folder of its own in --workdir, and pools them.",
+        lower_bound=1,
+    )
     flags.DEFINE_bool("plan", False, "Print what would run and what it costs, and stop.")
     flags.DEFINE_float("fail_above", None, "Exit with 3 if the upper bound of a margin is above this share.")
 

@@ -31,10 +31,11 @@ import torch
 from absl import flags
 from captum._utils.models.linear_model import SkLearnRidge
 
-from experiments import _main
-from experiments.captum_bridge import CLASSES, Pair, cnn, from_torch, mlp, to_torch
-from experiments.captum_check import rows
 from leakjax.explain import EXPLAINERS, Segments, batched, grid
+
+from . import _main
+from .captum_bridge import CLASSES, Pair, cnn, from_torch, mlp, to_torch
+from .captum_check import rows
 
 CLOSE = 1e-4
 SIDE = 28

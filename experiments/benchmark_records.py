@@ -18,13 +18,14 @@ import numpy as np
 from absl import flags
 from sklearn.linear_model import LogisticRegression
 
-from experiments import _main, records
 from leakjax._validate import at_least
 from leakjax.influence.exact import Service, influence_chunks
 from leakjax.influence.leave_one_out import LeaveOneOut, leave_one_out
 from leakjax.influence.logistic import Logistic, fit
 from leakjax.records import encode
 from leakjax.records.tasks import load_task
+
+from . import _main, records
 
 flags.DEFINE_integer("refits", 20, "How many points scikit-learn is refitted without.")
 flags.DEFINE_integer("repeats", 3, "How often the leave-one-out models are timed; the fastest counts.")

@@ -15,9 +15,10 @@ from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule, GammaRu
 from torch import nn
 from torch.nn import functional
 
-from experiments.captum_bridge import Pair, cnn, from_torch, mlp, to_torch
 from leakjax import explain
 from leakjax.explain import Segments, batched, grid
+
+from .captum_bridge import Pair, cnn, from_torch, mlp, to_torch
 
 SIDE, CHANNELS, POINTS = 8, 2, 3
 TARGETS = np.array([1, 4, 7])

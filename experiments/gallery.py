@@ -11,14 +11,16 @@ About a minute on 2 cores.
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import matplotlib
 import numpy as np
 import optax
 from absl import flags
 from sklearn.datasets import load_digits
 
-from experiments import _main
 from leakjax.explain import EXPLAINERS, grid
+
+from . import _main
 
 matplotlib.use("agg")
 from matplotlib import pyplot as plt
@@ -69,7 +71,7 @@ def maps_of(variables: dict, x: np.ndarray, target: int, background: np.ndarray)
     found = {}
     for name, method in EXPLAINERS.items():
         options = {"background": background} if method.needs_background else {}
-        explain = method.factory(Net().apply, **options)
+        explain = method.factory(lambda variables, x: jnp.asarray(Net().apply(variables, x)), **options)
         segments = grid(x.shape, 4) if method.masks else None
         found[name] = np.asarray(
             jax.jit(

@@ -11,8 +11,9 @@ Other data sets: fashion_mnist (two classes, lifted to 2,048 random features, 1,
 half a minute), parkinsons (--source_dir with pd_speech.csv or pd_speech.csv.gz) and npz:<path> with binary
 labels.
 
-The workdir receives config.json, metrics.jsonl, report.json, report.html and figures/. The same command on
-the same workdir resumes it. Exit codes: 0 done, 1 failed, 2 bad usage.
+The workdir receives config.json, metrics.jsonl, report.json, report.html, figures/ and stages/. The same command on
+the same workdir goes on where it stopped, and one with other flags measures only what they change. Exit codes: 0
+done, 1 failed, 2 bad usage, 130 and 143 stopped by SIGINT and SIGTERM.
 """
 
 import dataclasses
@@ -23,7 +24,6 @@ from typing import Any
 from absl import flags
 from rich.console import Console
 
-from experiments import _main
 from leakjax._validate import fail
 from leakjax.auditing.environment import environment
 from leakjax.records import encode, section, study
@@ -36,6 +36,9 @@ from leakjax.records.tasks import load_task
 from leakjax.records.units import units_of
 from leakjax.report.progress import Stages
 
+from . import _config_file, _main
+
+_config_file.define_flag()
 flags.DEFINE_string("dataset", "adult", "adult, fashion_mnist, parkinsons or npz:<path>.")
 flags.DEFINE_string("data_dir", None, "Folder where data sets are kept once prepared.")
 flags.DEFINE_string(
@@ -67,6 +70,7 @@ flags.DEFINE_float(
 flags.DEFINE_integer(
     "network_points", 200, "Training records of the network, which is retrained without each."
 )
+_main.define_take_over()
 flags.DEFINE_list("pair", ["5", "7"], "The two classes of fashion_mnist.")
 flags.DEFINE_integer("width", 2048, "Random features of fashion_mnist.")
 
@@ -91,12 +95,13 @@ def main(values: flags.FlagValues) -> int:
     todo = units_of(config, load)  # first: a data set that is missing must not leave a workdir behind
     name = config.dataset.replace(":", "-").replace("/", "-")
     workdir = Path(values.workdir or f"runs/records-{name}").expanduser()
-    _main.claim(workdir, {"schema": RecordsReport.SCHEMA, **dataclasses.asdict(config)})
     with Stages(Console(stderr=True)) as stages:
-        stages.say(f"measuring {config.dataset}: {len(todo)} units")
-        measured = run_units(todo, workdir / "metrics.jsonl", tell=stages.tell)
-    report = report_of(config, measured, environment())
-    publish_report(report, measured, workdir)
+        recorded = {"schema": RecordsReport.SCHEMA, **dataclasses.asdict(config)}
+        with _main.claimed(workdir, recorded, take_over=values.take_over, say=stages.say) as held:
+            stages.say(f"measuring {config.dataset}: {len(todo)} units")
+            measured = run_units(todo, held, tell=stages.tell)
+            report = report_of(config, measured, environment())
+            publish_report(report, measured, held)
     print(section.lead(report))
     for row in report.results.beside_paper if config.dataset == "adult" else ():
         ours, spread, paper = map(section.number, (row.ours, row.spread, row.paper))

@@ -29,12 +29,13 @@ import numpy as np
 from absl import flags
 from rich.console import Console
 
-from experiments import _main
 from leakjax import data, models, shadow
 from leakjax._validate import at_least, fail, one_of
 from leakjax.data.membership import DESIGNS
 from leakjax.report.progress import Stages
 from leakjax.shadow import hosts, private
+
+from . import _main
 
 
 def define_flags() -> None:
@@ -47,6 +48,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("features", None, "Features of --dataset=synthetic.")
     flags.DEFINE_integer("classes", None, "Classes of --dataset=synthetic.")
     flags.DEFINE_integer("data_seed", None, "Seed of --dataset=synthetic.")
+    flags.DEFINE_string("label", None, "Column to be predicted, of csv:PATH and parquet:PATH, and of adult.")
     flags.DEFINE_string(
         "model",
         "mlp",
@@ -109,6 +111,7 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
         features=values.features,
         classes=values.classes,
         seed=values.data_seed,
+        label=values.label,
     )
     model = models.make(values.model, points.classes)
     ids = np.arange(values.models, dtype=np.int32)

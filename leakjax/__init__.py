@@ -1,7 +1,7 @@
 """leakjax: what model explanations leak about their training data, measured and hardened.
 
 `audit` measures, told more by the options in `auditing`; everything else is a submodule: `data`, `models`, `shadow`,
-`explain`, `influence`, `defend`, `attack`, `evaluate`, `records`, `report`.
+`explain`, `influence`, `defend`, `attack`, `evaluate`, `records`, `report`. What a caller can mend is a `UsageError`.
 """
 
 from leakjax import (
@@ -17,13 +17,19 @@ from leakjax import (
     report,
     shadow,
 )
+from leakjax._validate import UsageError
+from leakjax._version import version
 from leakjax.auditing.run import audit
 from leakjax.data import Points
 from leakjax.shadow import Ensemble
 
+__version__ = version()
+
 __all__ = [
     "Ensemble",
     "Points",
+    "UsageError",
+    "__version__",
     "attack",
     "audit",
     "auditing",

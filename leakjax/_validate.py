@@ -6,10 +6,11 @@ concrete values only, so that a hyperparameter may be traced (jit, vmap) without
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 
 _SEPARATORS = str.maketrans("", "", "_- ")
 
@@ -50,10 +51,23 @@ def one_of(name: str, value: str, allowed: Iterable[str], aliases: Mapping[str, 
         raise fail(name, value, rule)
 
 
+def distinct(name: str, given: Sequence[str]) -> None:
+    """Raises UsageError unless all names are different: of two under one name, one would stand for both."""
+    for each in given:
+        if given.count(each) > 1:
+            raise fail(name, each, "is given twice; give each a name of its own, once")
+
+
 def at_least(name: str, value: Any, least: float) -> None:
     """Raises UsageError unless `value` is a finite number of at least `least`; a traced value passes."""
     if is_concrete(value) and not (math.isfinite(value) and value >= least):
         raise fail(name, value, f"must be at least {least}")
+
+
+def seed(name: str, value: int) -> None:
+    """Raises UsageError unless `value` is a seed that no other shares: jax keeps 32 bits of it."""
+    if not 0 <= value < 2**32:
+        raise fail(name, value, "must be in 0..4294967295")
 
 
 def positive(name: str, value: Any) -> None:
@@ -66,3 +80,18 @@ def same_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...], of:
     """Raises UsageError unless `shape` equals `expected`, the shape of what `of` names."""
     if tuple(shape) != tuple(expected):
         raise fail(name, tuple(shape), f"must have the shape of {of}, {tuple(expected)}")
+
+
+def yes_or_no(name: str, value: Any) -> np.ndarray:
+    """A bool array of zeros and ones, or of True and False.
+
+    Raises:
+      UsageError: it holds anything else; probabilities are no memberships.
+    """
+    found = np.asarray(value)
+    if found.dtype.kind == "b":
+        return found
+    if found.dtype.kind not in "iuf" or not np.isin(found, (0, 1)).all():
+        wrong = found[~np.isin(found, (0, 1))].flat[0] if found.dtype.kind in "iuf" else found.dtype
+        raise fail(name, str(wrong), "must hold True and False, or 1 and 0, alone")
+    return found.astype(bool)

@@ -46,6 +46,8 @@ def assemble(
         controls=checked.controls,
         smallest_margin=checked.smallest_margin,
         curves=curves,
+        left_out=methods.left_out,
         examples=rows.examples(points, results, measured.shown),
         feature_names=points.feature_names or None,
+        columns=points.columns or None,
     )

@@ -4,13 +4,15 @@ How arrays lie is said by their axis of points: `compiled` takes a tree of such 
 `Chunks.run` takes the same tree to put the results of all chunks together.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import jax
 import numpy as np
 
-from leakjax import _progress
+from leakjax import _precision, _progress
 from leakjax.auditing.subject import Subject
 
 # Attribution values that a chunk holds at once, for all models and points of it.
@@ -18,6 +20,10 @@ CHUNK_VALUES = 2**23
 # More points at once keep an accelerator busy; on a CPU they leave the cache (64 models of 8x8 digits: 64 points were
 # a tenth faster than 128 or 32).
 _MOST_POINTS, _MOST_POINTS_ON_CPU = 1024, 64
+
+_DEVICES: ContextVar[int | None] = ContextVar(
+    "devices", default=None
+)  # how many of the local ones; None: all
 
 Program = Callable[..., Any]
 Found = TypeVar("Found")  # a tree of arrays of a chunk, or of all points
@@ -34,7 +40,8 @@ def compiled(function: Program, arguments: tuple[int | None, ...], results: Any)
     """Compiles a function of a chunk so that each device runs it on its own part of the points.
 
     By shard_map and not by the compiler's own partitioning: that gathers where it knows no better (in a batched
-    linear solve, say), and on the CPU devices that wait for each other can wait forever.
+    linear solve, say), and on the CPU devices that wait for each other can wait forever. Every product in it, of
+    explainers, clips and ratios alike, runs at the precision that the report states.
 
     Args:
       function: of a chunk.
@@ -45,7 +52,14 @@ def compiled(function: Program, arguments: tuple[int | None, ...], results: Any)
       The program; called with what `Chunks.put` has laid out.
     """
     given, returned = tuple(_spec(axis) for axis in arguments), jax.tree.map(_spec, results)
-    return jax.jit(jax.shard_map(function, mesh=_mesh(), in_specs=given, out_specs=returned, check_vma=False))
+
+    def at_stated_precision(*chunk: Any) -> Any:
+        with _precision.stated():
+            return function(*chunk)
+
+    return jax.jit(
+        jax.shard_map(at_stated_precision, mesh=_mesh(), in_specs=given, out_specs=returned, check_vma=False)
+    )
 
 
 class Chunks:
@@ -101,8 +115,22 @@ class Chunks:
         return jax.tree.map(lambda axis, *parts: np.concatenate(parts, axis), axes, *found)
 
 
+@contextmanager
+def on_one_device(where: bool) -> Iterator[None]:
+    """Inside, and where it is so, programs run on the first device alone.
+
+    For models that call back into Python: on several CPU devices all threads may be inside a program that waits for
+    its callback, and the callback waits for a thread that hands it its arguments.
+    """
+    token = _DEVICES.set(1 if where else None)
+    try:
+        yield
+    finally:
+        _DEVICES.reset(token)
+
+
 def _mesh() -> jax.sharding.Mesh:
-    return jax.sharding.Mesh(np.array(jax.local_devices()), ("points",))
+    return jax.sharding.Mesh(np.array(jax.local_devices()[: _DEVICES.get()]), ("points",))
 
 
 def _spec(axis: int | None) -> jax.P:

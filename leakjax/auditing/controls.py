@@ -1,6 +1,7 @@
 """Checks of the audit itself, in every report: attacks that must find nothing, and what was planted."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -36,22 +37,16 @@ def run(subject: Subject, judge: Judge, attack: Attack, placebo: Attack, untrain
       judge: of the subject.
       attack: with plain explanations by one explainer, which stands for all.
       placebo: the same, of explanations that were shuffled between the models.
-      untrained: variables of as many models that saw no data, leaves [models, ...].
+      untrained: variables of as many models that saw no data, leaves [models, ...]; None where there are none.
 
     Returns:
       Rows of `controls`.
     """
     chance = leakage.chance_tpr(float(judge.headline), judge.nonmembers)
-    blank = dataclasses.replace(subject, variables=untrained)
     rolled = dataclasses.replace(subject, membership=np.roll(subject.membership, 1, axis=0))
     false_judge = Judge(rolled, seed=subject.seed)
     rows = [
-        within(
-            "untrained",
-            "Does the full attack find members of networks that were never trained?",
-            judge.headline_tpr(judge.rates(attack(blank).both)),
-            chance,
-        ),
+        _untrained(subject, judge, attack, untrained, chance),
         within(
             "permuted_membership",
             "Does the full attack find members when each model is given another's membership list?",
@@ -78,6 +73,19 @@ def run(subject: Subject, judge: Judge, attack: Attack, placebo: Attack, untrain
         ),
     ]
     return rows + planted(subject, judge)
+
+
+def _untrained(subject: Subject, judge: Judge, attack: Attack, untrained: Any, chance: float) -> Control:
+    name, question = (
+        "untrained",
+        "Does the full attack find members of networks that were never trained?",
+    )
+    if untrained is None:
+        return not_run(
+            name, question, "the variables hold no weights that could be shuffled; pass untrained="
+        )
+    blank = dataclasses.replace(subject, variables=untrained)
+    return within(name, question, judge.headline_tpr(judge.rates(attack(blank).both)), chance)
 
 
 def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions) -> SmallestMargin:
@@ -157,6 +165,12 @@ def planted(subject: Subject, judge: Judge) -> list[Control]:
             passed=worst.low > 0.5,
         ),
     ]
+
+
+def not_run(name: str, question: str, why: str) -> Control:
+    """A row of a control that could not be run. Args: as of `within`, and why, with the way out. Returns: the row."""
+    nothing = Estimate(math.nan, math.nan, math.nan)
+    return Control(name=name, question=question, expected="not run", seen=nothing, passed=False, not_run=why)
 
 
 def within(name: str, question: str, estimate: Estimate, expected: float) -> Control:

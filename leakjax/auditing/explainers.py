@@ -1,6 +1,5 @@
-"""Explainers by name with options, as flags and reports write them: smoothgrad(samples=8), lime(grid=4)."""
+"""The explainers of an audit: texts, methods and functions in one list, tried on the model before anything runs."""
 
-import contextlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,172 +8,142 @@ import jax
 import numpy as np
 
 from leakjax import _spec, _validate
-from leakjax.evaluate.document import Output
-from leakjax.explain import EXPLAINERS, Explainer, LogitsFn, Method
-from leakjax.explain.segments import Segments, grid
+from leakjax.auditing import door
+from leakjax.evaluate.document import LeftOut
+from leakjax.explain import EXPLAINERS, Explainer, LogitsFn, Method, Named, own
+from leakjax.explain.cost import count_runs
+from leakjax.explain.named import GIVEN, GRID, named_of, unstated
 
-# An option of every masking method here: on how many cells along each side of an image its segments lie.
-GRID = "grid"
+# On how many cells along each side of an image the masking methods of a list of several work.
 _CELLS = 4
 # What stands for many methods, and how many runs of the model each of them may take.
 LISTS = {"cheap": 10, "all": 10_000}
-# More runs for one explanation are a slip of the pen: days of work, and counters that overflow.
-_MOST_RUNS = 10_000_000
 _WHAT = "explainers"
-# What the audit passes to a factory, and text may not.
-_GIVEN = ("logits_fn", "background")
 
 
-class Named(NamedTuple):
-    """A method with options.
+class Chosen(NamedTuple):
+    """The explainers of an audit.
 
     Attributes:
-      name: canonical text; `parse` reads it back.
-      method: the row of `EXPLAINERS`, or what a user's own factory was registered with.
-      options: keyword arguments of its factory, and the grid.
+      methods: each at a known cost, no name twice.
+      attributions: the form of an attribution of each, by its name.
+      left_out: what "cheap" or "all" would have held and does not apply to the model.
     """
 
-    name: str
-    method: Method
-    options: Mapping[str, Any]
-
-    def make(self, logits_fn: LogitsFn, shape: tuple[int, ...], background: np.ndarray | None) -> Explainer:
-        """The explainer of a model.
-
-        Args:
-          logits_fn: of one example.
-          shape: of one example.
-          background: [rows, ...], points that are not audited, for the methods that cannot do without.
-
-        Raises:
-          UsageError: an option out of its range, no background, or more runs of the model than can be waited for.
-        """
-        options = self._of_factory()
-        if self.method.needs_background:
-            if background is None:
-                raise _validate.fail(_WHAT, self.name, "needs a background: points that are not audited")
-            options["background"] = background
-        explainer = self.method.factory(logits_fn, **options)
-        cells = self._segments(shape)
-        if cells is None:
-            return explainer
-        return lambda variables, x, target, *, key, segments=None: explainer(
-            variables, x, target, key=key, segments=cells if segments is None else segments
-        )
-
-    def runs(self, shape: tuple[int, ...]) -> int:
-        """Model evaluations for one explanation of an example of a shape."""
-        cells = self._segments(shape)
-        return self.method.runs(shape, None if cells is None else cells.count, **self._of_factory())
-
-    def _of_factory(self) -> dict[str, Any]:
-        return {option: value for option, value in self.options.items() if option != GRID}
-
-    @property
-    def output(self) -> Output:
-        """Which output of the model is explained: the option, or the default of the factory, if it has one."""
-        parameter = inspect.signature(self.method.factory).parameters.get("output")
-        return self.options.get("output", parameter.default if parameter else "unstated")
-
-    def _segments(self, shape: tuple[int, ...]) -> Segments | None:
-        return grid(shape, self.options[GRID]) if GRID in self.options else None
+    methods: list[Named]
+    attributions: dict[str, jax.ShapeDtypeStruct]
+    left_out: list[LeftOut]
 
 
 def parse(text: str) -> Named:
     """Reads "name", "name(option=value, ...)" or "package.module:name(...)"; nothing is evaluated.
+
+    A user's own name stands for a factory `(logits_fn, **options) -> explainer`, or for an explainer itself.
 
     Raises:
       UsageError: on any other text, an unknown name (with the list and the nearest), options that the method
         does not take or values that it refuses.
     """
     call = _spec.read(_WHAT, text)
-    method = _method(call.name)
-    options = _spec.bind(_WHAT, call, method.factory, given=_GIVEN, also=(GRID,) if method.masks else ())
-    if options.get(GRID, 1) < 1:
-        raise _validate.fail(_WHAT, text.strip(), f"{GRID}={options[GRID]} must be at least 1")
-    named = Named(str(call._replace(options=options, arguments=())), method, options)
-    try:
-        # The factory's own checks, before anything is trained; a grid needs the data's shape.
-        factory_alone = Named(named.name, method, {k: v for k, v in options.items() if k != GRID})
-        factory_alone.make(lambda variables, x: x, (1,), np.zeros((1, 1), np.float32))
-    except _validate.UsageError as error:
-        raise _validate.fail(_WHAT, named.name, str(error)) from None
-    runs = 0
-    with contextlib.suppress(_validate.UsageError):  # of windows, which need the data's shape too
-        runs = factory_alone.runs((1,))
-    if runs > _MOST_RUNS:
-        rule = f"takes {runs:,} runs of the model for one explanation; {_MOST_RUNS:,} are allowed"
-        raise _validate.fail(_WHAT, named.name, rule)
-    return named
-
-
-def _method(name: str) -> Method:
-    found = EXPLAINERS.find(name, LISTS)
-    for method in EXPLAINERS.values():
-        if found in (method, method.factory):
-            return method
-    rule = "must state its family and cost by @leakjax.explain.registered(family, runs=...) above it"
-    raise _validate.fail(_WHAT, name, rule)
+    found = EXPLAINERS.find(call.name, LISTS)
+    if isinstance(found, Method):
+        return named_of(call, found)
+    factory = inspect.unwrap(found)
+    registered = [method for method in EXPLAINERS.values() if inspect.unwrap(method.factory) is factory]
+    if registered:
+        return named_of(call, registered[0])
+    if "key" in inspect.signature(factory).parameters:
+        if call.arguments or call.options:
+            raise _validate.fail(_WHAT, text.strip(), "is an explainer and takes no options; name it alone")
+        return own(factory, name=call.name)
+    return named_of(call, Method("custom", factory, stochastic=True, runs=unstated))
 
 
 def describe() -> list[str]:
     """Every method with its options and their defaults, as --help lists them."""
     return [
-        _spec.describe(name, method.factory, given=_GIVEN, also=(GRID,) if method.masks else ())
+        _spec.describe(name, method.factory, given=GIVEN, also=(GRID,) if method.masks else ())
         for name, method in EXPLAINERS.items()
     ]
 
 
-def expand(
-    texts: Sequence[str],
+def choose(
+    given: Sequence[str | Named | Explainer] | Mapping[str, Explainer],
     logits_fn: LogitsFn,
     variables: Any,
     x: np.ndarray,
     background: np.ndarray | None,
     say: Callable[[str], None],
-) -> list[Named]:
-    """The methods that a list of texts names, where "cheap" and "all" stand for those that apply to this model.
+    columns: Sequence[str] = (),
+) -> Chosen:
+    """The explainers that a list means, where "cheap" and "all" stand for those that apply to this model.
 
-    Of images the masking methods then mask the cells of a grid.
+    Of images the masking methods of these two then mask the cells of a grid.
 
     Args:
-      texts: what `parse` reads, or "cheap": at most 10 runs of the model each, or "all": at most 10,000.
+      given: texts that `parse` reads; "cheap": at most 10 runs of the model each; "all": at most 10,000; methods
+        without a model, as `lime(samples=100)`; the user's own explainers of one example, by name or in the list.
       logits_fn: of one example.
       variables: of one model; shapes and types alone are looked at.
       x: one example.
       background: as in `Named.make`.
       say: called with a line for each method that does not apply, and why.
+      columns: of each feature, as in `Named`.
 
     Returns:
-      The methods, none twice.
+      The methods, those of one text once, and what was left out.
 
     Raises:
-      UsageError: a method that is named outright does not apply.
+      UsageError: an item that is none of these or does not apply to the model, two of one name, none at all.
     """
+    if isinstance(given, Mapping):
+        items: list[Any] = [own(explainer, name=name) for name, explainer in given.items()]
+    else:
+        items = door.listed(_WHAT, given)
     found: dict[str, Named] = {}
-    for text in texts:
-        if text not in LISTS:
-            named = parse(text)
-            _trace(named, logits_fn, variables, x, background)
-            found[named.name] = named
+    attributions: dict[str, jax.ShapeDtypeStruct] = {}
+    left_out: list[LeftOut] = []
+
+    def take(named: Named) -> None:
+        """Traces a method on the model, without running it; raises what either has against the other."""
+        explainer = named.make(logits_fn, x.shape, background)
+        attributions[named.name] = door.check_explainer(named.name, explainer, variables, x)
+        found[named.name] = named if named.counted else _counted(named, explainer, logits_fn, variables, x)
+
+    for item in items:
+        if isinstance(item, str) and item in LISTS:
+            for named in _of_list(item, x):
+                named = named._replace(columns=columns)
+                try:
+                    if named.runs(x.shape) <= LISTS[item]:
+                        take(named)
+                except Exception as error:  # whatever a user's model raises under a method
+                    why = " ".join(str(error).split()) or type(error).__name__
+                    left_out.append(LeftOut(name=named.name, why=why))
+                    say(f"{named.name} is left out: {why}")
             continue
-        for name, method in EXPLAINERS.items():
-            cells = (
-                f"({GRID}={_CELLS})" if method.masks and x.ndim == 3 and min(x.shape[:2]) >= _CELLS else ""
-            )
-            named = parse(name + cells)
-            try:
-                if named.runs(x.shape) <= LISTS[text]:
-                    _trace(named, logits_fn, variables, x, background)
-                    found[named.name] = named
-            except (_validate.UsageError, NotImplementedError) as error:
-                say(f"{named.name} is left out: {error}")
-    return list(found.values())
+        named = parse(item) if isinstance(item, str) else item if isinstance(item, Named) else own(item)
+        if named.name in found and not isinstance(item, str):
+            rule = "is the name of two; give one another by leakjax.explain.own(explainer, name=...)"
+            raise _validate.fail(_WHAT, named.name, rule)
+        take(named._replace(columns=columns))
+    if not found:
+        given = list(given)
+        raise _validate.fail(_WHAT, given, "must name at least one that applies to the model")
+    return Chosen(list(found.values()), attributions, left_out)
 
 
-def _trace(
-    named: Named, logits_fn: LogitsFn, variables: Any, x: np.ndarray, background: np.ndarray | None
-) -> None:
-    """Raises what the method has against the model, without running it."""
-    explainer, key = named.make(logits_fn, x.shape, background), jax.random.key(0)
-    jax.eval_shape(lambda variables, x: explainer(variables, x, 0, key=key), variables, x)
+def _of_list(name: str, x: np.ndarray) -> list[Named]:
+    on_cells = x.ndim == 3 and min(x.shape[:2]) >= _CELLS
+    return [
+        parse(f"{method}({GRID}={_CELLS})" if on_cells and EXPLAINERS[method].masks else method)
+        for method in EXPLAINERS
+    ]
+
+
+def _counted(named: Named, explainer: Explainer, logits_fn: LogitsFn, variables: Any, x: np.ndarray) -> Named:
+    runs = count_runs(explainer, logits_fn, variables, x)
+    if runs is None:
+        rule = "its runs of the model cannot be counted; state them: leakjax.explain.own(explainer, runs=...)"
+        raise _validate.fail(_WHAT, named.name, rule)
+    return named.of_runs(runs)

@@ -1,16 +1,16 @@
 """The third step of an audit: every explainer on the points, through every defense, attacked."""
 
 import functools
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-import jax
 import numpy as np
 
+from leakjax._workdir import Workdir
 from leakjax.attack import Scores, combine, likelihood
 from leakjax.auditing.chunks import Program
 from leakjax.auditing.clock import Clock
+from leakjax.auditing.decides import explainer_mark, subject_mark
 from leakjax.auditing.explanations import (
     Explanations,
     defend_program,
@@ -21,7 +21,6 @@ from leakjax.auditing.judge import Judge
 from leakjax.auditing.predictions import Predictions, predict_program, stream_predictions
 from leakjax.auditing.resolve import Methods
 from leakjax.auditing.rows import Found, Result, Results, Sitting, explained
-from leakjax.auditing.store import Store
 from leakjax.auditing.subject import Subject
 from leakjax.explain import Explainer
 
@@ -61,7 +60,7 @@ def measure(
     methods: Methods,
     *,
     costly_points: int | None,
-    store: Store | None,
+    store: Workdir | None,
     clock: Clock,
 ) -> Measured:
     """Predicts once, then explains, defends and attacks with each explainer.
@@ -83,15 +82,22 @@ def measure(
         if costly_points is not None and methods.costly and costly_points < len(subject.points.x):
             few = _sit(subject.of_points(costly_points), programs.predict)
     shown = _examples(few)
+    marks = {} if store is None else {id(each): subject_mark(each.subject, shown) for each in (whole, few)}
     results: dict[tuple[str, str], Result] = {}
     for name, explainer in methods.explainers.items():
         sitting = few if name in methods.costly else whole
         work = functools.partial(_found, sitting, explainer, list(defend.values()), shown)
         with clock(f"explain {name}"):
-            found = work() if store is None else _stored(store, name, _fingerprint(sitting, defend), work)
+            if store is None:
+                found = work()
+            else:
+                mark = explainer_mark(
+                    sitting.subject, marks[id(sitting)], explainer, methods.defenses.values()
+                )
+                found = store.stage(f"explain {name}", mark, work)
         for defense, one in zip(defend, found, strict=True):
-            about = explained(name, methods.named.get(name), defense, subject)
-            results[name, defense] = Result(sitting, one, about)
+            about = explained(name, methods.named[name], defense, subject)
+            results[name, defense] = Result(sitting, Found(**one), about)
     return Measured(results, whole, shown, programs)
 
 
@@ -133,42 +139,10 @@ def _examples(sitting: Sitting) -> np.ndarray:
 
 def _found(
     sitting: Sitting, explainer: Explainer, defend: Sequence[Program], shown: np.ndarray
-) -> list[Found]:
-    """What one explainer leaks under each defense."""
+) -> list[dict[str, np.ndarray]]:
+    """What one explainer leaks under each defense, the fields of `Found` by name."""
     subject, predictions, _ = sitting
     program = explain_program(subject, explainer)
     examples = np.flatnonzero(np.isin(subject.points.ids, shown))
     streamed = stream_explanations(program, defend, subject, predictions, examples)
-    return [Found.of(score(subject, predictions, one), one) for one in streamed]
-
-
-def _stored(store: Store, name: str, fingerprint: str, work: Callable[[], list[Found]]) -> list[Found]:
-    """What the work of a stage gives, from the store where it was kept under the same fingerprint."""
-    kept = store.get(name)
-    if kept is None or kept.get("fingerprint") != fingerprint:
-        found = work()
-        arrays = {
-            f"{i}.{field}": one for i, each in enumerate(found) for field, one in each._asdict().items()
-        }
-        store.put(name, {**arrays, "fingerprint": np.asarray(fingerprint)})
-        return found
-    count = (len(kept) - 1) // len(Found._fields)
-    return [Found(*(kept[f"{i}.{field}"] for field in Found._fields)) for i in range(count)]
-
-
-def _fingerprint(sitting: Sitting, defenses: Iterable[str]) -> str:
-    """A digest of all that decides what an explainer of one name leaks, but the explainer itself."""
-    subject = sitting.subject
-    arrays: list[Any] = [
-        subject.points.x,
-        subject.points.ids,
-        subject.membership,
-        subject.targets,
-        subject.model_ids,
-        jax.random.key_data(subject.key),
-        *jax.tree.leaves(subject.variables),
-    ]
-    digest = hashlib.sha256(repr((subject.label_known, subject.explained_class, *defenses)).encode())
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    return [Found.of(score(subject, predictions, one), one)._asdict() for one in streamed]

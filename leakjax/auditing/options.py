@@ -1,13 +1,15 @@
 """What an audit may be told beside its main arguments: who attacks, with what means, and how it is run."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from leakjax import _validate
-from leakjax.auditing.store import Store
+from leakjax._workdir import Workdir
+from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.evaluate.document import ExplainedClass
 
 EXPLAINED_CLASSES = ("predicted", "true")
@@ -47,7 +49,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.costly_points is not None:
-            _validate.at_least("costly_points", self.costly_points, 1)
+            _validate.at_least("costly_points", self.costly_points, LEAST_POINTS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,11 +59,12 @@ class Run:
     Attributes:
       group: name of a column in `points.groups` by which leakage is broken down as well.
       config: what the report records as its configuration; when None, every setting of the call.
-      store: keeps finished stages, so that an interrupted audit goes on from them.
+      store: a folder that keeps finished stages, so that an interrupted audit goes on from them; one process uses
+        it at a time.
       say: called with a line when a stage begins.
     """
 
     group: str | None = None
     config: Mapping[str, Any] | None = None
-    store: Store | None = None
+    store: str | os.PathLike[str] | Workdir | None = None
     say: Callable[[str], None] = lambda text: None

@@ -11,8 +11,9 @@ import numpy as np
 
 from leakjax import _memory
 from leakjax.auditing.chunks import chunk_size
-from leakjax.auditing.explainers import LISTS, Named
+from leakjax.auditing.explainers import LISTS
 from leakjax.evaluate import bootstrap, leakage, roc
+from leakjax.explain import Named
 from leakjax.models import Model
 
 _PROBE_MODELS, _PROBE_POINTS, _PROBE_TARGETS = 8, 64, 4

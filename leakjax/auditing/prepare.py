@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _validate
+from leakjax.auditing import door
 from leakjax.auditing.options import Attacker
-from leakjax.auditing.subject import Subject, check_models, check_targets
+from leakjax.auditing.subject import LEAST_MODELS, Subject
 from leakjax.data import Points
 from leakjax.explain import LogitsFn
 from leakjax.shadow import Ensemble, diverged, exclude_diverged
@@ -20,7 +21,7 @@ class Prepared(NamedTuple):
 
     Attributes:
       subject: without the models that diverged.
-      untrained: variables of as many models that know nothing, leaves [models, ...].
+      untrained: variables of as many models that know nothing, leaves [models, ...]; None where there are none.
       diverged: int [models left out], ids of the models that diverged.
     """
 
@@ -41,18 +42,25 @@ def prepare(
 ) -> Prepared:
     """Checks what is audited and leaves out the models that diverged.
 
-    Args: as of `leakjax.audit`, `attacker` and `untrained` as of its options.
+    Args: as of `leakjax.audit`, `attacker` and `untrained` as of its options; `points` were checked.
 
     Raises:
       UsageError: arrays that disagree, too few models, targets that do not exist or diverged.
     """
+    door.check_key(key)
+    ensemble = door.check_ensemble(ensemble, points)
     models = len(ensemble.membership)
-    check_models("variables", ensemble.variables, models)
-    untrained = _shuffled(ensemble.variables, key) if untrained is None else untrained
-    check_models("untrained", untrained, models)
+    _validate.at_least("models", models, LEAST_MODELS)
     bad = diverged(ensemble)
     attacked = np.arange(models)[~bad] if targets is None else _targets(targets, bad)
     kept, left_out = exclude_diverged(ensemble)
+    door.check_attackable(np.asarray(ensemble.membership), attacked)
+    door.check_logits(logits_fn, kept.variables, points)
+    if untrained is None:
+        untrained = _shuffled(kept.variables, key)
+    else:
+        door.check_models("untrained", untrained, models)
+        untrained = jax.tree.map(lambda leaf: leaf[~bad], untrained)
     subject = Subject(
         logits_fn,
         kept.variables,
@@ -64,24 +72,32 @@ def prepare(
         label_known=attacker.label_known,
         explained_class=attacker.explained_class,
     )
-    return Prepared(subject, jax.tree.map(lambda leaf: np.asarray(leaf)[~bad], untrained), left_out)
+    return Prepared(subject, untrained, left_out)
 
 
 def _targets(targets: Sequence[int], bad: np.ndarray) -> np.ndarray:
-    check_targets(targets, len(bad))
-    for target in targets:
-        if bad[target]:
-            raise _validate.fail("targets", target, "this model diverged and cannot be attacked")
-    return np.asarray(targets, int)
+    found = door.check_targets(targets, len(bad))
+    for target in found[bad[found]]:
+        raise _validate.fail("targets", int(target), "this model diverged and cannot be attacked")
+    return found
 
 
 def _shuffled(variables: Any, key: jax.Array) -> Any:
-    """Networks of the same scale that know nothing: every model's weights shuffled within each array."""
-    leaves = jax.tree.leaves(variables)
-    keys = iter(jax.random.split(jax.random.fold_in(key, 2), len(leaves)))
+    """Networks of the same scale that know nothing: every model's weights shuffled within each array.
 
-    def shuffle(leaf: jax.Array) -> jax.Array:
-        flat = jnp.reshape(leaf, (len(leaf), -1))
-        return jax.random.permutation(next(keys), flat, axis=1, independent=True).reshape(leaf.shape)
+    None where that changes nothing, as where a model is an index into something that only its `logits_fn` knows.
+    """
+    leaves, structure = jax.tree.flatten(variables)
+    keys = jax.random.split(jax.random.fold_in(key, 2), len(leaves))
+    shuffled = [_shuffle(leaf, key) for leaf, key in zip(leaves, keys, strict=True)]
+    if all(new is old or np.array_equal(new, old) for new, old in zip(shuffled, leaves, strict=True)):
+        return None
+    return jax.tree.unflatten(structure, shuffled)
 
-    return jax.tree.map(shuffle, variables)
+
+def _shuffle(leaf: Any, key: jax.Array) -> Any:
+    """A leaf [models, ...] shuffled within each model; counters, keys and indices stay as they are."""
+    if not jnp.issubdtype(leaf.dtype, jnp.inexact):
+        return leaf
+    flat = jnp.reshape(leaf, (len(leaf), -1))
+    return jax.random.permutation(key, flat, axis=1, independent=True).reshape(leaf.shape)

@@ -1,18 +1,21 @@
-"""The second step of an audit: from names to explainers, defenses and attacks."""
+"""The second step of an audit: from names and objects to explainers, defenses and attacks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
 from leakjax import _validate
 from leakjax.attack import ATTACKS
-from leakjax.auditing.explainers import LISTS, Named, expand
+from leakjax.auditing import door
+from leakjax.auditing.explainers import LISTS, choose
 from leakjax.auditing.options import Budget
 from leakjax.auditing.subject import Subject
-from leakjax.defend import Defense
-from leakjax.defend.registry import parse
-from leakjax.explain import Explainer
+from leakjax.defend import Defense, lift, parse
+from leakjax.evaluate.document import LeftOut
+from leakjax.explain import Explainer, Named
+
+DefenseLike = str | Defense | Callable[[jax.Array], jax.Array]
 
 
 class Methods(NamedTuple):
@@ -20,10 +23,11 @@ class Methods(NamedTuple):
 
     Attributes:
       explainers: by name, at least one; the first one serves in the controls.
-      named: the methods of ours among them, by the same names; the others are the user's own functions.
+      named: what is known of each, by the same names.
       costly: the names of those that `Budget.costly_points` restricts.
       defenses: by name.
       attacks: names in `leakjax.attack.ATTACKS`.
+      left_out: what a list of several explainers stands for and does not apply.
     """
 
     explainers: Mapping[str, Explainer]
@@ -31,11 +35,12 @@ class Methods(NamedTuple):
     costly: frozenset[str]
     defenses: Mapping[str, Defense]
     attacks: Sequence[str]
+    left_out: Sequence[LeftOut]
 
 
 def resolve(
-    explainers: Sequence[str] | Mapping[str, Explainer],
-    defenses: Sequence[str | Defense],
+    explainers: Sequence[str | Named | Explainer] | Mapping[str, Explainer],
+    defenses: Sequence[DefenseLike],
     attacks: Sequence[str],
     *,
     subject: Subject,
@@ -47,28 +52,45 @@ def resolve(
     Args: as of `leakjax.audit`, `budget` and `say` as of its options.
 
     Raises:
-      UsageError: a name that does not exist, an option that does not apply, no explainer or no defense at all.
+      UsageError: a name that does not exist, an option that does not apply, an explainer or a defense that cannot
+        be traced, two of one name, no explainer or no defense at all.
     """
+    attacks = door.listed("attacks", attacks)
     for attack in attacks:
         _validate.one_of("attacks", attack, ATTACKS)
-    given = [parse(defense) if isinstance(defense, str) else defense for defense in defenses]
-    if not given:
-        raise _validate.fail("defenses", list(defenses), 'must name at least one; "none" is the plain map')
-    costly: frozenset[str] = frozenset()
-    ours: dict[str, Named] = {}
-    if isinstance(explainers, Mapping):
-        made = dict(explainers)
-    else:
-        shape = subject.points.x.shape[1:]
-        first_model = jax.tree.map(lambda leaf: leaf[0], subject.variables)
-        named = expand(
-            explainers, subject.logits_fn, first_model, subject.points.x[0], budget.background, say
-        )
-        ours = {one.name: one for one in named}
-        made = {one.name: one.make(subject.logits_fn, shape, budget.background) for one in named}
-        costly = frozenset(one.name for one in named if one.runs(shape) > LISTS["cheap"])
-    if not made:
-        raise _validate.fail(
-            "explainers", list(explainers), "must name at least one that applies to the model"
-        )
-    return Methods(made, ours, costly, {defense.name: defense for defense in given}, attacks)
+    x, shape = subject.points.x[0], subject.points.x.shape[1:]
+    background = door.check_background(budget.background, subject.points)
+    first_model = jax.tree.map(lambda leaf: leaf[0], subject.variables)
+    chosen = choose(explainers, subject.logits_fn, first_model, x, background, say, subject.points.columns)
+    made = {one.name: one.make(subject.logits_fn, shape, background) for one in chosen.methods}
+    hardeners = _defenses(defenses)
+    for attribution in chosen.attributions.values():
+        for defense in hardeners.values():
+            door.check_defense(defense, attribution)
+    return Methods(
+        made,
+        {one.name: one for one in chosen.methods},
+        frozenset(one.name for one in chosen.methods if one.runs(shape) > LISTS["cheap"]),
+        hardeners,
+        attacks,
+        chosen.left_out,
+    )
+
+
+def _defenses(given: Sequence[DefenseLike]) -> dict[str, Defense]:
+    """Defenses by name, of texts, `Defense`s and functions of one attribution."""
+    found = [_defense(item) for item in door.listed("defenses", given)]
+    _validate.distinct("defenses", [defense.name for defense in found])
+    return {defense.name: defense for defense in found}
+
+
+def _defense(item: Any) -> Defense:
+    if isinstance(item, str):
+        return parse(item)
+    if isinstance(item, Defense):
+        return item
+    name = door.name_of(item)
+    if not callable(item) or name == "<lambda>":
+        rule = "must be a text, a leakjax.defend.Defense or a function of one attribution that has a name"
+        raise _validate.fail("defenses", item, rule)
+    return lift(name, item)

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from leakjax.attack import THRESHOLDS, combine
-from leakjax.auditing.explainers import Named
 from leakjax.auditing.explanations import MEASURES, Explanations
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.predictions import Predictions
@@ -26,6 +25,7 @@ from leakjax.evaluate.document import (
     View,
 )
 from leakjax.evaluate.leakage import Rates
+from leakjax.explain import Named
 
 _EXPOSED = 20
 _RELEASE = "vector"  # every attack on predictions sees all probabilities

@@ -6,19 +6,22 @@ from collections.abc import Mapping, Sequence
 import jax
 
 from leakjax import _validate
+from leakjax._workdir import opened
 from leakjax.attack import ATTACKS
+from leakjax.auditing import door
 from leakjax.auditing.assemble import assemble
 from leakjax.auditing.check import check
+from leakjax.auditing.chunks import on_one_device
 from leakjax.auditing.clock import Clock
 from leakjax.auditing.measure import measure
 from leakjax.auditing.options import Attacker, Budget, Run
 from leakjax.auditing.prepare import prepare
-from leakjax.auditing.resolve import resolve
+from leakjax.auditing.resolve import DefenseLike, resolve
 from leakjax.auditing.settings import settings_of
 from leakjax.data import Points
-from leakjax.defend import Defense
 from leakjax.evaluate.document import Report, to_json
-from leakjax.explain import Explainer, LogitsFn
+from leakjax.explain import Explainer, LogitsFn, Named
+from leakjax.explain.cost import calls_python
 from leakjax.shadow import Ensemble
 
 
@@ -27,8 +30,8 @@ def audit(
     ensemble: Ensemble,
     points: Points,
     *,
-    explainers: Sequence[str] | Mapping[str, Explainer] = ("gradient",),
-    defenses: Sequence[str | Defense] = ("none",),
+    explainers: Sequence[str | Named | Explainer] | Mapping[str, Explainer] = ("gradient",),
+    defenses: Sequence[DefenseLike] = ("none",),
     attacks: Sequence[str] = ATTACKS,
     targets: Sequence[int] | None = None,
     key: jax.Array,
@@ -45,10 +48,14 @@ def audit(
       ensemble: at least 16 trained models: variables with leaves [models, ...], and membership, bool [models, points],
         who trained on what, drawn independently with probability 1/2. Diverged models are excluded and counted.
       points: the audited points.
-      explainers: names in `leakjax.explain.EXPLAINERS`, with options as in "smoothgrad(samples=8)", or a mapping
-        from names to explainers of one example; "cheap" and "all" stand for the methods that apply to the model.
-        The first one serves in the controls.
-      defenses: texts that `leakjax.defend.parse` reads, or `Defense`s. The attack is refitted for each.
+      explainers: names and objects mixed: names in `leakjax.explain.EXPLAINERS`, with options as in
+        "smoothgrad(samples=8)"; "cheap" and "all", which stand for the methods that apply to the model;
+        "package.module:name(...)" of your own; methods without a model, as `leakjax.explain.lime(samples=100)`; your
+        own functions `(variables, x, target, *, key) -> attribution` of one example, whose runs of the model are
+        counted unless `leakjax.explain.own` states them. A mapping from names to explainers is a list too. The first
+        one serves in the controls.
+      defenses: texts that `leakjax.defend.parse` reads, `Defense`s, and functions of one attribution. The attack is
+        refitted for each.
       attacks: names in `leakjax.attack.ATTACKS`.
       targets: indices of the attacked models; all in turn when None. The others are the shadows of each.
       key: of all randomness; a typed key, `jax.random.key(0)`.
@@ -61,7 +68,9 @@ def audit(
 
     Raises:
       UsageError: an argument that the caller can mend.
+      Exception: what the caller's own function raised, with a note that says which one.
     """
+    points = door.checked_points(points)
     if run.group is not None:
         _validate.one_of("group", run.group, points.groups)
     clock = Clock(run.say)
@@ -79,7 +88,10 @@ def audit(
     if run.config is None:
         settings = settings_of(prepared, methods, targets, budget=budget, run=run)
         run = dataclasses.replace(run, config=to_json(settings, "config"))
-    measured = measure(subject, methods, costly_points=budget.costly_points, store=run.store, clock=clock)
-    with clock("controls"):
-        checked = check(prepared, methods, measured)
+    first_model = jax.tree.map(lambda leaf: leaf[0], subject.variables)
+    with on_one_device(calls_python(logits_fn, first_model, points.x[0])):
+        with opened(run.store, run.say) as store:
+            measured = measure(subject, methods, costly_points=budget.costly_points, store=store, clock=clock)
+        with clock("controls"):
+            checked = check(prepared, methods, measured)
     return assemble(prepared, methods, measured, checked, run=run, clock=clock)

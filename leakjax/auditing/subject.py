@@ -1,7 +1,6 @@
 """What is audited: models, points, who trained on what, and who attacks whom."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -9,25 +8,14 @@ import numpy as np
 
 from leakjax import _validate
 from leakjax.attack import likelihood
+from leakjax.auditing.door import check_targets
 from leakjax.data import Points, evenly_spaced, take
 from leakjax.evaluate.document import ExplainedClass
 from leakjax.explain import LogitsFn
 
 Variables = Any
 LEAST_MODELS = 16
-
-
-def check_models(name: str, variables: Variables, models: int) -> None:
-    """Raises UsageError unless all leaves of `variables` are [models, ...]."""
-    for leaf in jax.tree.leaves(variables):
-        if np.ndim(leaf) == 0 or len(leaf) != models:
-            raise _validate.fail(name, np.shape(leaf), f"must have leading axes of {models} models")
-
-
-def check_targets(targets: Sequence[int] | np.ndarray, models: int) -> None:
-    """Raises UsageError unless `targets` are indices of models, at least one."""
-    if len(targets) == 0 or not all(0 <= target < models for target in targets):
-        raise _validate.fail("targets", list(targets), f"must be indices of models, 0 to {models - 1}")
+LEAST_POINTS = 30  # with fewer, a resample now and then holds no member, or members alone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +47,7 @@ class Subject:
     def __post_init__(self) -> None:
         models = len(self.membership)
         _validate.at_least("models", models, LEAST_MODELS)
+        _validate.at_least("points", len(self.points.x), LEAST_POINTS)
         _validate.same_shape(
             "membership",
             self.membership.shape,

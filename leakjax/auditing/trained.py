@@ -1,16 +1,18 @@
-"""The models that an audit attacks: trained, or from the checkpoint of a run before."""
+"""The models that an audit attacks: trained, or kept by a run before."""
 
-import hashlib
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from leakjax import data, shadow
+from leakjax._workdir import Workdir
+from leakjax._workdir.fingerprint import environment, fingerprint
+from leakjax._workdir.functions import traced
 from leakjax.models import Model
-from leakjax.shadow import checkpoint
+from leakjax.shadow import Ensemble, History
 from leakjax.shadow.ensemble import OnEpoch
 
 
@@ -21,14 +23,11 @@ def trained(
     *,
     models: int,
     key: jax.Array,
-    workdir: Path,
-    settings: Mapping[str, Any],
+    workdir: Workdir,
     say: Callable[[str], None],
     on_epoch: OnEpoch,
-) -> tuple[shadow.Ensemble, Any]:
-    """Trains models, each on a random half of the points, unless their checkpoint is there.
-
-    Nine arguments: what is trained, on what, how, and where it is kept and said.
+) -> tuple[Ensemble, Any]:
+    """Trains models, each on a random half of the points, unless the workdir keeps them.
 
     Args:
       model: the network that all share.
@@ -36,8 +35,7 @@ def trained(
       config: how to train.
       models: how many.
       key: of who is trained on what, and of the training.
-      workdir: takes checkpoints/ensemble and metrics.jsonl.
-      settings: what must be the same for the checkpoint to be taken.
+      workdir: keeps the models, and logs every epoch.
       say: called with a line when training begins.
       on_epoch: called after each epoch.
 
@@ -47,32 +45,54 @@ def trained(
     membership_key, training_key = jax.random.split(key)
     ids = np.arange(models, dtype=np.int32)
     membership = np.asarray(data.membership(membership_key, ids, len(points.x)))
-    path = workdir / "checkpoints" / "ensemble"
-    digest = hashlib.sha256(points.x.tobytes() + points.y.tobytes()).hexdigest()
-    fingerprint = {**settings, "data": digest}
     start = shadow.init_ensemble(model, points.x, key=training_key, membership=membership, ids=ids)
-    if checkpoint.exists(path):
-        say(f"{models} trained models are at {path}")
-        like = checkpoint.abstract_ensemble(model, points.x, models, config.epochs)
-        return checkpoint.load(path, like, fingerprint), start.variables
-    say(f"training {models} models")
-    metrics = workdir / "metrics.jsonl"
-    metrics.unlink(missing_ok=True)
-    write = shadow.metrics_writer(metrics, ids)
+    of_model, structure = _of_model(model, points.x[0]), jax.tree.structure(start.variables)
 
-    def both(epoch: int, loss: np.ndarray, accuracy: np.ndarray) -> None:
-        write(epoch, loss, accuracy)
-        on_epoch(epoch, loss, accuracy)
+    def train() -> dict[str, Any]:
+        say(f"training {models} models")
+        write = shadow.metrics_writer(workdir.path / "metrics.jsonl", ids)
 
-    ensemble = shadow.train_ensemble(
-        model,
-        points.x,
-        points.y,
-        config,
-        key=training_key,
+        def both(epoch: int, loss: np.ndarray, accuracy: np.ndarray) -> None:
+            write(epoch, loss, accuracy)
+            on_epoch(epoch, loss, accuracy)
+
+        ensemble = shadow.train_ensemble(
+            model,
+            points.x,
+            points.y,
+            config,
+            key=training_key,
+            membership=membership,
+            ids=ids,
+            on_epoch=both,
+        )
+        return {"variables": jax.tree.leaves(ensemble.variables), "history": tuple(ensemble.history)}
+
+    mark = fingerprint(
+        environment=environment(),
+        model=of_model,
+        config=config,
+        points=(points.x, points.y),
         membership=membership,
         ids=ids,
-        on_epoch=both,
+        key=training_key,
     )
-    checkpoint.save(path, ensemble, fingerprint)
-    return ensemble, start.variables
+    kept = workdir.stage("train", mark, train)
+    variables = jax.tree.unflatten(structure, kept["variables"])
+    return Ensemble(variables, membership, ids, History(*kept["history"])), start.variables
+
+
+def _of_model(model: Model, x: np.ndarray) -> list[str]:
+    """What decides how a network starts and learns: its first variables, and its gradient on a batch."""
+    key = jax.random.key(0)
+    variables = jax.eval_shape(model.init, key, x)
+
+    def loss(params: Any, others: Any, batch: jax.Array, key: jax.Array) -> tuple[jax.Array, Any]:
+        logits, updated = model.train_fn({**others, "params": params}, batch, key)
+        return jnp.sum(logits), (logits, updated)
+
+    batch = jax.ShapeDtypeStruct((2, *x.shape), x.dtype)
+    return [
+        traced(model.init, key, x),
+        traced(jax.grad(loss, has_aux=True), variables["params"], variables, batch, key),
+    ]

@@ -1,6 +1,7 @@
 """Where points come from, and who is a member of which model."""
 
 from leakjax import _spec
+from leakjax.data.frame import from_frame
 from leakjax.data.membership import membership
 from leakjax.data.points import Points, deduplicate, evenly_spaced, in_order, take, validate
 from leakjax.data.registry import DATASETS, default_data_dir, load, names, registered
@@ -11,6 +12,7 @@ __all__ = [
     "deduplicate",
     "default_data_dir",
     "evenly_spaced",
+    "from_frame",
     "in_order",
     "load",
     "membership",

@@ -1,11 +1,13 @@
-"""UCI Adult: does a person of the 1994 census earn more than 50,000 dollars?"""
+"""UCI Adult: does a person of the 1994 census earn more than 50,000 dollars, or another question on them."""
 
 from pathlib import Path
 
 import numpy as np
 
+from leakjax import _validate
 from leakjax.data import files
-from leakjax.data.points import Points, in_order
+from leakjax.data.labels import classes_of
+from leakjax.data.points import Points, in_order, take
 from leakjax.data.registry import registered
 
 _URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult"
@@ -52,6 +54,7 @@ COLUMNS: dict[str, list[str]] = {
 _NUMBERS = [name for name, categories in COLUMNS.items() if not categories]
 _CATEGORIES = {name: categories for name, categories in COLUMNS.items() if categories}
 _UNKNOWN = -1
+_INCOME = "income"
 
 
 def raw(data_dir: Path, source_dir: Path | None = None) -> dict[str, np.ndarray]:
@@ -82,7 +85,7 @@ def raw(data_dir: Path, source_dir: Path | None = None) -> dict[str, np.ndarray]
 
 
 @registered("adult")
-def load(data_dir: Path, source_dir: Path | None = None) -> Points:
+def load(data_dir: Path, source_dir: Path | None = None, label: str = _INCOME) -> Points:
     """48,842 people as 104 features, the encoding of the paper.
 
     The five numbers other than fnlwgt, scaled to [0, 1] by their least and greatest value, then an indicator
@@ -91,17 +94,30 @@ def load(data_dir: Path, source_dir: Path | None = None) -> Points:
     Args:
         data_dir: as in `raw`.
         source_dir: as in `raw`.
+        label: what is to be predicted: income, or a column of categories, which then is no feature while income is
+            one. Who has none is left out, and so are rare classes.
 
     Returns:
-        The points, x float32 [48842, 104], with the groups race, sex and age (in bands of ten years).
+        The points, x float32 [48842, 104] for income, with the groups race, sex and age (in bands of ten years).
+
+    Raises:
+        UsageError: `label` is no column of categories.
 
     Source: Shokri, Strobel, Zick, Privacy Risks of Explaining Machine Learning Models, appendix B.
     """
+    _validate.one_of("label", label, [_INCOME, *_CATEGORIES])
     columns = raw(data_dir, source_dir)
     kept = [name for name in _NUMBERS if name != "fnlwgt"]
     numbers = np.stack([columns[name] for name in kept], axis=1).astype(np.float32)
     low, high = numbers.min(axis=0), numbers.max(axis=0)
-    indicators = [columns[name][:, None] == np.array(categories) for name, categories in _CATEGORIES.items()]
+    categories = {name: listed for name, listed in _CATEGORIES.items() if name != label}
+    indicators = [columns[name][:, None] == np.array(listed) for name, listed in categories.items()]
+    names = kept + [f"{name}: {category}" for name, listed in categories.items() for category in listed]
+    sources = kept + [name for name, listed in categories.items() for _ in listed]
+    if label != _INCOME:
+        indicators.append(columns["label"][:, None] == 1)
+        names.append(f"{_INCOME}: >50K")
+        sources.append(_INCOME)
     decade = columns["age"] // 10 * 10
     groups = {
         "race": columns["race"],
@@ -109,8 +125,17 @@ def load(data_dir: Path, source_dir: Path | None = None) -> Points:
         "age": np.array([f"{start}-{start + 9}" for start in decade]),
     }
     x = np.concatenate([(numbers - low) / (high - low), *indicators], axis=1, dtype=np.float32)
-    names = kept + [f"{name}: {category}" for name, listed in _CATEGORIES.items() for category in listed]
-    return in_order(x, columns["label"], classes=2, name="adult", groups=groups, feature_names=names)
+
+    def points(y: np.ndarray, classes: int, name: str) -> Points:
+        return in_order(x, y, classes=classes, name=name, groups=groups, feature_names=names, columns=sources)
+
+    if label == _INCOME:
+        return points(columns["label"], 2, "adult")
+    labelled = classes_of(label, np.where(columns[label] == "?", "", columns[label]))
+    y = np.zeros(len(x), np.int32)
+    y[labelled.rows] = labelled.y
+    found = take(points(y, len(labelled.names), f"adult(label={label!r})"), labelled.rows)
+    return found._replace(notes=tuple(labelled.notes))
 
 
 def _parse(content: bytes) -> dict[str, np.ndarray]:

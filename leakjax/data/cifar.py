@@ -54,11 +54,11 @@ def load_cifar10(data_dir: Path, source_dir: Path | None = None) -> Points:
     """The 50,000 training and the 10,000 test images of CIFAR-10, in this order.
 
     Args:
-        data_dir: where the set is prepared once and read from later.
-        source_dir: a folder that holds the official binary archive; downloaded if None.
+      data_dir: where the set is prepared once and read from later.
+      source_dir: a folder that holds the official binary archive; downloaded if None.
 
     Returns:
-        The points, x uint8 [60000, 32, 32, 3].
+      The points, x uint8 [60000, 32, 32, 3].
     """
     return _load("cifar10", CIFAR10, data_dir, source_dir)
 
@@ -68,11 +68,11 @@ def load_cifar100(data_dir: Path, source_dir: Path | None = None) -> Points:
     """The 50,000 training and the 10,000 test images of CIFAR-100 with their fine labels, in this order.
 
     Args:
-        data_dir: as in `load_cifar10`.
-        source_dir: as in `load_cifar10`.
+      data_dir: as in `load_cifar10`.
+      source_dir: as in `load_cifar10`.
 
     Returns:
-        The points, x uint8 [60000, 32, 32, 3].
+      The points, x uint8 [60000, 32, 32, 3].
     """
     return _load("cifar100", CIFAR100, data_dir, source_dir)
 

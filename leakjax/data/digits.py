@@ -11,7 +11,7 @@ def load() -> Points:
     """8x8 images of ten digits, ink 0..16 scaled to [0, 1].
 
     Returns:
-        1,797 points, x float32 [1797, 8, 8, 1].
+      1,797 points, x float32 [1797, 8, 8, 1].
     """
     from sklearn import datasets  # imported here: slow, and the other sets do without
 

@@ -10,7 +10,8 @@ from leakjax.data.registry import registered
 
 # Where Debian's package dataset-fashion-mnist installs the original files.
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
-_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
+# The repository of its makers; their other address has no https.
+_URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"
 # Split -> images and labels.
 FILES = {
     "train": (
@@ -49,11 +50,11 @@ def load(data_dir: Path, source_dir: Path | None = None) -> Points:
     """The 60,000 training and the 10,000 test images, in this order.
 
     Args:
-        data_dir: where the set is prepared once and read from later.
-        source_dir: a folder that holds the four IDX files, plain or gzipped; else Debian's, else downloaded.
+      data_dir: where the set is prepared once and read from later.
+      source_dir: a folder that holds the four IDX files, plain or gzipped; else Debian's, else downloaded.
 
     Returns:
-        The points, x uint8 [70000, 28, 28, 1].
+      The points, x uint8 [70000, 28, 28, 1].
     """
     from leakjax.data import prepared  # imported here: slow, and the embedded sets do without
 

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.client
+import io
 import os
 import shutil
 import tempfile
@@ -19,10 +20,10 @@ class Original(NamedTuple):
     """A file as its publisher made it, before any gzip around it, which differs from mirror to mirror.
 
     Attributes:
-        name: its file name.
-        url: where it is published, under its name or gzipped under its name and `.gz`.
-        size: its length in bytes.
-        sha256: the digest of its content, in hexadecimal.
+      name: its file name.
+      url: where it is published, under its name or gzipped under its name and `.gz`.
+      size: its length in bytes.
+      sha256: the digest of its content, in hexadecimal.
     """
 
     name: str
@@ -35,15 +36,15 @@ def content(original: Original, folders: Iterable[Path], download_dir: Path) -> 
     """The verified content of a file, which may lie gzipped.
 
     Args:
-        original: the file.
-        folders: where to look for it, in this order.
-        download_dir: where to look last, and where a download is kept.
+      original: the file.
+      folders: where to look for it, in this order.
+      download_dir: where to look last, and where a download is kept.
 
     Returns:
-        Its bytes, unpacked.
+      Its bytes, unpacked.
 
     Raises:
-        UsageError: the file is truncated, has another checksum, or is nowhere and cannot be downloaded.
+      UsageError: the file is truncated, has another checksum, or is nowhere and cannot be downloaded.
     """
     folders = [*folders, download_dir]
     for path in (folder / name for folder in folders for name in (original.name, f"{original.name}.gz")):
@@ -74,7 +75,8 @@ def _download(original: Original, folder: Path) -> bytes:
 def _verified(original: Original, found: bytes, where: Path | str) -> bytes:
     if str(where).endswith(f"{original.name}.gz"):
         try:
-            found = gzip.decompress(found)
+            with gzip.open(io.BytesIO(found)) as file:
+                found = file.read(original.size + 1)  # and no more, whatever else it unpacks to
         except (OSError, EOFError, zlib.error) as error:
             raise UsageError(f"{where}: truncated or damaged gzip file ({error})") from None
     if len(found) < original.size:

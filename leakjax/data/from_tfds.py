@@ -1,5 +1,6 @@
 """Classification sets that tensorflow-datasets has prepared, read without TensorFlow."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ from leakjax._validate import UsageError
 from leakjax.data import prepared
 from leakjax.data.points import Points, in_order
 
+# Such a name cannot lead out of the folder that it is looked for in.
+_PART = r"[A-Za-z0-9][\w.+-]*"
+_NAME = re.compile(rf"{_PART}(/{_PART}){{0,2}}", re.ASCII)
+
 
 def load(name: str, data_dir: Path) -> Points:
     """All splits of a data set that lies prepared in array_record format in `data_dir`.
@@ -20,18 +25,23 @@ def load(name: str, data_dir: Path) -> Points:
     text and nested features are left out.
 
     Args:
-        name: `name`, `name/config` or `name/config/version`, as in tensorflow-datasets; the newest version if
-            none.
-        data_dir: where tensorflow-datasets prepared it.
+      name: `name`, `name/config` or `name/config/version`, as in tensorflow-datasets; the newest version if
+        none.
+      data_dir: where tensorflow-datasets prepared it.
 
     Returns:
-        The points, `train` first; x uint8 [points, height, width, channels] or float32 [points, features].
+      The points, `train` first; x uint8 [points, height, width, channels] or float32 [points, features].
 
     Raises:
-        UsageError: not prepared there, another file format, not a classification set, images of several
-            sizes, damaged records.
+      UsageError: not such a name, not prepared there, another file format, not a classification set, images
+        of several sizes, damaged records.
     """
     where = f"tfds:{name}"
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{where!r}: must be tfds:<name>, tfds:<name>/<config> or tfds:<name>/<config>/<version>; each begins with "
+            "a letter or digit"
+        )
     builder = prepared.open_builder(_folder(where, data_dir / name))
     file_format = builder.info.file_format
     if file_format is None or file_format.value != "array_record":

@@ -21,15 +21,15 @@ def membership(key: jax.Array, model_ids: ArrayLike, points: int) -> jax.Array:
     """Draws the members of each model: a fair coin for every model and point, all independent.
 
     Args:
-        key: a typed key, used for memberships only.
-        model_ids: int [models], ids >= 0.
-        points: how many points there are.
+      key: a typed key, used for memberships only.
+      model_ids: int [models], ids >= 0.
+      points: how many points there are.
 
     Returns:
-        bool [models, points], True where the point is a member of the model.
+      bool [models, points], True where the point is a member of the model.
 
     Raises:
-        UsageError: `points` below 1, or ids that are not integers >= 0.
+      UsageError: `points` below 1, or ids that are not integers >= 0.
     """
     return _draw(key, _checked(model_ids, points), points)
 
@@ -41,16 +41,16 @@ def out_of_fold(key: jax.Array, model_ids: ArrayLike, points: int, *, folds: int
     next, and so on.
 
     Args:
-        key: as in `membership`.
-        model_ids: likewise.
-        points: likewise.
-        folds: of a partition, which differ by one point at most.
+      key: as in `membership`.
+      model_ids: likewise.
+      points: likewise.
+      folds: of a partition, which differ by one point at most.
 
     Returns:
-        bool [models, points].
+      bool [models, points].
 
     Raises:
-        UsageError: as `membership`, or folds that are not from 2 to the number of points.
+      UsageError: as `membership`, or folds that are not from 2 to the number of points.
     """
     _check_parts("folds", folds, points)
     ids = _checked(model_ids, points)
@@ -61,16 +61,16 @@ def disjoint(key: jax.Array, model_ids: ArrayLike, points: int, *, teachers: int
     """The models share out the points: each point has exactly one model of every `teachers` consecutive ones.
 
     Args:
-        key: as in `membership`.
-        model_ids: likewise.
-        points: likewise.
-        teachers: models that share out one random partition (PATE, Papernot et al. 2017).
+      key: as in `membership`.
+      model_ids: likewise.
+      points: likewise.
+      teachers: models that share out one random partition (PATE, Papernot et al. 2017).
 
     Returns:
-        bool [models, points].
+      bool [models, points].
 
     Raises:
-        UsageError: as `membership`, or teachers that are not from 2 to the number of points.
+      UsageError: as `membership`, or teachers that are not from 2 to the number of points.
     """
     _check_parts("teachers", teachers, points)
     ids = _checked(model_ids, points)
@@ -83,16 +83,16 @@ def leave_one_out(
     """Model 0 is trained on all points, the next ones each on all but one named point; then from the start.
 
     Args:
-        key: not used: nothing is drawn.
-        model_ids: as in `membership`.
-        points: likewise.
-        left_out: rows of the points that are left out in turn.
+      key: not used: nothing is drawn.
+      model_ids: as in `membership`.
+      points: likewise.
+      left_out: rows of the points that are left out in turn.
 
     Returns:
-        bool [models, points].
+      bool [models, points].
 
     Raises:
-        UsageError: as `membership`; no point, one named twice, or one that does not exist.
+      UsageError: as `membership`; no point, one named twice, or one that does not exist.
     """
     del key
     rows = np.asarray(left_out, np.int64).reshape(-1)

@@ -1,12 +1,12 @@
 """The user's own points, from an .npz file."""
 
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from leakjax._validate import UsageError
+from leakjax.data import archive
 from leakjax.data.points import Points, in_order
 
 
@@ -16,22 +16,27 @@ def load(path: str | os.PathLike[str]) -> Points:
     Features are used as they are, cast to float32: scale images to [0, 1] before saving them.
 
     Args:
-        path: a file by `np.savez`: x real [points, ...], y integers [points] in which each of 0..classes-1
-            occurs, group numbers or text [points], features text [features], the names of the features.
+      path: a file by `np.savez`: x real [points, ...], y integers [points] in which each of 0..classes-1
+        occurs, group numbers or text [points], features text [features], the names of the features.
 
     Returns:
-        The points; `group` becomes the only group column, under that name.
+      The points; `group` becomes the only group column, under that name.
 
     Raises:
-        UsageError: no such file, not an .npz or a damaged one, other keys, arrays of objects, labels with
-            gaps.
+      UsageError: no such file, not an .npz, a damaged one or one too large, other keys, arrays of objects, arrays
+        without axes, labels with gaps.
     """
     path = Path(path).expanduser()
-    arrays = _read(path)
+    arrays = archive.read(path)
     if not {"x", "y"} <= arrays.keys() <= {"x", "y", "group", "features"}:
         raise UsageError(
             f"{path}: has the keys {', '.join(sorted(arrays))}; must have x, y and optionally group and features"
         )
+    for key, array in arrays.items():
+        if array.ndim == 0:
+            raise UsageError(
+                f"{path}: array {key!r} is a single value, must have one for each point or feature"
+            )
     _check_dtype(path, "x", arrays["x"], "biuf", "real numbers")
     _check_dtype(path, "y", arrays["y"], "iu", "integers 0..classes-1")
     present = np.unique(arrays["y"])
@@ -51,30 +56,6 @@ def load(path: str | os.PathLike[str]) -> Points:
     return in_order(
         x, arrays["y"], classes=len(present), name=f"npz:{path}", groups=groups, feature_names=names
     )
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    key = ""
-    try:
-        # Only a zip archive is handed on: np.load would take other formats, pickles among them, for what they
-        # are.
-        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
-            arrays = {}
-            for key in file.files:
-                arrays[key] = file[key]
-                if not isinstance(
-                    arrays[key], np.ndarray
-                ):  # np.load hands out the bytes of what it does not know
-                    raise ValueError("not in NumPy's format")
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file; save one with np.savez(path, x=..., y=...)") from None
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path}: not a readable .npz file, damaged or truncated ({error})") from None
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise UsageError(f"{path}: array {key!r} is damaged ({error})") from None
-        raise UsageError(f"{path}: array {key!r} holds objects, which are never loaded") from None
-    return arrays
 
 
 def _check_dtype(path: Path, key: str, array: np.ndarray, kinds: str, allowed: str) -> None:

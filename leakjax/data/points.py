@@ -23,6 +23,9 @@ class Points(NamedTuple):
         duplicates: how many exact duplicates (equal features) were removed.
         groups: name of a group column -> str [points], for leakage by group.
         feature_names: of the features of one point, flattened; empty where they have none.
+        columns: the source column of each of these features: the features of one column, such as the indicators of
+            a category, are hidden together by methods that mask; empty where each stands for itself.
+        notes: what the owner should know about how points were made of the source, one sentence each.
     """
 
     x: np.ndarray
@@ -33,6 +36,8 @@ class Points(NamedTuple):
     duplicates: int = 0
     groups: Mapping[str, np.ndarray] = MappingProxyType({})
     feature_names: Sequence[str] = ()
+    columns: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def in_order(
@@ -43,6 +48,7 @@ def in_order(
     name: str,
     groups: Mapping[str, np.ndarray] | None = None,
     feature_names: Sequence[str] = (),
+    columns: Sequence[str] = (),
 ) -> Points:
     """Validated points whose ids are their rows.
 
@@ -53,6 +59,7 @@ def in_order(
         name: of the data set.
         groups: name -> str [points].
         feature_names: of the features of one point, flattened; they label the figures.
+        columns: the source column of each feature, where several features come from one.
 
     Returns:
         The points, x as it is and y int32.
@@ -61,7 +68,9 @@ def in_order(
         UsageError: as `validate`.
     """
     ids = np.arange(len(x), dtype=np.int32)
-    points = validate(Points(x, y, classes, name, ids, groups=groups or {}, feature_names=feature_names))
+    points = validate(
+        Points(x, y, classes, name, ids, groups=groups or {}, feature_names=feature_names, columns=columns)
+    )
     return points._replace(y=y.astype(np.int32, copy=False))
 
 
@@ -89,8 +98,8 @@ def validate(points: Points) -> Points:
         `points`, unchanged.
 
     Raises:
-        UsageError: no points, lengths that differ, names for some features alone, fewer than two classes, NaN or
-            infinite features, labels that are not integers in 0..classes-1.
+        UsageError: no points, lengths that differ, names or columns of some features alone, fewer than two classes,
+            NaN or infinite features, labels that are not integers in 0..classes-1.
     """
     name, x, y = points.name, points.x, points.y
     if len(x) == 0 or x.ndim < 2 or x[0].size == 0:
@@ -107,10 +116,9 @@ def validate(points: Points) -> Points:
             raise UsageError(
                 f"{name}: {key} has shape {column.shape}, must be ({len(x)},), one value a point"
             )
-    if len(points.feature_names) not in (0, x[0].size):
-        raise UsageError(
-            f"{name}: has {len(points.feature_names)} feature names, must have {x[0].size}, or none"
-        )
+    for what, listed in (("feature names", points.feature_names), ("columns", points.columns)):
+        if len(listed) not in (0, x[0].size):
+            raise UsageError(f"{name}: has {len(listed)} {what}, must have {x[0].size}, or none")
     if points.classes < 2:
         raise UsageError(f"{name}: has {points.classes} class, must have at least 2")
     if y.dtype.kind not in "iu":

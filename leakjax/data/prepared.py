@@ -22,16 +22,16 @@ def columns(name: str, splits: Callable[[], Mapping[str, Columns]], data_dir: Pa
     """A data set's columns, prepared in `data_dir` unless they are there.
 
     Args:
-        name: the builder's name, also its folder in `data_dir`.
-        splits: reads the original files, called only if the set is not prepared: split name -> columns.
-        data_dir: where prepared sets live.
-        version: raised whenever what `splits` returns changes.
+      name: the builder's name, also its folder in `data_dir`.
+      splits: reads the original files, called only if the set is not prepared: split name -> columns.
+      data_dir: where prepared sets live.
+      version: raised whenever what `splits` returns changes.
 
     Returns:
-        The columns, the splits one after the other in the order of `splits`, and their rows in order.
+      The columns, the splits one after the other in the order of `splits`, and their rows in order.
 
     Raises:
-        UsageError: the folder cannot be written, or holds damaged records.
+      UsageError: the folder cannot be written, or holds damaged records.
     """
     folder = data_dir / name / version
     if not folder.exists():
@@ -93,14 +93,14 @@ def read(builder: tfds.core.DatasetBuilder, keys: Sequence[str] | None = None) -
     """All records of a prepared data set.
 
     Args:
-        builder: of a set in array_record format.
-        keys: which of its features to return; all if None.
+      builder: of a set in array_record format.
+      keys: which of its features to return; all if None.
 
     Returns:
-        The columns, `train` first and the other splits after it in their order.
+      The columns, `train` first and the other splits after it in their order.
 
     Raises:
-        UsageError: damaged records, or a feature whose shape differs between records.
+      UsageError: damaged records, or a feature whose shape differs between records.
     """
     features = builder.info.features
     keys = list(features) if keys is None else keys

@@ -1,9 +1,9 @@
-"""A data set by its name, with options: synthetic(points=2000, features=20), npz:<path>, tfds:<name>."""
+"""A data set by its name, with options: synthetic(points=2000, features=20), csv:<path>, npz:<path>, tfds:<name>."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ _WHAT = "dataset"
 _GIVEN = ("data_dir", "source_dir")
 # Of every data set: how many of its points are kept.
 _POINTS = "points"
-_PREFIXES = ("tfds", "npz")
+_PREFIXES = ("tfds", "npz", "csv", "parquet")
 # What others call our data sets, for hints alone.
 _ALIASES = {
     "census": "adult",
@@ -74,12 +74,13 @@ def load(
     features: int | None = None,
     classes: int | None = None,
     seed: int | None = None,
+    label: str | None = None,
 ) -> Points:
     """Loads a data set: validated, without exact duplicates, as float32.
 
     Args:
-        name: one of `DATASETS`, with options if wanted, as in "synthetic(features=20)"; "npz:<path>"; "tfds:<name>";
-            or a user's own loader, "package.module:name(...)".
+        name: one of `DATASETS`, with options if wanted, as in "synthetic(features=20)"; "csv:<path>",
+            "parquet:<path>", "npz:<path>"; "tfds:<name>"; or a user's own loader, "package.module:name(...)".
         data_dir: where data are prepared once and read from later; `default_data_dir()` if None.
         source_dir: a folder that holds the original files of a set, looked into before anything is
             downloaded.
@@ -89,6 +90,7 @@ def load(
         features: as the option of the data set, like the following; of `synthetic` alone.
         classes: how many classes.
         seed: of the draw.
+        label: the column to be predicted; of tables, where it must be given, and of `adult`.
 
     Returns:
         The points.
@@ -97,8 +99,8 @@ def load(
         UsageError: an unknown name, an option out of its range, a file that is missing or damaged, points
             that cannot be audited.
     """
-    flags = {"points": points, "features": features, "classes": classes, "seed": seed}
-    given = {option: value for option, value in flags.items() if value is not None}
+    flags = {"points": points, "features": features, "classes": classes, "seed": seed, "label": label}
+    given: dict[str, Any] = {option: value for option, value in flags.items() if value is not None}
     places = {
         "data_dir": Path(data_dir).expanduser() if data_dir else default_data_dir(),
         "source_dir": Path(source_dir).expanduser() if source_dir else None,
@@ -117,7 +119,7 @@ def load(
     return _as_float(loaded if kept is None else _subset(loaded, kept))
 
 
-def _find(name: str, given: dict[str, int]) -> tuple[Callable[..., Points], dict[str, int]]:
+def _find(name: str, given: dict[str, Any]) -> tuple[Callable[..., Points], dict[str, Any]]:
     """The loader that a name means, and its options."""
     kind, _, rest = name.partition(":")
     if kind in _PREFIXES:
@@ -143,12 +145,22 @@ def _of_file(kind: str, rest: str) -> Callable[..., Points]:
 
         return load_tfds
 
-    def load_npz() -> Points:
+    if kind == "npz":
         from leakjax.data import npz
 
-        return npz.load(rest)
+        def load_npz() -> Points:
+            return npz.load(rest)
 
-    return load_npz
+        return load_npz
+
+    from leakjax.data import csv_file, parquet_file
+
+    read = csv_file.load if kind == "csv" else parquet_file.load
+
+    def load_table(label: str | None = None) -> Points:
+        return read(rest, label=label)
+
+    return load_table
 
 
 def _draws(loader: Callable[..., Points]) -> bool:

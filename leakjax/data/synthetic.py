@@ -16,16 +16,16 @@ def load(points: int = 20_000, features: int = 100, classes: int = 2, seed: int 
     or 100 classes; it does not name the other parameters, which are scikit-learn's defaults here.
 
     Args:
-        points: how many points.
-        features: how many features, at least log2(classes) so that every class has a vertex.
-        classes: how many classes, at least 2.
-        seed: of the draw, 0..2**32-1.
+      points: how many points.
+      features: how many features, at least log2(classes) so that every class has a vertex.
+      classes: how many classes, at least 2.
+      seed: of the draw, 0..2**32-1.
 
     Returns:
-        The points, x float32 [points, features] of mean 0 and variance 1 in each feature.
+      The points, x float32 [points, features] of mean 0 and variance 1 in each feature.
 
     Raises:
-        UsageError: an option out of its range.
+      UsageError: an option out of its range.
 
     Source: Shokri, Strobel, Zick, Privacy Risks of Explaining Machine Learning Models, section 4.4 and
         appendix D.

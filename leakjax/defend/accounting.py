@@ -9,10 +9,14 @@ do not.
 import math
 
 from dp_accounting.pld import privacy_loss_distribution as pld
+from dp_accounting.pld.common import DifferentialPrivacyParameters
 
 from leakjax import _validate
-from leakjax.defend.defense import Defense, stages
+from leakjax.defend.defense import Defense, chain, stages
 from leakjax.defend.domain import Domain
+from leakjax.defend.exact import added_delta
+from leakjax.defend.mechanisms import checked_delta
+from leakjax.defend.neighbours import ANY, Neighbours, moved
 from leakjax.defend.sensitivity import diameter
 
 _MOST_RELEASES = 10_000_000
@@ -20,7 +24,15 @@ _MOST_RELEASES = 10_000_000
 _INTERVAL = 1e-4
 
 
-def privacy_spent(defense: Defense, shape: tuple[int, ...], *, releases: int = 1, delta: float) -> float:
+def privacy_spent(
+    defense: Defense,
+    shape: tuple[int, ...],
+    *,
+    releases: int = 1,
+    delta: float,
+    neighbours: Neighbours = ANY,
+    sampler: str = "ideal",
+) -> float:
     """The epsilon that so many releases spend at a delta, rounded up.
 
     Args:
@@ -28,24 +40,39 @@ def privacy_spent(defense: Defense, shape: tuple[int, ...], *, releases: int = 1
       shape: of one attribution.
       releases: how many explanations are released, each with noise of its own, at least 1.
       delta: in (0, 1).
+      neighbours: ANY (local privacy), or `within(r, proof=...)`: a radius without a proof gives no privacy.
+      sampler: "ideal", or "exact", whose own delta is taken off first.
 
     Returns:
       epsilon, inf where the noise has scale 0.
 
     Raises:
-      UsageError: no noise in the chain, an unbounded set before it, numbers out of range.
+      UsageError: no noise in the chain, an unbounded set before it, numbers out of range, neighbours without a
+        proof.
     """
     _validate.at_least("releases", releases, 1)
-    if not 0 < delta < 1:
-        raise _validate.fail("delta", delta, "must be between 0 and 1, both excluded")
-    kind, multiplier = _multiplier(defense, shape)
+    if releases != int(releases):
+        raise _validate.fail("releases", releases, "must be a whole number")
+    delta = checked_delta(delta)
+    if math.isfinite(neighbours.radius) and not neighbours.proof:
+        rule = "is an assumption: differential privacy needs within(r, proof=...), or neighbours=ANY"
+        raise _validate.fail("neighbours", neighbours, rule)
+    kind, multiplier = _multiplier(defense, shape, neighbours)
     if multiplier == 0:
         return math.inf
-    make = {"gaussian": pld.from_gaussian_mechanism, "laplace": pld.from_laplace_mechanism}[kind]
+    if multiplier == math.inf:  # one array alone can enter: nothing is told
+        return 0.0
     # A coarse grid where the loss of one release is large, so that the distribution stays small.
     interval = max(_INTERVAL, 1e-3 / multiplier)
-    loss = make(multiplier, value_discretization_interval=interval)
-    return float(loss.self_compose(releases).get_epsilon_for_delta(delta))
+    loss = _LOSSES[kind](multiplier, value_discretization_interval=interval)
+    composed = loss.self_compose(int(releases))
+    spent = float(composed.get_epsilon_for_delta(delta))
+    if sampler != "exact":
+        return spent
+    # The sampler's part grows with epsilon: one a little larger leaves room for it.
+    rest = delta - releases * added_delta(math.prod(shape), spent + 1)
+    exact = float(composed.get_epsilon_for_delta(rest)) if rest > 0 else math.inf
+    return exact if exact <= spent + 1 else math.inf
 
 
 def releases_allowed(defense: Defense, shape: tuple[int, ...], *, epsilon: float, delta: float) -> int:
@@ -79,15 +106,35 @@ def releases_allowed(defense: Defense, shape: tuple[int, ...], *, epsilon: float
     return low
 
 
-def _multiplier(defense: Defense, shape: tuple[int, ...]) -> tuple[str, float]:
-    """The kind of the first noise of a chain, and its scale over the diameter of what enters it."""
-    domain = Domain(tuple(shape))
+def _randomized_response(
+    multiplier: float, value_discretization_interval: float
+) -> pld.PrivacyLossDistribution:
+    """The largest loss that an epsilon of 1 / multiplier allows."""
+    spends = DifferentialPrivacyParameters(1 / multiplier, 0.0)
+    return pld.from_privacy_parameters(spends, value_discretization_interval=value_discretization_interval)
+
+
+_LOSSES = {
+    "gaussian": pld.from_gaussian_mechanism,
+    "laplace": pld.from_laplace_mechanism,
+    "local": _randomized_response,
+}
+
+
+def _multiplier(defense: Defense, shape: tuple[int, ...], neighbours: Neighbours) -> tuple[str, float]:
+    """The kind of a chain's first noise and its scale over the sensitivity before it; 1 / epsilon of a local one."""
+    domain, before = Domain(tuple(shape)), []
     for stage in stages(defense):
         noise = stage.noise
         if noise is None or noise.kind == "mask":
             domain = stage.domain(domain)
+            # Neighbours under one and the same mask are no farther apart than without it.
+            before += [stage] if noise is None else []
             continue
-        size = diameter(domain, norm=2 if noise.kind == "gaussian" else 1).value
+        if noise.kind == "local":
+            return noise.kind, 1 / float(noise.scale(domain))
+        norm = 2 if noise.kind == "gaussian" else 1
+        size = min(diameter(domain, norm=norm).value, moved(neighbours, chain(*before), shape, norm))
         if not size < math.inf:
             raise _validate.fail(
                 "defense",

@@ -13,6 +13,7 @@ from leakjax import _validate
 from leakjax.defend.defense import Defense
 from leakjax.defend.domain import Domain, Number
 from leakjax.defend.hyperparameter import real, text
+from leakjax.defend.length import length, slack
 from leakjax.defend.registry import registered
 
 NORMS = (1, 2, math.inf)
@@ -52,7 +53,10 @@ def clip_values(low: Number, high: Number) -> Defense:
         return jnp.clip(jnp.nan_to_num(attribution), least, most)
 
     return Defense(
-        f"clip_values({text(low)}, {text(high)})", apply, lambda domain: domain.clip_values(low, high)
+        f"clip_values({text(low)}, {text(high)})",
+        apply,
+        lambda domain: domain.clip_values(low, high),
+        lipschitz=lambda domain, distance: 1.0,
     )
 
 
@@ -84,31 +88,23 @@ def clip_norm(radius: Number, norm: float = 2) -> Defense:
     def apply(
         attribution: jax.Array, domain: Domain, *, key: jax.Array, x: jax.Array | None = None
     ) -> jax.Array:
-        precision = jnp.finfo(attribution.dtype)
+        tiny = jnp.finfo(attribution.dtype).tiny
         limit = jnp.asarray(radius, attribution.dtype)
         values = jnp.clip(jnp.nan_to_num(attribution), -LARGEST, LARGEST)
         # Relative to the largest value no norm overflows; the floor keeps zeros and denormals from 0 / 0.
-        largest = jnp.maximum(jnp.max(jnp.abs(values), initial=0), precision.tiny)
+        largest = jnp.maximum(jnp.max(jnp.abs(values), initial=0), tiny)
         unit = values / largest
-        # Each rounding costs at most eps / 2: one per level of the pairwise sum, fewer than 8 elsewhere.
-        slack = (math.ceil(math.log2(max(values.size, 1))) + 8) * float(precision.eps)
-        size = _norm(unit, norm) * (1 + slack)
-        return jnp.where(size <= limit / largest, values, unit * (limit / jnp.maximum(size, precision.tiny)))
+        size = length(unit, norm) * (1 + slack(values.size, values.dtype))
+        return jnp.where(size <= limit / largest, values, unit * (limit / jnp.maximum(size, tiny)))
 
     name = f"clip_norm({text(radius)}, norm={norm})"
-    return Defense(name, apply, lambda domain: domain.clip_norm(radius, norm))
 
+    # Onto an L2 ball it is the nearest point; onto another the radial projection stretches up to twice its own norm
+    # (Dunkl & Williams 1964), and between norms there is no bound that does not grow with the size.
+    def lipschitz(domain: Domain, distance: float) -> Number:
+        return (1.0 if norm == 2 else 2.0) if distance == norm else math.inf
 
-def _norm(x: jax.Array, norm: float) -> jax.Array:
-    """The norm of a flattened array, summed pairwise: its relative error grows with log2 of the size only."""
-    magnitudes = jnp.abs(jnp.ravel(x))
-    if norm == math.inf:
-        return jnp.max(magnitudes, initial=0)
-    terms = magnitudes if norm == 1 else magnitudes**2
-    terms = jnp.pad(terms, (0, 2 ** math.ceil(math.log2(max(x.size, 1))) - x.size))
-    while terms.size > 1:
-        terms = terms[: terms.size // 2] + terms[terms.size // 2 :]
-    return terms[0] if norm == 1 else jnp.sqrt(terms[0])
+    return Defense(name, apply, lambda domain: domain.clip_norm(radius, norm), lipschitz=lipschitz)
 
 
 def _round(bound: Number, dtype: np.dtype, towards: float) -> Number:

@@ -10,6 +10,7 @@ import numpy as np
 from leakjax import _validate
 from leakjax.defend.defense import Defense
 from leakjax.defend.domain import Domain, arithmetic
+from leakjax.defend.length import slack, total
 from leakjax.defend.registry import registered
 
 
@@ -33,22 +34,27 @@ def coarsen(window: int | tuple[int, ...]) -> Defense:
     def apply(
         attribution: jax.Array, domain: Domain, *, key: jax.Array, x: jax.Array | None = None
     ) -> jax.Array:
-        _, split, axes = _cells(attribution.shape, window)
-        return jnp.mean(jnp.nan_to_num(attribution).reshape(split), axis=axes)
+        means, split, axes = _cells(attribution.shape, window)
+        values = jnp.moveaxis(jnp.nan_to_num(attribution).reshape(split), axes, range(len(means), len(split)))
+        values = values.reshape(*means, -1)
+        return total(values) / values.shape[-1]
 
     def out(domain: Domain) -> Domain:
         shape, _, _ = _cells(domain.shape, window)
         return mean_of(domain, shape, domain.size // math.prod(shape))
 
     # As many values of each window as may differ from 0 share its mean.
-    def preimage(released: jax.Array, domain: Domain) -> jax.Array:
+    def preimage(released: jax.Array, domain: Domain, x: jax.Array | None) -> jax.Array:
         sides = _sides_of(domain.shape, window)
         count = math.prod(sides)
         used = jnp.minimum(domain.nonzeros, count)
         place = np.tile(np.arange(count).reshape(sides), released.shape)
         return jnp.where(place < used, repeated(released, domain.shape) * (count / used), 0)
 
-    return Defense(f"coarsen({window!r})", apply, out, preimage=preimage)
+    def lipschitz(domain: Domain, norm: float) -> float:
+        return math.prod(_sides_of(domain.shape, window)) ** (-1 / norm)
+
+    return Defense(f"coarsen({window!r})", apply, out, preimage=preimage, lipschitz=lipschitz)
 
 
 @registered
@@ -86,11 +92,14 @@ def upsample(window: int | tuple[int, ...]) -> Defense:
             nonzeros=xp.minimum(domain.nonzeros * times, math.prod(shape)), exact=False,
         )  # fmt: skip
 
-    def preimage(released: jax.Array, domain: Domain) -> jax.Array:
+    def preimage(released: jax.Array, domain: Domain, x: jax.Array | None) -> jax.Array:
         _, split, axes = _cells(released.shape, window)
         return jnp.mean(released.reshape(split), axis=axes)
 
-    return Defense(f"upsample({window!r})", apply, out, preimage=preimage)
+    def lipschitz(domain: Domain, norm: float) -> float:
+        return (math.prod(whole_shape(domain.shape)) / domain.size) ** (1 / norm)
+
+    return Defense(f"upsample({window!r})", apply, out, preimage=preimage, lipschitz=lipschitz)
 
 
 def coarsen_segments(labels: Sequence[int] | np.ndarray) -> Defense:
@@ -114,21 +123,31 @@ def coarsen_segments(labels: Sequence[int] | np.ndarray) -> Defense:
         raise _validate.fail(
             "labels", sorted(set(segment.ravel().tolist())), "must be 0, 1, 2, ... without a gap"
         )
+    # Where each segment's values are, short rows filled with a place past the end.
+    places = np.full((len(sizes), sizes.max()), segment.size)
+    for label, count in enumerate(sizes):
+        places[label, :count] = np.flatnonzero(segment.ravel() == label)
 
     def apply(
         attribution: jax.Array, domain: Domain, *, key: jax.Array, x: jax.Array | None = None
     ) -> jax.Array:
         _validate.same_shape("labels", segment.shape, attribution.shape, "the attribution")
-        values = jnp.ravel(jnp.nan_to_num(attribution))
-        return jnp.zeros(len(sizes), values.dtype).at[segment.ravel()].add(values) / sizes
+        values = jnp.append(jnp.ravel(jnp.nan_to_num(attribution)), 0)
+        return total(values[places]) / jnp.asarray(sizes, values.dtype)
 
     def out(domain: Domain) -> Domain:
         return mean_of(domain, (len(sizes),), int(sizes.min()), largest=int(sizes.max()))
 
-    def preimage(released: jax.Array, domain: Domain) -> jax.Array:
+    def preimage(released: jax.Array, domain: Domain, x: jax.Array | None) -> jax.Array:
         return released[segment.ravel()].reshape(segment.shape)
 
-    return Defense(f"coarsen_segments(<{len(sizes)} segments>)", apply, out, preimage=preimage)
+    return Defense(
+        f"coarsen_segments(<{len(sizes)} segments>)",
+        apply,
+        out,
+        preimage=preimage,
+        lipschitz=lambda domain, norm: float(sizes.min()) ** (-1 / norm),
+    )
 
 
 def mean_of(domain: Domain, shape: tuple[int, ...], count: int, *, largest: int | None = None) -> Domain:
@@ -156,7 +175,7 @@ def mean_of(domain: Domain, shape: tuple[int, ...], count: int, *, largest: int 
         l2=domain.l2 * xp.sqrt(xp.minimum(1.0 * full, 1.0 * count)) / count,
         nonzeros=xp.minimum(domain.nonzeros, math.prod(shape)),
         exact=False,
-    )
+    ).grown(slack(largest or count))
 
 
 def repeated(values: jax.Array, shape: tuple[int, ...]) -> jax.Array:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 
@@ -13,13 +13,39 @@ class Noise(NamedTuple):
     """The randomness of one stage.
 
     Attributes:
-      kind: "gaussian" or "laplace" noise on every value, or "mask": values are left out at random.
+      kind: "gaussian" or "laplace" noise on every value; "mask": values are left out at random; "local": a mechanism
+        whose releases' probabilities under any two arrays differ by a factor of e^epsilon at most.
       scale: scale(Domain) -> the standard deviation (gaussian) or the scale (laplace), in the unit of the
-        attribution, given the set that enters; unused by a mask.
+        attribution, given the set that enters; the epsilon of a local one; unused by a mask.
     """
 
     kind: str
     scale: Callable[[Domain], Number]
+
+
+class Apply(Protocol):
+    """What a defense does."""
+
+    def __call__(
+        self, attribution: jax.Array, domain: Domain, /, *, key: jax.Array, x: jax.Array | None = None
+    ) -> jax.Array:
+        """One attribution as it may be shown.
+
+        Args:
+          attribution: one attribution, any shape.
+          domain: the set that it is known to lie in.
+          key: a typed key, of this attribution alone.
+          x: the query that is explained, for the transforms that need it.
+        """
+
+
+class Explains(Protocol):
+    """An explainer of one example, as `leakjax.explain.Explainer` says."""
+
+    def __call__(
+        self, variables: Any, x: jax.Array, target: Any, /, *, key: jax.Array, segments: Any = None
+    ) -> jax.Array:
+        """The attribution of one example."""
 
 
 class Defense(NamedTuple):
@@ -32,17 +58,20 @@ class Defense(NamedTuple):
       domain: domain(Domain) -> Domain, the set that can come out, given the set that can come in.
       noise: what randomness it draws, None if none: a sensitivity is that of the stages before the first that does.
       stages: what a chain runs, first to last; None for a single stage.
-      preimage: preimage(released, domain) -> attribution that this stage turns into `released`, as nearly as there
+      preimage: preimage(released, domain, x) -> attribution that this stage turns into `released`, as nearly as there
         is one; it leads a witness of a sensitivity back to raw attributions. None where each array that can come
         out is its own preimage.
+      lipschitz: lipschitz(domain, norm) -> by how much it stretches a distance in the norm at most; None where there
+        is no bound, or none is known.
     """
 
     name: str
-    apply: Callable[..., jax.Array]
+    apply: Apply
     domain: Callable[[Domain], Domain]
     noise: Noise | None = None
     stages: tuple["Defense", ...] | None = None
-    preimage: Callable[[jax.Array, Domain], jax.Array] | None = None
+    preimage: Callable[[jax.Array, Domain, jax.Array | None], jax.Array] | None = None
+    lipschitz: Callable[[Domain, float], Number] | None = None
 
 
 def stages(defense: Defense) -> tuple[Defense, ...]:
@@ -111,40 +140,3 @@ def lift(
         return dataclasses.replace((domain or anything)(entering), exact=False)
 
     return Defense(name, lambda attribution, domain, *, key, x=None: fn(attribution), out)
-
-
-def apply(
-    defense: Defense, attribution: jax.Array, *, key: jax.Array, x: jax.Array | None = None
-) -> jax.Array:
-    """Applies a defense to one attribution about which nothing is known beforehand.
-
-    Args:
-      defense: what to apply.
-      attribution: one attribution, any shape.
-      key: a typed key, of this attribution alone.
-      x: the query that the attribution explains, for the transforms that need it (`project_out`).
-
-    Returns:
-      What may be shown.
-    """
-    return defense.apply(attribution, Domain(attribution.shape), key=key, x=x)
-
-
-def harden(explainer: Callable[..., jax.Array], defense: Defense) -> Callable[..., jax.Array]:
-    """An explainer that releases hardened attributions only.
-
-    Args:
-      explainer: explainer(variables, x, target, *, key, segments=None) -> attribution.
-      defense: what every attribution passes through.
-
-    Returns:
-      An explainer of the same signature. It folds its key into one for the explainer and one for the defense.
-    """
-
-    def hardened(
-        variables: Any, x: jax.Array, target: jax.Array, *, key: jax.Array, segments: jax.Array | None = None
-    ) -> jax.Array:
-        attribution = explainer(variables, x, target, key=jax.random.fold_in(key, 0), segments=segments)
-        return apply(defense, attribution, key=jax.random.fold_in(key, 1), x=x)
-
-    return hardened

@@ -68,6 +68,17 @@ class Domain:
         """All leaves, in the order of the fields."""
         return (self.low, self.high, self.l1, self.l2, self.nonzeros, self.exact)
 
+    def grown(self, share: float) -> "Domain":
+        """The set with each bound moved outwards by a share of itself, for what rounding can add."""
+        xp = arithmetic(*self.numbers)
+        return dataclasses.replace(
+            self,
+            low=self.low * xp.where(self.low < 0, 1 + share, 1 - share),
+            high=self.high * xp.where(self.high > 0, 1 + share, 1 - share),
+            l1=self.l1 * (1 + share),
+            l2=self.l2 * (1 + share),
+        )
+
     def clip_values(self, low: Number, high: Number) -> "Domain":
         """The set after every entry is clipped to [low, high]."""
         xp = arithmetic(low, high, *self.numbers)

@@ -15,6 +15,9 @@ from leakjax.defend.hyperparameter import real, text
 from leakjax.defend.pointwise import of_at_least
 from leakjax.defend.registry import registered
 
+# What the float32 quotient and product of a value and a step are off by, relatively, and more.
+_ROUNDING = 1e-6
+
 
 @registered
 def quantize(step: Number) -> Defense:
@@ -40,7 +43,7 @@ def quantize(step: Number) -> Defense:
         return jnp.round(values / width) * width
 
     # Just beyond the middle between two multiples, on the side of the larger: the shortest array that rounds to it.
-    def preimage(released: jax.Array, domain: Domain) -> jax.Array:
+    def preimage(released: jax.Array, domain: Domain, x: jax.Array | None) -> jax.Array:
         whole = jnp.round(released / step) * step
         return jnp.sign(whole) * jnp.maximum(jnp.abs(whole) - 0.4999 * step, 0)
 
@@ -85,7 +88,7 @@ def sign() -> Defense:
         return dataclasses.replace(domain, low=low, high=high, l1=math.inf, l2=math.inf)
 
     # Any array of these signs will do: one that the box and the balls hold.
-    def preimage(released: jax.Array, domain: Domain) -> jax.Array:
+    def preimage(released: jax.Array, domain: Domain, x: jax.Array | None) -> jax.Array:
         ends = jnp.where(released >= 0, domain.high, -domain.low)
         small = jnp.minimum(jnp.minimum(domain.l1, domain.l2), 1.0) / released.size
         return jnp.sign(released) * jnp.minimum(ends, small)
@@ -96,24 +99,25 @@ def sign() -> Defense:
 def _rounded(domain: Domain, step: Number) -> Domain:
     """A set that holds the rounded arrays: the box rounds its ends, the balls grow by what rounding can add."""
     xp = arithmetic(step, *domain.numbers)
+    inf = xp.isinf
     # A multiple m above 0 costs a value of m - 1/2 steps: norms bound how many there are and what they add up to.
-    kept = of_at_least(domain, step / 2)
+    kept = of_at_least(domain, step * (0.5 - _ROUNDING))
     count = 1.0 * kept.nonzeros
     mean_square = xp.minimum(domain.l2 / step, 1e18) ** 2 / xp.maximum(count, 1)
     mean = xp.minimum(domain.l1 / step, 1e18) / xp.maximum(count, 1)
-    l2 = xp.where(xp.isinf(domain.l2), math.inf, step * xp.sqrt(count * _square_gain(xp, mean_square)))
-    l1 = xp.where(xp.isinf(domain.l1), math.inf, step * count * xp.where(mean <= 0.5, 2 * mean, mean + 0.5))
-    inf = xp.isinf
-    low = xp.where(
-        inf(domain.low), domain.low, xp.round(xp.where(inf(domain.low), 0, domain.low) / step) * step
-    )
-    high = xp.where(
-        inf(domain.high), domain.high, xp.round(xp.where(inf(domain.high), 0, domain.high) / step) * step
-    )
+    l2 = xp.where(inf(domain.l2), math.inf, step * xp.sqrt(count * _square_gain(xp, mean_square)))
+    l1 = xp.where(inf(domain.l1), math.inf, step * count * xp.where(mean <= 0.5, 2 * mean, mean + 0.5))
+
+    def most(end: Number) -> Number:
+        """The largest multiple to which `end` is rounded, in whichever precision."""
+        steps = xp.where(inf(end), 0, end) / step
+        far = xp.round(steps + xp.abs(steps) * _ROUNDING) * step
+        return xp.where(inf(end), end, xp.maximum(far, xp.round(steps) * step))
+
     return dataclasses.replace(
-        domain, low=low, high=high, l1=l1, l2=l2, nonzeros=kept.nonzeros,
+        domain, low=-most(-domain.low), high=most(domain.high), l1=l1, l2=l2, nonzeros=kept.nonzeros,
         exact=domain.exact & inf(domain.l1) & inf(domain.l2),
-    )  # fmt: skip
+    ).grown(_ROUNDING)  # fmt: skip
 
 
 def _square_gain(xp: ModuleType, cost: Any) -> Any:

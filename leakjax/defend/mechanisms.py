@@ -1,10 +1,13 @@
 """Noise whose scale follows from what enters it, so that a claim of differential privacy can be checked."""
 
 import dp_accounting
+import jax
+import jax.numpy as jnp
 
 from leakjax import _validate
 from leakjax.defend.defense import Defense, Noise
 from leakjax.defend.domain import Domain, Number
+from leakjax.defend.hyperparameter import real
 from leakjax.defend.noise import noisy
 from leakjax.defend.registry import registered
 from leakjax.defend.sensitivity import diameter
@@ -29,10 +32,10 @@ def gaussian_mechanism(epsilon: float, delta: float) -> Defense:
     Raises:
       UsageError: if epsilon or delta is out of range; when it is applied, if the entering set is unbounded.
     """
-    _checked(epsilon, delta)
+    epsilon, delta = checked_epsilon(epsilon), checked_delta(delta)
     multiplier = float(dp_accounting.get_sigma_gaussian(epsilon, delta))
-    name = f"gaussian_mechanism({float(epsilon)!r}, {float(delta)!r})"
-    return noisy(name, Noise("gaussian", lambda domain: multiplier * _bounded(name, domain, 2)))
+    name = f"gaussian_mechanism({epsilon!r}, {delta!r})"
+    return claiming(noisy(name, Noise("gaussian", lambda domain: multiplier * _bounded(name, domain, 2))))
 
 
 @registered
@@ -51,9 +54,9 @@ def laplace_mechanism(epsilon: float) -> Defense:
     Raises:
       UsageError: if epsilon is out of range; when it is applied, if the entering set is unbounded.
     """
-    _checked(epsilon, 0.5)
-    name = f"laplace_mechanism({float(epsilon)!r})"
-    return noisy(name, Noise("laplace", lambda domain: _bounded(name, domain, 1) / epsilon))
+    epsilon = checked_epsilon(epsilon)
+    name = f"laplace_mechanism({epsilon!r})"
+    return claiming(noisy(name, Noise("laplace", lambda domain: _bounded(name, domain, 1) / epsilon)))
 
 
 def _bounded(name: str, domain: Domain, norm: float) -> Number:
@@ -64,7 +67,34 @@ def _bounded(name: str, domain: Domain, norm: float) -> Number:
     return value
 
 
-def _checked(epsilon: float, delta: float) -> None:
+def claiming(defense: Defense) -> Defense:
+    """A mechanism that refuses attributions of less than float32, whose rounding no claim of privacy survives."""
+
+    def apply(
+        attribution: jax.Array, domain: Domain, *, key: jax.Array, x: jax.Array | None = None
+    ) -> jax.Array:
+        if jnp.finfo(attribution.dtype).bits < 32:
+            rule = f"{defense.name} claims differential privacy: convert the attribution to float32 before it"
+            raise _validate.fail("attribution.dtype", str(attribution.dtype), rule)
+        return defense.apply(attribution, domain, key=key, x=x)
+
+    return defense._replace(apply=apply)
+
+
+def checked_epsilon(epsilon: float) -> float:
+    """A budget above 0 that has a value; UsageError otherwise."""
+    epsilon = real("epsilon", epsilon)
+    if not _validate.is_concrete(epsilon):
+        raise _validate.fail(
+            "epsilon", "?", "must have a value when it is compiled: noise is calibrated before"
+        )
     _validate.positive("epsilon", epsilon)
-    if not 0 < delta < 1:
+    return float(epsilon)
+
+
+def checked_delta(delta: float) -> float:
+    """A probability in (0, 1) that has a value; UsageError otherwise."""
+    delta = real("delta", delta)
+    if not _validate.is_concrete(delta) or not 0 < delta < 1:
         raise _validate.fail("delta", delta, "must be between 0 and 1, both excluded")
+    return float(delta)

@@ -1,5 +1,6 @@
 """Noise that claims nothing."""
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -50,6 +51,36 @@ def laplace_noise(scale: Number) -> Defense:
     scale = real("scale", scale)
     _validate.at_least("scale", scale, 0)
     return noisy(f"laplace_noise({text(scale)})", Noise("laplace", lambda domain: scale))
+
+
+@registered
+def cosine_noise(cosine: Number) -> Defense:
+    """Adds Gaussian noise that leaves a mean cosine with the map, whatever its size.
+
+    It carries no guarantee by itself; what follows a bound can be accounted for by `privacy_spent`.
+
+    Args:
+      cosine: of noisy and plain map, above 0, at most 1 (no noise); may be traced. It is met, to the fluctuation of the
+        noise's length, by arrays as long as the largest that can enter: put normalize() before it.
+
+    Returns:
+      The defense. Where its stage is applied, the entering set must have an L2 bound.
+
+    Raises:
+      UsageError: if the cosine is out of range; when it is applied, if the entering set has no L2 bound.
+    """
+    cosine = real("cosine", cosine)
+    if _validate.is_concrete(cosine) and not 0 < cosine <= 1:
+        raise _validate.fail("cosine", cosine, "must be above 0 and at most 1")
+    name = f"cosine_noise({text(cosine)})"
+
+    def sigma(domain: Domain) -> Number:
+        if _validate.is_concrete(domain.l2) and not domain.l2 < math.inf:
+            raise _validate.fail("defense", name, "what enters it has no L2 bound: put normalize() before it")
+        # A noise of standard deviation s has length s sqrt(size), across the map: tan of the angle times its length.
+        return (1 / cosine**2 - 1) ** 0.5 * domain.l2 / math.sqrt(domain.size)
+
+    return noisy(name, Noise("gaussian", sigma))
 
 
 _DRAWS: dict[str, Callable[..., jax.Array]] = {"gaussian": jax.random.normal, "laplace": jax.random.laplace}

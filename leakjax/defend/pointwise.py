@@ -36,10 +36,10 @@ def absolute() -> Defense:
         return dataclasses.replace(domain, low=near, high=far)
 
     # A magnitude above the interval's upper end came from a value below 0.
-    def preimage(released: jax.Array, domain: Domain) -> jax.Array:
+    def preimage(released: jax.Array, domain: Domain, x: jax.Array | None) -> jax.Array:
         return jnp.where(released <= domain.high, released, -released)
 
-    return Defense("absolute()", apply, out, preimage=preimage)
+    return Defense("absolute()", apply, out, preimage=preimage, lipschitz=lambda domain, norm: 1.0)
 
 
 @registered
@@ -55,7 +55,12 @@ def rectify() -> Defense:
     ) -> jax.Array:
         return jnp.maximum(jnp.nan_to_num(attribution), 0)
 
-    return Defense("rectify()", apply, lambda domain: domain.clip_values(0.0, math.inf))
+    return Defense(
+        "rectify()",
+        apply,
+        lambda domain: domain.clip_values(0.0, math.inf),
+        lipschitz=lambda domain, norm: 1.0,
+    )
 
 
 @registered
@@ -87,9 +92,15 @@ def scale(factor: Number) -> Defense:
         return dataclasses.replace(
             domain, low=xp.minimum(one, other), high=xp.maximum(one, other),
             l1=domain.l1 * size, l2=domain.l2 * size,
-        )  # fmt: skip
+        ).grown(3e-7)  # fmt: skip
 
-    return Defense(f"scale({text(factor)})", apply, out, preimage=lambda released, domain: released / factor)
+    return Defense(
+        f"scale({text(factor)})",
+        apply,
+        out,
+        preimage=lambda released, domain, x: released / factor,
+        lipschitz=lambda domain, norm: abs(factor),
+    )
 
 
 @registered
@@ -119,7 +130,7 @@ def drop_below(threshold: Number) -> Defense:
         f"drop_below({text(threshold)})",
         apply,
         lambda domain: of_at_least(domain, threshold),
-        preimage=lambda released, domain: released,
+        preimage=lambda released, domain, x: released,
     )
 
 
@@ -135,11 +146,12 @@ def of_at_least(domain: Domain, least: Number) -> Domain:
     """
     xp = arithmetic(least, *domain.numbers)
     floor = xp.maximum(least, 1e-30)
-    # A tiny slack: 1 / 0.1 is to count as ten.
-    fit = xp.minimum(domain.l1 / floor, (domain.l2 / floor) ** 2) * (1 + 1e-9)
+    # A slack: 1 / 0.1 is to count as ten, and a float32 threshold may be below the one that was asked for.
+    fit = xp.minimum(domain.l1 / floor, (domain.l2 / floor) ** 2) * (1 + 1e-6)
     count = xp.minimum(domain.nonzeros, xp.floor(xp.minimum(fit, domain.size)))
-    low = xp.where((count == 0) | (domain.low < 0) & (-domain.low < least), 0.0, domain.low)
-    high = xp.where((count == 0) | (domain.high > 0) & (domain.high < least), 0.0, domain.high)
+    within = least * (1 - 1e-6)
+    low = xp.where((count == 0) | (domain.low < 0) & (-domain.low < within), 0.0, domain.low)
+    high = xp.where((count == 0) | (domain.high > 0) & (domain.high < within), 0.0, domain.high)
     return dataclasses.replace(
         domain, low=xp.minimum(low, 0), high=xp.maximum(high, 0), nonzeros=count,
         exact=domain.exact & (least == 0),

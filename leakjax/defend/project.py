@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from leakjax import _validate
+from leakjax.defend.clip import LARGEST
 from leakjax.defend.defense import Defense
 from leakjax.defend.domain import Domain, arithmetic
+from leakjax.defend.length import length, slack, total
 from leakjax.defend.registry import registered
 
 # A direction whose rest after the others is below this share of its length is in their span.
@@ -32,7 +34,7 @@ def project_out(directions: str = "one,x") -> Defense:
     The sum of a complete attribution (integrated gradients, DeepLIFT, Shapley values) is a difference of logits,
     and <gradient, x> is a derivative of one. Without the parts along 1 and x the map tells neither. It is linear
     and shortens in L2; where nothing is left the result is 0. Directions that others span (x = 0, a constant x)
-    are left out.
+    are left out. In L2 the result is no longer than the array, in float64 too.
 
     Args:
       directions: names in `DIRECTIONS`, separated by commas: "one", "x", "x2", "positive" (where x > 0).
@@ -55,10 +57,16 @@ def project_out(directions: str = "one,x") -> Defense:
         if x is None:
             raise _validate.fail("x", None, "project_out needs the query x: defend.apply(..., x=x)")
         _validate.same_shape("x", x.shape, attribution.shape, "the attribution")
-        flat = jnp.nan_to_num(jnp.ravel(attribution))
+        whole = jnp.clip(jnp.nan_to_num(jnp.ravel(attribution)), -LARGEST, LARGEST)
+        largest = jnp.max(jnp.abs(whole), initial=0)
+        whole = whole / jnp.where(largest > 0, largest, 1)  # so that squares neither overflow nor vanish
+        flat = whole
         for direction in basis(jnp.ravel(jnp.asarray(x, attribution.dtype)), names):
-            flat = flat - direction * jnp.vdot(direction, flat)
-        return flat.reshape(attribution.shape)
+            flat = flat - direction * total(direction * flat)
+        # Rounding must not make it longer than it was.
+        longest = length(whole, 2) * (1 - 2 * slack(whole.size, whole.dtype))
+        shrink = jnp.minimum(1, longest / jnp.maximum(length(flat, 2), 1e-30))
+        return (flat * (shrink * largest)).reshape(attribution.shape)
 
     def out(domain: Domain) -> Domain:
         xp = arithmetic(*domain.numbers)
@@ -70,16 +78,24 @@ def project_out(directions: str = "one,x") -> Defense:
             nonzeros=domain.size, exact=False,
         )  # fmt: skip
 
-    # Where the directions are not known, a witness that is orthogonal to 1: of two entries, one up and one down.
-    def preimage(released: jax.Array, domain: Domain) -> jax.Array:
+    # Of one entry more than there are directions, some mixture is orthogonal to them: it has few values other than 0.
+    def preimage(released: jax.Array, domain: Domain, x: jax.Array | None) -> jax.Array:
         flat = jnp.ravel(released)
-        if flat.size < 2:
-            return released
-        pair = jnp.zeros_like(flat).at[0].set(1.0).at[1].set(-1.0) / math.sqrt(2)
+        count = min(len(names) + 1, flat.size)
+        query = jnp.ones_like(flat) if x is None else jnp.ravel(jnp.asarray(x, flat.dtype))
+        mixtures = jnp.eye(count, dtype=flat.dtype)
+        for direction in basis(query[:count], names):
+            mixtures = mixtures - total(mixtures * direction[None])[:, None] * direction[None]
+        lengths = jnp.sqrt(total(mixtures**2))
+        longest = jnp.argmax(lengths)
         sign = jnp.where(flat[jnp.argmax(jnp.abs(flat))] < 0, -1.0, 1.0)
-        return (sign * jnp.linalg.norm(flat) * pair).reshape(released.shape)
+        unit = mixtures[longest] / jnp.maximum(lengths[longest], 1e-30)
+        return jnp.zeros_like(flat).at[:count].set(sign * length(flat, 2) * unit).reshape(released.shape)
 
-    return Defense(f"project_out({','.join(names)!r})", apply, out, preimage=preimage)
+    def lipschitz(domain: Domain, norm: float) -> float:
+        return 1.0 if norm == 2 else math.inf
+
+    return Defense(f"project_out({','.join(names)!r})", apply, out, preimage=preimage, lipschitz=lipschitz)
 
 
 def basis(x: jax.Array, names: tuple[str, ...]) -> list[jax.Array]:
@@ -97,11 +113,11 @@ def basis(x: jax.Array, names: tuple[str, ...]) -> list[jax.Array]:
     x = x / jnp.where(size > 0, size, 1)  # spans the same, and its square neither overflows nor vanishes
     for name in names:
         direction = DIRECTIONS[name](x)
-        whole = jnp.linalg.norm(direction)
+        whole = length(direction, 2)
         for _ in range(2):  # once more: the first pass leaves rounding along the others
             for other in found:
-                direction = direction - other * jnp.vdot(other, direction)
-        rest = jnp.linalg.norm(direction)
+                direction = direction - other * total(other * direction)
+        rest = length(direction, 2)
         inside = rest > _RANK * jnp.maximum(whole, 1e-30)
         found.append(jnp.where(inside, direction / jnp.where(inside, rest, 1), 0))
     return found

@@ -8,8 +8,10 @@ from typing import TypeVar
 
 from leakjax import _spec, _validate
 from leakjax.defend.defense import Defense, chain
+from leakjax.defend.presets import PRESETS
 
 _WHAT = "defense"
+_PRESET = "preset:"
 # What others call our defenses, for hints alone.
 _ALIASES = {
     "clip": "clip_norm",
@@ -35,8 +37,9 @@ def parse(text: str) -> Defense:
     """Reads a defense from text, as flags and `Defense.name` hold it.
 
     Args:
-      text: "none", or calls of the names in DEFENSES or of a user's own "package.module:name", joined by "+", of
-        which the first applies first; arguments by position or name: "keep_top_k(10)+clip_norm(radius=1, norm=inf)".
+      text: "none"; "preset:NAME" of a chain in `PRESETS`; or calls of the names in DEFENSES or of a user's own
+        "package.module:name", joined by "+", of which the first applies first; arguments by position or name:
+        "keep_top_k(10)+clip_norm(radius=1, norm=inf)".
 
     Returns:
       The defense; its `name` is canonical and parses to the same defense.
@@ -47,6 +50,10 @@ def parse(text: str) -> Defense:
     """
     if text.strip() == "none":
         return chain()
+    if text.strip().startswith(_PRESET):
+        name = text.strip().removeprefix(_PRESET)
+        _validate.one_of("preset", name, PRESETS)
+        return parse(PRESETS[name])
     return chain(*(_stage(call) for call in _spec.read_chain(_WHAT, text)))
 
 
@@ -68,4 +75,8 @@ def _stage(call: _spec.Call) -> Defense:
 
 def describe() -> list[str]:
     """Every defense with its options and their defaults, as --help lists them."""
-    return ["none", *(_spec.describe(name, factory) for name, factory in DEFENSES.items())]
+    return [
+        "none",
+        f"preset:NAME, of {', '.join(PRESETS)}",
+        *(_spec.describe(name, factory) for name, factory in DEFENSES.items()),
+    ]

@@ -20,6 +20,7 @@ from leakjax import _validate
 from leakjax.defend.clip import NORMS
 from leakjax.defend.defense import Defense, stages
 from leakjax.defend.domain import Domain, Number, arithmetic
+from leakjax.defend.neighbours import ANY, Neighbours, moved
 
 # Stands in witnesses for an entry without bound: its square is a float32 and any clip moves it to its end.
 HUGE = 1e15
@@ -43,7 +44,12 @@ class Sensitivity(NamedTuple):
 
 
 def sensitivity(
-    defense: Defense, shape: tuple[int, ...], *, norm: float = 2, x: jax.Array | None = None
+    defense: Defense,
+    shape: tuple[int, ...],
+    *,
+    norm: float = 2,
+    x: jax.Array | None = None,
+    neighbours: Neighbours = ANY,
 ) -> Sensitivity:
     """The supremum of the distance of D(x) and D(x'), over all pairs x, x', for the part D before any noise.
 
@@ -69,6 +75,8 @@ def sensitivity(
       shape: shape of one attribution.
       norm: 1, 2 or inf: how distance is measured.
       x: the query, of the attribution's shape, for chains with `project_out`; None: the supremum over queries.
+      neighbours: which pairs are compared. Under `within(r)` the value is at most the modulus of the chain times r,
+        an upper bound that holds on the condition that r does; the witness stays that of any two.
 
     Returns:
       The sensitivity, with a pair of inputs that attains it.
@@ -85,9 +93,11 @@ def sensitivity(
         entered.append((stage, domain))
         domain = stage.domain(domain)
     bound = diameter(domain, norm=norm)
-    if all(stage.preimage is None for stage, _ in entered):
-        return bound
-    return _led_back(bound, entered, tuple(shape), norm, x)
+    if any(stage.preimage is not None for stage, _ in entered):
+        bound = _led_back(bound, entered, tuple(shape), norm, x)
+    near = moved(neighbours, defense, tuple(shape), norm)
+    xp = arithmetic(near, bound.value, bound.exact)
+    return bound._replace(value=xp.minimum(near, bound.value), exact=bound.exact & (near >= bound.value))
 
 
 def _led_back(
@@ -102,7 +112,7 @@ def _led_back(
     def raw(pair: jax.Array) -> jax.Array:
         for stage, domain in reversed(entered):
             if stage.preimage is not None:
-                pair = jnp.stack([stage.preimage(one, domain) for one in pair])
+                pair = jnp.stack([stage.preimage(one, domain, query) for one in pair])
         return pair.astype("float32")
 
     def distance(pair: jax.Array) -> Any:

@@ -21,21 +21,26 @@ from leakjax.explain.masking.ablation import feature_ablation, feature_permutati
 from leakjax.explain.masking.kernel_shap import kernel_shap
 from leakjax.explain.masking.lime import lime
 from leakjax.explain.masking.shapley import exact_shapley, shapley_sampling
+from leakjax.explain.named import Named, own
 from leakjax.explain.registry import EXAMPLE_EXPLAINERS, EXPLAINERS, registered
 from leakjax.explain.segments import Segments, by_columns, grid, slic
 from leakjax.explain.show import show
 from leakjax.explain.smoothed import smoothed
-from leakjax.explain.types import Explainer, LogitsFn, Method, batched
+from leakjax.explain.types import BatchExplainer, Explainer, Factory, LogitsFn, Method, Runs, batched
 
 __all__ = [
     "EXAMPLE_EXPLAINERS",
     "EXPLAINERS",
     "Anchor",
+    "BatchExplainer",
     "Explainer",
+    "Factory",
     "Fired",
     "LogitsFn",
     "Method",
+    "Named",
     "Prototypes",
+    "Runs",
     "Segments",
     "anchors",
     "batched",
@@ -59,6 +64,7 @@ __all__ = [
     "lime",
     "lrp",
     "occlusion",
+    "own",
     "protodash",
     "registered",
     "shapley_sampling",

@@ -8,11 +8,12 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
-from leakjax._spec import Registry
+from leakjax._spec import Call, Registry
 from leakjax.explain.inside import door
-from leakjax.explain.types import Method
+from leakjax.explain.named import Named, named_of
+from leakjax.explain.types import LogitsFn, Method
 
 # What other libraries and papers call our methods, for hints alone.
 _ALIASES = {
@@ -46,6 +47,18 @@ EXPLAINERS: Registry[Method] = Registry("explainers", _ALIASES)
 EXAMPLE_EXPLAINERS: Registry[Method] = Registry("explainers")
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
+P = ParamSpec("P")
+Made = TypeVar("Made", covariant=True)
+
+
+class Registered(Protocol[P, Made]):
+    """A registered factory: of a model it makes an explainer; without one, a method that an audit makes of its own."""
+
+    @overload
+    def __call__(self, logits_fn: LogitsFn, /, *args: P.args, **options: P.kwargs) -> Made: ...
+
+    @overload
+    def __call__(self, *args: P.args, **options: P.kwargs) -> Named: ...
 
 
 def registered(
@@ -55,8 +68,11 @@ def registered(
     stochastic: bool = False,
     masks: bool = False,
     needs_background: bool = False,
-) -> Callable[[Factory], Factory]:
+) -> Callable[[Callable[Concatenate[LogitsFn, P], Made]], Registered[P, Made]]:
     """Registers the factory below it under its own name.
+
+    What it returns is called like the factory; without `logits_fn` it gives a `Named`, which stands in a list of
+    explainers like its text: `lime(samples=100, grid=4)`.
 
     Args:
       family: as in `Method`; the methods of the family "example" go to `EXAMPLE_EXPLAINERS`.
@@ -72,19 +88,30 @@ def registered(
       there is one output, and no key where it draws nothing.
     """
 
-    def register(factory: Factory) -> Factory:
+    def register(factory: Callable[Concatenate[LogitsFn, P], Made]) -> Registered[P, Made]:
         signature = inspect.signature(factory)
         defaults = {p.name: p.default for p in signature.parameters.values() if p.default is not p.empty}
 
-        def cost(shape: tuple[int, ...], segments: int | None = None, **options: Any) -> int:
+        def cost(shape: tuple[int, ...], segments: int | None = None, /, **options: Any) -> int:
             if not callable(runs):
                 return runs
             return runs(shape, math.prod(shape) if segments is None else segments, **{**defaults, **options})
 
         rows = EXAMPLE_EXPLAINERS if family == "example" else EXPLAINERS
         offered = factory if family == "example" else _with_doors(factory, signature, stochastic)
-        rows.add(factory.__name__, Method(family, offered, stochastic, cost, masks, needs_background))
-        return offered
+        method = Method(family, offered, stochastic, cost, masks, needs_background)
+        rows.add(factory.__name__, method)
+
+        @functools.wraps(offered)
+        def either(*args: Any, **options: Any) -> Any:
+            if not args and "logits_fn" not in options:
+                return named_of(Call(factory.__name__, (), options), method)
+            made = offered(*args, **options)
+            if inspect.isfunction(made):
+                made.__name__ = factory.__name__  # as lists of explainers call it
+            return made
+
+        return either
 
     return register
 

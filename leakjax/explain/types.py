@@ -7,22 +7,99 @@ door, and the two ways in which a method walks over its model evaluations withou
 import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from leakjax import _precision
 from leakjax._validate import at_least, fail, is_concrete, one_of
+from leakjax.models.functions import LogitsFn
 
 Variables = Any
-LogitsFn = Callable[[Variables, jax.Array], jax.Array]
-Explainer = Callable[..., jax.Array]
+Answer = TypeVar("Answer", covariant=True)
 Attribute = Callable[[Variables, jax.Array, Any, Any, Any], jax.Array]
 ScalarFn = Callable[[Variables, jax.Array, Any], jax.Array]
 
 ARRAYS = (jax.Array, np.ndarray, np.number, float)
 OUTPUTS = ("logit", "probability", "log_probability", "loss")
+
+
+class Explainer(Protocol):
+    """Explains ONE example; traceable by JAX, so that it can be mapped over points and models."""
+
+    def __call__(
+        self, variables: Variables, x: Any, target: Any, /, *, key: Any, segments: Any = None
+    ) -> jax.Array:
+        """The attribution of one example.
+
+        Args:
+          variables: of one model.
+          x: one example [...].
+          target: int, the class whose output is explained.
+          key: a typed key, of this explanation alone; those that draw nothing ignore it.
+          segments: which features are masked together, a `Segments`; methods that mask nothing ignore it, and a
+            user's own explainer need not take it.
+
+        Returns:
+          An array of x's shape, or of x.shape[:-1] + (1,) where channels share a value.
+        """
+
+
+class ExampleExplainer(Protocol[Answer]):
+    """Answers ONE example with examples or a rule in place of an attribution."""
+
+    def __call__(
+        self, variables: Variables, x: Any, target: Any, /, *, key: Any, segments: Any = None
+    ) -> Answer:
+        """The answer for one example. Args: as of `Explainer`."""
+
+
+class BatchExplainer(Protocol):
+    """Explains a batch, as `batched` makes it of an explainer."""
+
+    def __call__(
+        self,
+        variables: Variables,
+        xs: Any,
+        targets: Any,
+        /,
+        *,
+        key: Any = None,
+        ids: Any = None,
+        segments: Any = None,
+    ) -> jax.Array:
+        """The attributions [batch, ...] of examples [batch, ...].
+
+        Args:
+          variables: of one model.
+          xs: [batch, ...].
+          targets: int [batch].
+          key: a typed key, folded with the ids; None for a method that draws nothing.
+          ids: int [batch], of the examples; needed beside a key.
+          segments: maps [batch, ...], or None.
+        """
+
+
+class Factory(Protocol):
+    """Makes explainers of a model."""
+
+    def __call__(self, logits_fn: LogitsFn, /, *args: Any, **options: Any) -> Any:
+        """The explainer of a model; options by keyword. Methods that answer with examples return another callable."""
+
+
+class Runs(Protocol):
+    """The cost of a method."""
+
+    def __call__(self, shape: tuple[int, ...], segments: int | None = None, /, **options: Any) -> int:
+        """Runs of the model for one explanation.
+
+        Args:
+          shape: of one example.
+          segments: how many there are; None: each feature is its own.
+          **options: of the method.
+        """
 
 
 class Method(NamedTuple):
@@ -39,9 +116,9 @@ class Method(NamedTuple):
     """
 
     family: str
-    factory: Callable[..., Any]
+    factory: Factory
     stochastic: bool
-    runs: Callable[..., int]
+    runs: Runs
     masks: bool = False
     needs_background: bool = False
 
@@ -83,7 +160,8 @@ def explainer_of(logits_fn: LogitsFn, attribute: Attribute) -> Explainer:
         variables: Variables, x: jax.Array, target: Any, *, key: Any = None, segments: Any = None
     ) -> jax.Array:
         x, target, valid = checked(logits_fn, variables, x, target)
-        attribution = attribute(variables, x, target, key, segments)
+        with _precision.stated():
+            attribution = attribute(variables, x, target, key, segments)
         if is_concrete(target) and is_concrete(x):
             return attribution
         return jnp.where(valid, attribution, jnp.nan)
@@ -165,7 +243,7 @@ def arrays_of(tree: Any) -> tuple[list[Any], Frame]:
     return arrays, Frame(form, tuple(None if isinstance(leaf, ARRAYS) else leaf for leaf in leaves))
 
 
-def batched(explainer: Explainer, *, size: int = 128, progress: bool = False) -> Callable[..., jax.Array]:
+def batched(explainer: Explainer, *, size: int = 128, progress: bool = False) -> BatchExplainer:
     """An explainer of many examples, compiled: `(variables, xs, targets, *, key=None, ids=None, segments=None)`.
 
     A method that draws nothing needs neither key nor ids. Segments are those of all examples, or one map an example.
@@ -192,7 +270,9 @@ def batched(explainer: Explainer, *, size: int = 128, progress: bool = False) ->
         keys = None if key is None else jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, ids)
 
         def one(x: Any, target: Any, key: Any, segments: Any) -> Any:
-            return explainer(variables, x, target, key=key, segments=shared if segments is None else segments)
+            own = shared if segments is None else segments
+            with _precision.stated():
+                return explainer(variables, x, target, key=key, segments=own)
 
         return jax.vmap(one)(xs, targets, keys, segments)
 

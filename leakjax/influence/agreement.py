@@ -14,10 +14,10 @@ class Agreement(NamedTuple):
     """Means over queries.
 
     Attributes:
-        correlation: Pearson's correlation of the influences.
-        rank_correlation: Spearman's.
-        overlap: Share of the exact top k among the approximate top k, by |influence|.
-        first: Share of queries whose most influential record is the same.
+      correlation: Pearson's correlation of the influences.
+      rank_correlation: Spearman's.
+      overlap: Share of the exact top k among the approximate top k, by |influence|.
+      first: Share of queries whose most influential record is the same.
     """
 
     correlation: float
@@ -30,12 +30,12 @@ def agreement(approximate: ArrayLike, exact: ArrayLike, *, k: int = 10) -> Agree
     """Compares two influence matrices; queries on which all records are equal do not count in the correlations.
 
     Args:
-        approximate: [queries, records].
-        exact: [queries, records].
-        k: Records of the overlap, at most all.
+      approximate: [queries, records].
+      exact: [queries, records].
+      k: Records of the overlap, at most all.
 
     Raises:
-        UsageError: Matrices of different shapes, or k out of range.
+      UsageError: Matrices of different shapes, or k out of range.
     """
     found, true = np.asarray(approximate, np.float64), np.asarray(exact, np.float64)
     same_shape("approximate", found.shape, true.shape, "exact")

@@ -20,9 +20,9 @@ class Service(NamedTuple):
     """A logistic regression with its leave-one-out models.
 
     Attributes:
-        model: The full model; model.x [records, features + 1] and model.y [records] in lexicographic order.
-        without: The model without each record.
-        source: int [records]: the row of each record in the points that were given to `serve`.
+      model: The full model; model.x [records, features + 1] and model.y [records] in lexicographic order.
+      without: The model without each record.
+      source: int [records]: the row of each record in the points that were given to `serve`.
     """
 
     model: Logistic
@@ -39,16 +39,16 @@ def serve(x: np.ndarray, y: np.ndarray, *, l2: float = 1.0, tolerance: float = 1
     """Trains the model and every leave-one-out model of a record-based explanation.
 
     Args:
-        x: [points, features].
-        y: [points], 0 or 1.
-        l2: Penalty on the sum of losses, scikit-learn's 1/C.
-        tolerance: The gradient norm to which every model is trained.
+      x: [points, features].
+      y: [points], 0 or 1.
+      l2: Penalty on the sum of losses, scikit-learn's 1/C.
+      tolerance: The gradient norm to which every model is trained.
 
     Returns:
-        The service; its records are the points in lexicographic order.
+      The service; its records are the points in lexicographic order.
 
     Raises:
-        UsageError: See fit.
+      UsageError: See fit.
     """
     order = lexicographic(x, y)
     model = fit(np.asarray(x)[order], np.asarray(y)[order], l2=l2, tolerance=tolerance)
@@ -59,14 +59,14 @@ def influence(service: Service, x: np.ndarray, y: np.ndarray, *, loss: str = "pr
     """The influence of every record on every query: its loss without the record minus that with it.
 
     Args:
-        service: From serve.
-        x: [queries, features].
-        y: [queries], the label of each query, 0 or 1.
-        loss: "probability", 1 - p(label), the paper's loss; or "cross_entropy", -log p(label).
+      service: From serve.
+      x: [queries, features].
+      y: [queries], the label of each query, 0 or 1.
+      loss: "probability", 1 - p(label), the paper's loss; or "cross_entropy", -log p(label).
 
     Returns:
-        [queries, records], signed: positive when the record helps the query. Exactly 0 for records whose
-        leave-one-out model did not converge.
+      [queries, records], signed: positive when the record helps the query. Exactly 0 for records whose
+      leave-one-out model did not converge.
 
     Source: Shokri, Strobel and Zick, equation 4 and section 5.2.
     """
@@ -83,10 +83,10 @@ def loss_change(full: np.ndarray, without: np.ndarray, y: np.ndarray, loss: str)
     """The loss of other models minus that of the full one [queries, models], from logits of label 1.
 
     Args:
-        full: [queries], of the full model.
-        without: [queries, models].
-        y: [queries], the label of each query, 0 or 1.
-        loss: One of LOSSES.
+      full: [queries], of the full model.
+      without: [queries, models].
+      y: [queries], the label of each query, 0 or 1.
+      loss: One of LOSSES.
     """
     one_of("loss", loss, LOSSES)
     sign = 2.0 * np.asarray(y, np.float64)[:, None] - 1
@@ -102,14 +102,14 @@ def influence_chunks(
     """The influence chunk by chunk of queries, so that memory stays bounded by chunk x records.
 
     Args:
-        service: From serve.
-        x: [queries, features].
-        y: [queries], the label of each query, 0 or 1.
-        loss: See influence.
-        chunk: Queries at a time.
+      service: From serve.
+      x: [queries, features].
+      y: [queries], the label of each query, 0 or 1.
+      loss: See influence.
+      chunk: Queries at a time.
 
     Yields:
-        The slice of queries and their influence [chunk, records].
+      The slice of queries and their influence [chunk, records].
     """
     for low in range(0, len(x), chunk):
         part = slice(low, min(low + chunk, len(x)))
@@ -120,11 +120,11 @@ def top_k(magnitude: np.ndarray, k: int) -> np.ndarray:
     """The k largest of each row, largest first; among equal ones the lower index first.
 
     Args:
-        magnitude: [queries, records].
-        k: How many, at most the number of records.
+      magnitude: [queries, records].
+      k: How many, at most the number of records.
 
     Returns:
-        int [queries, k].
+      int [queries, k].
     """
     records = magnitude.shape[1]
     if not 1 <= k <= records:

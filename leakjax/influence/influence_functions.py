@@ -20,9 +20,9 @@ class Approximation(NamedTuple):
     """Approximate influences.
 
     Attributes:
-        influence: [queries, records], in the sign of leave-one-out: positive when the record helps the query.
-        residual: [queries], |H s - g| / |g| of the linear solve; not small where the Hessian is
-            near-singular.
+      influence: [queries, records], in the sign of leave-one-out: positive when the record helps the query.
+      residual: [queries], |H s - g| / |g| of the linear solve; not small where the Hessian is
+        near-singular.
     """
 
     influence: jax.Array
@@ -56,15 +56,15 @@ def layer(logits_fn: Callable, variables: Mapping, *path: str) -> tuple[Callable
     """A network as a function of one of its layers, the rest frozen: for influence through the last layer.
 
     Args:
-        logits_fn: logits_fn(variables, x of one example) -> logits [classes].
-        variables: Of a flax network, or any nested mapping.
-        *path: Names that lead to the layer, as in layer(f, v, "params", "Dense_1").
+      logits_fn: logits_fn(variables, x of one example) -> logits [classes].
+      variables: Of a flax network, or any nested mapping.
+      *path: Names that lead to the layer, as in layer(f, v, "params", "Dense_1").
 
     Returns:
-        logits_fn of the layer's parameters, and these parameters.
+      logits_fn of the layer's parameters, and these parameters.
 
     Raises:
-        UsageError: A name that is not there.
+      UsageError: A name that is not there.
     """
     parameters: Any = variables
     for name in path:
@@ -83,13 +83,13 @@ def example_gradients(loss_fn: LossFn, parameters: Any, x: jax.Array, y: jax.Arr
     """The gradient of each example's loss in the parameters, flattened.
 
     Args:
-        loss_fn: Of one example.
-        parameters: Any pytree.
-        x: [examples, ...].
-        y: [examples].
+      loss_fn: Of one example.
+      parameters: Any pytree.
+      x: [examples, ...].
+      y: [examples].
 
     Returns:
-        [examples, parameters].
+      [examples, parameters].
     """
     return jax.vmap(lambda xi, yi: ravel_pytree(jax.grad(loss_fn)(parameters, xi, yi))[0])(x, y)
 
@@ -109,21 +109,21 @@ def influence_functions(
     """The influence of every record on every query to first order: g_query^T (H + damping)^-1 g_record.
 
     Args:
-        loss_fn: Of one example; training minimised its sum over the records plus l2/2 |parameters|^2.
-        parameters: The trained ones, any pytree.
-        train: x [records, ...] and y [records].
-        query: x [queries, ...] and y [queries].
-        l2: The penalty that training used.
-        damping: Added to the Hessian's diagonal; a network's Hessian is indefinite without it.
-        query_loss: The loss whose change is wanted; loss_fn if None.
-        solver: "cg" (products with the Hessian alone) or "dense" (the Hessian itself, for few parameters).
-        steps: The most conjugate-gradient steps.
+      loss_fn: Of one example; training minimised its sum over the records plus l2/2 |parameters|^2.
+      parameters: The trained ones, any pytree.
+      train: x [records, ...] and y [records].
+      query: x [queries, ...] and y [queries].
+      l2: The penalty that training used.
+      damping: Added to the Hessian's diagonal; a network's Hessian is indefinite without it.
+      query_loss: The loss whose change is wanted; loss_fn if None.
+      solver: "cg" (products with the Hessian alone) or "dense" (the Hessian itself, for few parameters).
+      steps: The most conjugate-gradient steps.
 
     Returns:
-        The influences, and how well each linear system was solved.
+      The influences, and how well each linear system was solved.
 
     Raises:
-        UsageError: An unknown solver, a negative l2 or damping, a singular Hessian under "dense".
+      UsageError: An unknown solver, a negative l2 or damping, a singular Hessian under "dense".
 
     Source: Koh and Liang, Understanding Black-box Predictions via Influence Functions, equation 2.
     """

@@ -20,9 +20,9 @@ class LeaveOneOut(NamedTuple):
     """The models trained without one point each.
 
     Attributes:
-        theta: [points, features + 1]; row i is trained on all points but i.
-        gradient_norm: [points], the norm of each model's gradient where it stopped.
-        converged: [points], whether that norm reached the tolerance; other rows must be excluded and counted.
+      theta: [points, features + 1]; row i is trained on all points but i.
+      gradient_norm: [points], the norm of each model's gradient where it stopped.
+      converged: [points], whether that norm reached the tolerance; other rows must be excluded and counted.
     """
 
     theta: np.ndarray
@@ -36,15 +36,15 @@ def leave_one_out(
     """Retrains the model without each of its points in turn, exactly.
 
     Args:
-        model: The full model, from fit.
-        tolerance: The gradient norm at which a model has converged.
-        shared_steps: The most steps with the shared inverse Hessian.
-        own_steps: The most Newton steps with the model's own Hessian after them.
-        chunk: Models trained together; memory is about 4 points x chunk float64.
+      model: The full model, from fit.
+      tolerance: The gradient norm at which a model has converged.
+      shared_steps: The most steps with the shared inverse Hessian.
+      own_steps: The most Newton steps with the model's own Hessian after them.
+      chunk: Models trained together; memory is about 4 points x chunk float64.
 
     Returns:
-        One model per point. A model that did not reach the tolerance (without regularisation, points may
-        become separable when one leaves) is marked, never silently used.
+      One model per point. A model that did not reach the tolerance (without regularisation, points may
+      become separable when one leaves) is marked, never silently used.
 
     Source: Shokri, Strobel and Zick, equation 3 (theta_x is trained on the set without x).
     """

@@ -19,11 +19,11 @@ class Logistic(NamedTuple):
     """A fitted model and what it was fitted on.
 
     Attributes:
-        theta: [features + 1], the weights and the bias.
-        x: [points, features + 1], the training points with a column of ones.
-        y: [points], labels 0.0 or 1.0.
-        l2: The penalty on the sum of losses.
-        gradient_norm: The norm of the objective's gradient at theta.
+      theta: [features + 1], the weights and the bias.
+      x: [points, features + 1], the training points with a column of ones.
+      y: [points], labels 0.0 or 1.0.
+      l2: The penalty on the sum of losses.
+      gradient_norm: The norm of the objective's gradient at theta.
     """
 
     theta: np.ndarray
@@ -81,18 +81,18 @@ def fit(
     """Fits a logistic regression to its optimum.
 
     Args:
-        x: [points, features].
-        y: [points], 0 or 1.
-        l2: Penalty on the sum of losses, scikit-learn's 1/C; 0 for none.
-        tolerance: The norm of the gradient to reach.
-        steps: The most Newton steps.
+      x: [points, features].
+      y: [points], 0 or 1.
+      l2: Penalty on the sum of losses, scikit-learn's 1/C; 0 for none.
+      tolerance: The norm of the gradient to reach.
+      steps: The most Newton steps.
 
     Returns:
-        The model at its unique optimum.
+      The model at its unique optimum.
 
     Raises:
-        UsageError: Labels that are not binary, values that are not finite, a singular Hessian, separable
-            points without regularisation (no finite optimum), no convergence.
+      UsageError: Labels that are not binary, values that are not finite, a singular Hessian, separable
+        points without regularisation (no finite optimum), no convergence.
     """
     check_binary(x, y)
     at_least("l2", l2, 0)
@@ -117,18 +117,18 @@ def newton(
     """Newton's method with step halving from theta; stops early once theta separates unpenalised points.
 
     Args:
-        theta: [features + 1], the start.
-        x: [points, features + 1] (see with_bias).
-        y: [points], 0.0 or 1.0.
-        l2: Penalty on the sum of losses.
-        tolerance: The norm of the gradient to reach.
-        steps: The most steps.
+      theta: [features + 1], the start.
+      x: [points, features + 1] (see with_bias).
+      y: [points], 0.0 or 1.0.
+      l2: Penalty on the sum of losses.
+      tolerance: The norm of the gradient to reach.
+      steps: The most steps.
 
     Returns:
-        theta [features + 1] where it stopped and the norm of the gradient there.
+      theta [features + 1] where it stopped and the norm of the gradient there.
 
     Raises:
-        UsageError: A singular Hessian.
+      UsageError: A singular Hessian.
     """
     value = objective(theta, x, y, l2)
     for step_number in range(steps + 1):

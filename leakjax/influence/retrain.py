@@ -18,10 +18,10 @@ class Retrained(NamedTuple):
     """A network, and itself without each record.
 
     Attributes:
-        full: The parameters trained on all records.
-        without: The parameters without record i, leaves [records, ...].
-        checkpoints: The full model on the way, leaves [checkpoints, ...], for TracIn.
-        rates: [checkpoints], the learning rate times the steps that each checkpoint stands for.
+      full: The parameters trained on all records.
+      without: The parameters without record i, leaves [records, ...].
+      checkpoints: The full model on the way, leaves [checkpoints, ...], for TracIn.
+      rates: [checkpoints], the learning rate times the steps that each checkpoint stands for.
     """
 
     full: Any
@@ -44,17 +44,17 @@ def retrain(
     """Trains a network on all records, and on all but each, by full-batch descent with momentum 0.9.
 
     Args:
-        loss_fn: Of one example; the sum over the records plus l2/2 |parameters|^2 is minimised.
-        start: Initial parameters, the same for every model.
-        x: [records, ...].
-        y: [records].
-        l2: Penalty on the sum of losses.
-        steps: Gradient steps.
-        rate: Learning rate on the mean loss.
-        checkpoints: How many states of the full model to keep, evenly spaced; must divide `steps`.
+      loss_fn: Of one example; the sum over the records plus l2/2 |parameters|^2 is minimised.
+      start: Initial parameters, the same for every model.
+      x: [records, ...].
+      y: [records].
+      l2: Penalty on the sum of losses.
+      steps: Gradient steps.
+      rate: Learning rate on the mean loss.
+      checkpoints: How many states of the full model to keep, evenly spaced; must divide `steps`.
 
     Returns:
-        The models.
+      The models.
     """
     at_least("l2", l2, 0)
     positive("rate", rate)

@@ -21,15 +21,15 @@ def tracin(
     """The influence of every record on every query: rate x g_query . g_record, summed over checkpoints.
 
     Args:
-        loss_fn: Of one example.
-        checkpoints: The parameters on the way, leaves [checkpoints, ...].
-        rates: [checkpoints], the learning rate at each, times the steps that it stands for.
-        train: x [records, ...] and y [records].
-        query: x [queries, ...] and y [queries].
-        query_loss: The loss whose change is wanted; loss_fn if None.
+      loss_fn: Of one example.
+      checkpoints: The parameters on the way, leaves [checkpoints, ...].
+      rates: [checkpoints], the learning rate at each, times the steps that it stands for.
+      train: x [records, ...] and y [records].
+      query: x [queries, ...] and y [queries].
+      query_loss: The loss whose change is wanted; loss_fn if None.
 
     Returns:
-        [queries, records], positive when the record helps the query.
+      [queries, records], positive when the record helps the query.
 
     Source: Pruthi et al., Estimating Training Data Influence by Tracing Gradient Descent, section 3
     (TracInCP).

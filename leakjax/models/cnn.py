@@ -33,13 +33,13 @@ def convolve_by_products(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) ->
     as the batched matrix product that becomes of this.
 
     Args:
-        x: images [batch, height, width, in].
-        kernel: weights [rows, columns, in, out], rows and columns odd.
-        *_: what else a convolution is told; fixed here.
-        **__: likewise.
+      x: images [batch, height, width, in].
+      kernel: weights [rows, columns, in, out], rows and columns odd.
+      *_: what else a convolution is told; fixed here.
+      **__: likewise.
 
     Returns:
-        Images [batch, height, width, out].
+      Images [batch, height, width, out].
     """
     height, width = x.shape[1:3]
     rows, columns, inputs, outputs = kernel.shape
@@ -86,17 +86,17 @@ def cnn(classes: int, *, channels: tuple[int, int] = (16, 32), products: bool = 
     """A small convolutional network: two convolutions, one dense layer.
 
     Args:
-        classes: number of logits, at least 2.
-        channels: output channels of the two convolutions.
-        products: whether `logits_fn` convolves by matrix products, as training does in any case; False: by
-            convolutions, the same function of the same variables, for explainers that look for them.
+      classes: number of logits, at least 2.
+      channels: output channels of the two convolutions.
+      products: whether `logits_fn` convolves by matrix products, as training does in any case; False: by
+        convolutions, the same function of the same variables, for explainers that look for them.
 
     Returns:
-        The model, for images [height, width, channels] of at least 4 x 4.
+      The model, for images [height, width, channels] of at least 4 x 4.
 
     Raises:
-        UsageError: fewer than two classes, a convolution without channels; when it is applied, an example
-            that is no image.
+      UsageError: fewer than two classes, a convolution without channels; when it is applied, an example
+        that is no image.
     """
     at_least("classes", classes, 2)
     for count in channels:

@@ -10,12 +10,12 @@ def logistic(classes: int) -> Model:
     """Multinomial logistic regression: the perceptron without a hidden layer.
 
     Args:
-        classes: number of logits, at least 2.
+      classes: number of logits, at least 2.
 
     Returns:
-        The model; examples of any shape are flattened.
+      The model; examples of any shape are flattened.
 
     Raises:
-        UsageError: fewer than two classes.
+      UsageError: fewer than two classes.
     """
     return mlp(classes, widths=())

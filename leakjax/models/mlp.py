@@ -32,15 +32,15 @@ def mlp(classes: int, *, widths: tuple[int, ...] = (128,), dropout: float = 0.0)
     """A multilayer perceptron with tanh units.
 
     Args:
-        classes: number of logits, at least 2.
-        widths: units of each hidden layer.
-        dropout: share of the last hidden layer's units that are left out in training, in [0, 1).
+      classes: number of logits, at least 2.
+      widths: units of each hidden layer.
+      dropout: share of the last hidden layer's units that are left out in training, in [0, 1).
 
     Returns:
-        The model; examples of any shape are flattened.
+      The model; examples of any shape are flattened.
 
     Raises:
-        UsageError: fewer than two classes, a layer without units, or a dropout outside [0, 1).
+      UsageError: fewer than two classes, a layer without units, or a dropout outside [0, 1).
     """
     at_least("classes", classes, 2)
     for width in widths:

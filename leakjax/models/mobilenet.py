@@ -61,15 +61,15 @@ def mobilenet_v2(classes: int, *, norm: str = "batch", width: float = 1.0) -> Mo
     """MobileNetV2 for small images (Sandler et al. 2018).
 
     Args:
-        classes: number of logits, at least 2.
-        norm: batch or group.
-        width: by which all channels are multiplied, rounded to multiples of 8.
+      classes: number of logits, at least 2.
+      norm: batch or group.
+      width: by which all channels are multiplied, rounded to multiples of 8.
 
     Returns:
-        The model, for images [height, width, channels].
+      The model, for images [height, width, channels].
 
     Raises:
-        UsageError: an argument out of its range.
+      UsageError: an argument out of its range.
     """
     at_least("classes", classes, 2)
     norms.check(norm)

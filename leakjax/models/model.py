@@ -1,13 +1,12 @@
 """What the rest of leakjax knows of a network: three pure functions."""
 
 import inspect
-from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 from flax import linen as nn
 
-Variables = Mapping[str, Any]  # "params" is what the optimiser moves; every other collection is statistics
+from leakjax.models.functions import Init, LogitsFn, TrainFn, Variables
 
 # Names under which flax modules take their mode, and the value that means training.
 _TRAINING_VALUE = {"train": True, "training": True, "deterministic": False, "use_running_average": False}
@@ -17,26 +16,26 @@ class Model(NamedTuple):
     """A network as three pure functions.
 
     Attributes:
-        init: `init(key, x) -> variables`, `x` ONE example [...].
-        train_fn: `train_fn(variables, x, key) -> (logits, variables)`, in training mode on a batch `x`
-            [batch, ...], logits [batch, classes]; the returned variables carry the updated statistics.
-        logits_fn: `logits_fn(variables, x) -> logits` [classes] of ONE example, in evaluation mode.
+      init: `init(key, x) -> variables`, `x` ONE example [...].
+      train_fn: `train_fn(variables, x, key) -> (logits, variables)`, in training mode on a batch `x`
+        [batch, ...], logits [batch, classes]; the returned variables carry the updated statistics.
+      logits_fn: `logits_fn(variables, x) -> logits` [classes] of ONE example, in evaluation mode.
     """
 
-    init: Callable[..., Variables]
-    train_fn: Callable[..., tuple[jax.Array, Variables]]
-    logits_fn: Callable[..., jax.Array]
+    init: Init
+    train_fn: TrainFn
+    logits_fn: LogitsFn
 
 
 def from_flax(module: nn.Module) -> Model:
     """Makes a `Model` of a flax.linen module, with or without batch statistics and dropout.
 
     Args:
-        module: maps a batch [batch, ...] to logits [batch, classes]. Where its `__call__` takes the mode, it
-            takes it under one of the names `train`, `training`, `deterministic` or `use_running_average`.
+      module: maps a batch [batch, ...] to logits [batch, classes]. Where its `__call__` takes the mode, it
+        takes it under one of the names `train`, `training`, `deterministic` or `use_running_average`.
 
     Returns:
-        The model; dropout draws from the key that `train_fn` gets.
+      The model; dropout draws from the key that `train_fn` gets.
     """
     arguments = inspect.signature(type(module).__call__).parameters
     training: dict[str, Any] = {name: value for name, value in _TRAINING_VALUE.items() if name in arguments}

@@ -13,12 +13,12 @@ def from_nnx(make: Callable[[nnx.Rngs], nnx.Module]) -> Model:
     """Makes a `Model` of a flax.nnx module, with or without batch statistics and dropout.
 
     Args:
-        make: builds the module, which maps a batch [batch, ...] to logits [batch, classes]. It is called with
-            fresh `nnx.Rngs` for each model of an ensemble; the module's mode is set by `train()` and `eval()`.
+      make: builds the module, which maps a batch [batch, ...] to logits [batch, classes]. It is called with
+        fresh `nnx.Rngs` for each model of an ensemble; the module's mode is set by `train()` and `eval()`.
 
     Returns:
-        The model; its variables are nested dicts, "params" what the optimiser moves. Dropout draws from the
-        key that `train_fn` gets.
+      The model; its variables are nested dicts, "params" what the optimiser moves. Dropout draws from the
+      key that `train_fn` gets.
     """
 
     def build(key: jax.Array) -> nnx.Module:

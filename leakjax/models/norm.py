@@ -23,13 +23,13 @@ def normaliser(norm: str, channels: int, train: bool) -> Callable[[jax.Array], j
     """A new normalisation layer.
 
     Args:
-        norm: "batch", whose statistics move in training and are frozen otherwise; "group", over 8 groups of
-            channels of one example, which private training and small batches need.
-        channels: of what is normalised.
-        train: whether the network is trained.
+      norm: "batch", whose statistics move in training and are frozen otherwise; "group", over 8 groups of
+        channels of one example, which private training and small batches need.
+      channels: of what is normalised.
+      train: whether the network is trained.
 
     Returns:
-        The layer.
+      The layer.
     """
     if norm == "batch":
         return nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-5)

@@ -23,11 +23,11 @@ def purchase(classes: int, *, dropout: float = 0.0) -> Model:
     """The network of the Purchase data (600 binary features, 100 classes): tanh layers of 1024, 512, 256, 128.
 
     Args:
-        classes: number of logits, at least 2.
-        dropout: share of units left out in training, after the last hidden layer's.
+      classes: number of logits, at least 2.
+      dropout: share of units left out in training, after the last hidden layer's.
 
     Returns:
-        The model.
+      The model.
     """
     return mlp(classes, widths=_DEEP, dropout=dropout)
 
@@ -55,14 +55,14 @@ def synthetic(classes: int, *, size: str = "base") -> Model:
     """The networks of the synthetic data (Shokri, Strobel and Zick 2021, section 4.4 and figure 14).
 
     Args:
-        classes: number of logits, at least 2.
-        size: small (one tanh layer of 5), base (two of 50) or big (three of 100).
+      classes: number of logits, at least 2.
+      size: small (one tanh layer of 5), base (two of 50) or big (three of 100).
 
     Returns:
-        The model.
+      The model.
 
     Raises:
-        UsageError: another size.
+      UsageError: another size.
     """
     sizes = {"small": (5,), "base": (50, 50), "big": (100, 100, 100)}
     if size not in sizes:
@@ -91,13 +91,13 @@ def cifar_tanh(classes: int) -> Model:
     """The network of CIFAR: two convolutions with pooling, then a tanh layer of 128 (Shokri et al. 2017).
 
     Args:
-        classes: number of logits, at least 2.
+      classes: number of logits, at least 2.
 
     Returns:
-        The model, for images of at least 4 x 4.
+      The model, for images of at least 4 x 4.
 
     Raises:
-        UsageError: fewer than two classes; when it is applied, an example that is no image.
+      UsageError: fewer than two classes; when it is applied, an example that is no image.
     """
     at_least("classes", classes, 2)
     return from_flax(CifarTanh(classes))

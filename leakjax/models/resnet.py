@@ -14,13 +14,13 @@ class ResNet(nn.Module):
     """Stages of basic blocks, each of two 3 x 3 convolutions around a shortcut; every stage but the first halves.
 
     Attributes:
-        classes: number of logits.
-        stem: channels of the first convolution, 3 x 3 without pooling, as for images of 32 x 32.
-        channels: of each stage.
-        blocks: of each stage.
-        norm: a name in `leakjax.models.norm.NORMS`.
-        before: whether normalisation and rectifier come before a convolution (He et al. 2016b, Zagoruyko
-            and Komodakis 2016) or after it (He et al. 2016a).
+      classes: number of logits.
+      stem: channels of the first convolution, 3 x 3 without pooling, as for images of 32 x 32.
+      channels: of each stage.
+      blocks: of each stage.
+      norm: a name in `leakjax.models.norm.NORMS`.
+      before: whether normalisation and rectifier come before a convolution (He et al. 2016b, Zagoruyko
+        and Komodakis 2016) or after it (He et al. 2016a).
     """
 
     classes: int
@@ -69,15 +69,15 @@ def resnet18(classes: int, *, norm: str = "batch", width: int = 64) -> Model:
     """ResNet-18 for small images: a 3 x 3 stem without pooling (He et al. 2016a).
 
     Args:
-        classes: number of logits, at least 2.
-        norm: batch or group.
-        width: channels of the first stage; 64, 128, 256, 512 in the paper.
+      classes: number of logits, at least 2.
+      norm: batch or group.
+      width: channels of the first stage; 64, 128, 256, 512 in the paper.
 
     Returns:
-        The model, for images [height, width, channels].
+      The model, for images [height, width, channels].
 
     Raises:
-        UsageError: an argument out of its range.
+      UsageError: an argument out of its range.
     """
     _check(classes, norm, width)
     channels = tuple(width * 2**stage for stage in range(4))
@@ -89,15 +89,15 @@ def wrn28_2(classes: int, *, norm: str = "batch", width: int = 16) -> Model:
     """WRN-28-2: 28 layers, twice as wide (Zagoruyko and Komodakis 2016), as Carlini et al. (2022) attack it.
 
     Args:
-        classes: number of logits, at least 2.
-        norm: batch or group.
-        width: channels of the stem; the stages have 2, 4 and 8 times as many.
+      classes: number of logits, at least 2.
+      norm: batch or group.
+      width: channels of the stem; the stages have 2, 4 and 8 times as many.
 
     Returns:
-        The model, for images [height, width, channels].
+      The model, for images [height, width, channels].
 
     Raises:
-        UsageError: an argument out of its range.
+      UsageError: an argument out of its range.
     """
     _check(classes, norm, width)
     return from_flax(ResNet(classes, width, (2 * width, 4 * width, 8 * width), 4, norm, before=True))

@@ -45,18 +45,18 @@ def vit(
     """A small vision transformer (Dosovitskiy et al. 2021), its patches averaged instead of a class token.
 
     Args:
-        classes: number of logits, at least 2.
-        patch: side of a patch in pixels.
-        width: numbers of a patch, a multiple of `heads`.
-        depth: blocks.
-        heads: of an attention.
-        dropout: share of a block's output that is left out in training, in [0, 1).
+      classes: number of logits, at least 2.
+      patch: side of a patch in pixels.
+      width: numbers of a patch, a multiple of `heads`.
+      depth: blocks.
+      heads: of an attention.
+      dropout: share of a block's output that is left out in training, in [0, 1).
 
     Returns:
-        The model, for images whose sides are multiples of `patch`.
+      The model, for images whose sides are multiples of `patch`.
 
     Raises:
-        UsageError: an argument out of its range; when it is applied, an image of other sides.
+      UsageError: an argument out of its range; when it is applied, an image of other sides.
     """
     at_least("classes", classes, 2)
     for name, value in (("patch", patch), ("width", width), ("depth", depth), ("heads", heads)):

@@ -12,7 +12,7 @@ The study of `python -m experiments.records` is made of units of work that are k
 
     plan = plan_for("adult", draws=3, parts=("draws",))
     units = units_of(plan, lambda scaling: load_task(plan, scaling=scaling))
-    measured = run_units(units, log)
+    measured = run_units(units, folder)
     report = report_of(plan, measured, environment)          # typed; `publish_report` writes it with its page
 """
 

@@ -15,16 +15,16 @@ def draw_queries(
     """Queries of an attacker who knows the range, the marginals or the distribution of the features.
 
     Args:
-        distribution: "uniform" (each feature within its range, of two-valued features one of the two),
-            "marginal" (each block of features from another point) or "true" (whole points).
-        population: [points, features], points of the task that were not trained on.
-        count: How many queries.
-        key: For the draw.
-        blocks: int [features], which features are drawn together under "marginal" (the indicators of one
-            category); None draws each alone.
+      distribution: "uniform" (each feature within its range, of two-valued features one of the two),
+        "marginal" (each block of features from another point) or "true" (whole points).
+      population: [points, features], points of the task that were not trained on.
+      count: How many queries.
+      key: For the draw.
+      blocks: int [features], which features are drawn together under "marginal" (the indicators of one
+        category); None draws each alone.
 
     Returns:
-        [count, features].
+      [count, features].
 
     Source: Shokri, Strobel and Zick, section 5.3.1.
     """
@@ -50,11 +50,11 @@ def static_batches(
     """The records that an oracle shows to a batch of queries of each distribution: int [count, k] by name.
 
     Args:
-        oracle: Answers queries with records.
-        population: See draw_queries.
-        count: Queries of each batch.
-        key: For the draws.
-        blocks: See draw_queries.
+      oracle: Answers queries with records.
+      population: See draw_queries.
+      count: Queries of each batch.
+      key: For the draws.
+      blocks: See draw_queries.
     """
     return {
         name: oracle.ask(

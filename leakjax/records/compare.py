@@ -26,10 +26,10 @@ class Training(NamedTuple):
     """How a network and all its leave-one-out models are trained.
 
     Attributes:
-        l2: Penalty on the sum of losses.
-        hidden: Units of the network.
-        steps: Of gradient descent.
-        rate: Its learning rate.
+      l2: Penalty on the sum of losses.
+      hidden: Units of the network.
+      steps: Of gradient descent.
+      rate: Its learning rate.
     """
 
     l2: float
@@ -47,9 +47,9 @@ def compare_linear(service: Service, x: np.ndarray, y: np.ndarray) -> dict[str, 
     """Influence functions of the logistic regression against its exact leave-one-out, for both losses.
 
     Args:
-        service: From serve.
-        x: [queries, features].
-        y: [queries], 0 or 1.
+      service: From serve.
+      x: [queries, features].
+      y: [queries], 0 or 1.
     """
     result = {}
     with jax.enable_x64(True):
@@ -82,16 +82,16 @@ def compare_network(
     """A small network and all its leave-one-out models: approximations, reconstruction and defenses.
 
     Args:
-        task: Where the points are from.
-        rows: int [records], the training records.
-        others: int [others], points for queries.
-        training: Of the network and of every leave-one-out model.
-        effort: Of the attacks.
-        loss: Whose change is the influence; see influence.
-        key: For initialisation, queries and attack.
+      task: Where the points are from.
+      rows: int [records], the training records.
+      others: int [others], points for queries.
+      training: Of the network and of every leave-one-out model.
+      effort: Of the attacks.
+      loss: Whose change is the influence; see influence.
+      key: For initialisation, queries and attack.
 
     Returns:
-        The network's accuracy, agreement by approximation, and the results of attack_network.
+      The network's accuracy, agreement by approximation, and the results of attack_network.
     """
     l2 = training.l2
     with jax.enable_x64(True):
@@ -121,12 +121,12 @@ def approximate_network(
     """The agreement of three approximations with the influence by retraining.
 
     Args:
-        models: Of network_logits.
-        records: What they were trained on, x [records, features] and y [records].
-        query: The queries, x [queries, features] and y [queries].
-        l2: Their penalty on the sum of losses.
-        damping: Of the whole network's Hessian.
-        loss: Whose change is the influence; see influence.
+      models: Of network_logits.
+      records: What they were trained on, x [records, features] and y [records].
+      query: The queries, x [queries, features] and y [queries].
+      l2: Their penalty on the sum of losses.
+      damping: Of the whole network's Hessian.
+      loss: Whose change is the influence; see influence.
     """
     trained, wanted = cross_entropy(network_logits), QUERY_LOSSES[loss](network_logits)
     losses = jax.vmap(wanted, in_axes=(None, 0, 0))

@@ -20,14 +20,14 @@ class Target(NamedTuple):
     """A model behind any defense, and the points that are asked about.
 
     Attributes:
-        offer: The oracle for what is released.
-        x: [records, features], the private records.
-        y: [records], their labels.
-        outside: [others, features], points that were not trained on.
-        labels: [others], theirs.
-        blocks: int [features]; see draw_queries.
-        loss: Whose change is the influence; see influence.
-        threshold: The influence that Algorithm 1 takes for noise; None for a model that is not linear.
+      offer: The oracle for what is released.
+      x: [records, features], the private records.
+      y: [records], their labels.
+      outside: [others, features], points that were not trained on.
+      labels: [others], theirs.
+      blocks: int [features]; see draw_queries.
+      loss: Whose change is the influence; see influence.
+      threshold: The influence that Algorithm 1 takes for noise; None for a model that is not linear.
     """
 
     offer: Callable[[RecordPart], Oracle]
@@ -44,23 +44,23 @@ class Row(NamedTuple):
     """One defense. Counts are of training records; None where an attack or a measure does not apply.
 
     Attributes:
-        epsilon: Of one query, where the answer has one.
-        advantage: Share of training records that their own explanation reveals, minus that of other points.
-        advantage_nearby: The same when the attacker queries next to the point.
-        static_uniform: Records that a static batch of uniform queries revealed.
-        static_marginal: The same of queries drawn from the marginals.
-        static_true: The same of real points that were not trained on.
-        walked: Records that the median walk along the influence graph revealed.
-        descent: Records that gradient descent revealed with the queries of one static batch.
-        subspace: Records that Algorithm 1 measured.
-        seen: Records that any answer to Algorithm 1 contained.
-        subspace_queries: Queries that Algorithm 1 asked.
-        most: The most records that one attack revealed.
-        captured: |influence| of the released records over that of the true top k, on new points; k is that of the
-            undefended answer.
-        likeness: 1 - the distance of the true top k to the nearest released record, over that to the nearest of k
-            random ones.
-        values: Correlation of the released values with the true influence of their records.
+      epsilon: Of one query, where the answer has one.
+      advantage: Share of training records that their own explanation reveals, minus that of other points.
+      advantage_nearby: The same when the attacker queries next to the point.
+      static_uniform: Records that a static batch of uniform queries revealed.
+      static_marginal: The same of queries drawn from the marginals.
+      static_true: The same of real points that were not trained on.
+      walked: Records that the median walk along the influence graph revealed.
+      descent: Records that gradient descent revealed with the queries of one static batch.
+      subspace: Records that Algorithm 1 measured.
+      seen: Records that any answer to Algorithm 1 contained.
+      subspace_queries: Queries that Algorithm 1 asked.
+      most: The most records that one attack revealed.
+      captured: |influence| of the released records over that of the true top k, on new points; k is that of the
+        undefended answer.
+      likeness: 1 - the distance of the true top k to the nearest released record, over that to the nearest of k
+        random ones.
+      values: Correlation of the released values with the true influence of their records.
     """
 
     epsilon: float | None
@@ -111,14 +111,14 @@ def compare_defenses(
     """Every defense of a target under every attack.
 
     Args:
-        target: What is attacked; the last of its outside points serve as public prototypes.
-        k: Records of an explanation.
-        queries: Of each static batch and of the descent.
-        prototypes: How many points are public; at most half of those outside.
-        key: Of the service and the attacks.
+      target: What is attacked; the last of its outside points serve as public prototypes.
+      k: Records of an explanation.
+      queries: Of each static batch and of the descent.
+      prototypes: How many points are public; at most half of those outside.
+      key: Of the service and the attacks.
 
     Returns:
-        The name of each defense to the fields of its Row.
+      The name of each defense to the fields of its Row.
     """
     count = max(1, min(prototypes, len(target.outside) // 2))
     public = target.outside[-count:]
@@ -155,12 +155,12 @@ def measure(
     """Attacks what is released of private records in every way and measures its utility.
 
     Args:
-        target: What is attacked.
-        released: The defense.
-        exact: [queries, records], the true influence on as many points from outside.
-        k: Records of the undefended answer, by which the utility is measured.
-        queries: Of each static batch and of the descent.
-        key: Of the attacks.
+      target: What is attacked.
+      released: The defense.
+      exact: [queries, records], the true influence on as many points from outside.
+      k: Records of the undefended answer, by which the utility is measured.
+      queries: Of each static batch and of the descent.
+      key: Of the attacks.
     """
     own = target.offer(released).ask(target.x, target.y).records
     # Far below any feature's resolution, and enough to be another query.

@@ -18,8 +18,8 @@ class Descent(NamedTuple):
     """What the attack found.
 
     Attributes:
-        records: int [found], in the order of their discovery.
-        discovered: int [queries], how many distinct records were known after each query.
+      records: int [found], in the order of their discovery.
+      discovered: int [queries], how many distinct records were known after each query.
     """
 
     records: np.ndarray
@@ -32,19 +32,19 @@ def descend(
     """Searches for new records by descending the influence of known ones, with queries alone.
 
     Args:
-        oracle: Answers queries with records and their influence.
-        budget: The most queries.
-        key: For starts and directions.
-        scale: Standard deviation of each feature of a start. Far from the data few records lead everywhere;
-            with more queries than a static batch can use, the steps lead past them.
-        reach: Length of a step, and of the offsets that estimate the slope, over the norm of the start.
-        patience: Steps from one start without a new record before the next start.
+      oracle: Answers queries with records and their influence.
+      budget: The most queries.
+      key: For starts and directions.
+      scale: Standard deviation of each feature of a start. Far from the data few records lead everywhere;
+        with more queries than a static batch can use, the steps lead past them.
+      reach: Length of a step, and of the offsets that estimate the slope, over the norm of the start.
+      patience: Steps from one start without a new record before the next start.
 
     Returns:
-        The records and the pace of their discovery.
+      The records and the pace of their discovery.
 
     Raises:
-        UsageError: An oracle that releases no influence values; an argument out of range.
+      UsageError: An oracle that releases no influence values; an argument out of range.
 
     Source: Shokri, Strobel and Zick, section 7 (minimising the influence of discovered points by gradient
     descent).

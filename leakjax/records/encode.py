@@ -20,11 +20,11 @@ class Task(NamedTuple):
     """A binary task.
 
     Attributes:
-        name: Of the data set.
-        x: [points, features], float64.
-        y: [points], 0 or 1.
-        blocks: int [features]; features of one block are the indicators of one category.
-        groups: Group column name to str [points].
+      name: Of the data set.
+      x: [points, features], float64.
+      y: [points], 0 or 1.
+      blocks: int [features]; features of one block are the indicators of one category.
+      groups: Group column name to str [points].
     """
 
     name: str
@@ -52,8 +52,8 @@ def adult(columns: Mapping[str, np.ndarray], *, scaling: str = "zscore") -> Task
     its numbers.
 
     Args:
-        columns: Of leakjax.data.adult.raw.
-        scaling: One of SCALINGS, of the six numbers.
+      columns: Of leakjax.data.adult.raw.
+      scaling: One of SCALINGS, of the six numbers.
     """
     parts, blocks = [], []
     for block, (name, categories) in enumerate(COLUMNS.items()):
@@ -79,7 +79,7 @@ def parkinsons(path: Path, *, scaling: str = "zscore") -> Task:
     """252 people by 751 features of their speech, from a CSV with a last column `class` (plain or gzipped).
 
     Raises:
-        UsageError: A file that is not there or not of this form.
+      UsageError: A file that is not there or not of this form.
     """
     if not path.is_file():
         raise UsageError(f"source_dir: no file {path}")
@@ -99,12 +99,12 @@ def pair(
     """Two classes of images, lifted to random ReLU features: a linear model with more features than points.
 
     Args:
-        x: [points, ...], images.
-        y: int [points], classes.
-        classes: The two classes; the second is label 1.
-        width: How many random features.
-        key: For them.
-        name: Of the data set.
+      x: [points, ...], images.
+      y: int [points], classes.
+      classes: The two classes; the second is label 1.
+      width: How many random features.
+      key: For them.
+      name: Of the data set.
 
     Source: stands in for the paper's penultimate layer of a trained network (section 5.1.1).
     """
@@ -122,7 +122,7 @@ def draw(task: Task, count: int, *, key: jax.Array) -> tuple[np.ndarray, np.ndar
     """A random training set of `count` points and the rest: two int arrays of rows.
 
     Raises:
-        UsageError: More points than the task has.
+      UsageError: More points than the task has.
     """
     if not 2 <= count <= len(task.y):
         raise fail("points", count, f"must be between 2 and {len(task.y)}, the points of {task.name}")

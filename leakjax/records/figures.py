@@ -22,9 +22,9 @@ def images(
     """Every figure that the results allow, by file name without suffix.
 
     Args:
-        summary: Of all draws together.
-        draws: The measurements of each draw.
-        sizes: Rows `{"points", "k=1", "k=5", "k=10"}` for training sets of several sizes.
+      summary: Of all draws together.
+      draws: The measurements of each draw.
+      sizes: Rows `{"points", "k=1", "k=5", "k=10"}` for training sets of several sizes.
     """
     figures = {
         "figure6_self_revealing": self_revealing(summary),

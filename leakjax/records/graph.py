@@ -15,11 +15,11 @@ class Graph(NamedTuple):
     """Key numbers of an influence graph, as in the paper's table 4.
 
     Attributes:
-        components: Strongly connected components.
-        singletons: Components of one record.
-        largest: Records in the largest component.
-        max_in_degree: The most explanations that one record is part of, its own among them.
-        in_degree_zero: Records that are part of no explanation.
+      components: Strongly connected components.
+      singletons: Components of one record.
+      largest: Records in the largest component.
+      max_in_degree: The most explanations that one record is part of, its own among them.
+      in_degree_zero: Records that are part of no explanation.
     """
 
     components: int
@@ -67,8 +67,8 @@ class Traversal(NamedTuple):
     """One attacker's walk.
 
     Attributes:
-        known: Records known at the end, the start among them.
-        queries: Queries that were asked until the last of them was known.
+      known: Records known at the end, the start among them.
+      queries: Queries that were asked until the last of them was known.
     """
 
     known: int
@@ -115,14 +115,14 @@ def traverse(neighbours: np.ndarray, start: int, strategy: str, *, key: jax.Arra
     """Walks the influence graph from one known record, querying what was revealed.
 
     Args:
-        neighbours: int [records, k], what the service releases for each record.
-        start: The record that the attacker knows.
-        strategy: One of STRATEGIES, or "omniscient": knows the graph and queries the known record that shows
-            the most unknown ones (the paper's benchmark).
-        key: For the random walk.
+      neighbours: int [records, k], what the service releases for each record.
+      start: The record that the attacker knows.
+      strategy: One of STRATEGIES, or "omniscient": knows the graph and queries the known record that shows
+        the most unknown ones (the paper's benchmark).
+      key: For the random walk.
 
     Returns:
-        The coverage and the queries used.
+      The coverage and the queries used.
 
     Source: Shokri, Strobel and Zick, sections 5.2.1 and 5.3.3.
     """

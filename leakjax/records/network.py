@@ -24,10 +24,10 @@ class Effort(NamedTuple):
     """How much an attacker of a network does, and what it is shown.
 
     Attributes:
-        k: Records of an explanation, for the defenses.
-        queries: Of each attack on a defense.
-        budget: Queries of each attack on an oracle that shows one record.
-        prototypes: How many points are public; see compare_defenses.
+      k: Records of an explanation, for the defenses.
+      queries: Of each attack on a defense.
+      budget: Queries of each attack on an oracle that shows one record.
+      prototypes: How many points are public; see compare_defenses.
     """
 
     k: int = 5
@@ -67,13 +67,13 @@ def network_oracle(
     """An oracle over a network with two classes and its leave-one-out models.
 
     Args:
-        logits_fn: logits_fn(parameters, x of one example) -> logits [2], or [1] of label 1.
-        full: Parameters of the full model.
-        without: Parameters of the leave-one-out models, leaves [records, ...].
-        x: [records, features], what they were trained on.
-        released: What an explanation releases.
-        key: Of the service, for noisy selection.
-        loss: Whose change is the influence; see influence.
+      logits_fn: logits_fn(parameters, x of one example) -> logits [2], or [1] of label 1.
+      full: Parameters of the full model.
+      without: Parameters of the leave-one-out models, leaves [records, ...].
+      x: [records, features], what they were trained on.
+      released: What an explanation releases.
+      key: Of the service, for noisy selection.
+      loss: Whose change is the influence; see influence.
     """
     check_part(released, len(x))
     one_of("loss", loss, LOSSES)
@@ -112,16 +112,16 @@ def attack_network(
     """Reconstruction from a network by descent and by static batches, and what defenses change.
 
     Args:
-        models: Of network_logits.
-        task: Where the points are from.
-        rows: int [records], the training records.
-        others: int [others], points for queries.
-        effort: Of the attacks.
-        loss: Whose change is the influence; see influence.
-        key: For the service and the attacks.
+      models: Of network_logits.
+      task: Where the points are from.
+      rows: int [records], the training records.
+      others: int [others], points for queries.
+      effort: Of the attacks.
+      loss: Whose change is the influence; see influence.
+      key: For the service and the attacks.
 
     Returns:
-        Distinct records against queries by attack (discovered), and the rows of compare_defenses (defenses).
+      Distinct records against queries by attack (discovered), and the rows of compare_defenses (defenses).
     """
     x, (k, queries, budget, prototypes) = task.x[rows], effort
     service, attack = jax.random.fold_in(key, 1), jax.random.fold_in(key, 2)

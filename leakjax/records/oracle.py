@@ -24,9 +24,9 @@ class Answer(NamedTuple):
     """The service's answer to a batch of queries.
 
     Attributes:
-        prediction: [queries], the probability of label 1; NaN where the query was refused.
-        records: int [queries, k], handles of the released records; -1 for none.
-        values: [queries, k], their influence, or None when the service keeps it.
+      prediction: [queries], the probability of label 1; NaN where the query was refused.
+      records: int [queries, k], handles of the released records; -1 for none.
+      values: [queries, k], their influence, or None when the service keeps it.
     """
 
     prediction: np.ndarray
@@ -105,9 +105,9 @@ class Oracle:
     """Query access to a service and nothing else.
 
     Attributes:
-        features: The length of a query.
-        queries: How many queries were asked so far.
-        refused: How many of them were refused.
+      features: The length of a query.
+      queries: How many queries were asked so far.
+      refused: How many of them were refused.
     """
 
     def __init__(
@@ -157,19 +157,19 @@ def offer(
     """Offers a service to an attacker.
 
     Args:
-        service: From serve.
-        released: What its explanations release.
-        key: Of the service, for noisy selection.
-        loss: Whose change is the influence; see influence.
-        refuse: bool [queries] of x [queries, features]: the queries that are not answered; None answers all.
-        hold: Whether frame() keeps images under every leave-one-out model; for one released record without noise or
-            exclusion, and no refusals.
+      service: From serve.
+      released: What its explanations release.
+      key: Of the service, for noisy selection.
+      loss: Whose change is the influence; see influence.
+      refuse: bool [queries] of x [queries, features]: the queries that are not answered; None answers all.
+      hold: Whether frame() keeps images under every leave-one-out model; for one released record without noise or
+        exclusion, and no refusals.
 
     Returns:
-        The oracle.
+      The oracle.
 
     Raises:
-        UsageError: More records than the service has, a knob out of range, or `hold` with what it does not cover.
+      UsageError: More records than the service has, a knob out of range, or `hold` with what it does not cover.
     """
     check_part(released, len(service.model.y))
     one_of("loss", loss, LOSSES)

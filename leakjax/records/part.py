@@ -22,14 +22,14 @@ class RecordPart(NamedTuple):
     """The part of an answer that names records: what is released, in the order in which it applies.
 
     Attributes:
-        k: How many records.
-        exclude_self: Leave out records that equal the query.
-        noise: Scale of Laplace noise on |influence| before the selection (0: none). The noise is a function
-            of the key and the query, so that asking again averages nothing away.
-        clip: Bound on the released influence values, None for none.
-        digits: Significant digits of the released influence values and predictions, None for all.
-        float32: Whether values and predictions are released in float32.
-        values: "signed", "magnitude" (|influence|) or "none" (records alone).
+      k: How many records.
+      exclude_self: Leave out records that equal the query.
+      noise: Scale of Laplace noise on |influence| before the selection (0: none). The noise is a function
+        of the key and the query, so that asking again averages nothing away.
+      clip: Bound on the released influence values, None for none.
+      digits: Significant digits of the released influence values and predictions, None for all.
+      float32: Whether values and predictions are released in float32.
+      values: "signed", "magnitude" (|influence|) or "none" (records alone).
     """
 
     k: int = 5
@@ -45,9 +45,9 @@ class Explanation(NamedTuple):
     """The released records of each query.
 
     Attributes:
-        records: int [queries, k], most influential first; -1 where a refusal or a self-exclusion left too
-            few.
-        values: [queries, k], their influence, or None when values are not released.
+      records: int [queries, k], most influential first; -1 where a refusal or a self-exclusion left too
+        few.
+      values: [queries, k], their influence, or None when values are not released.
     """
 
     records: np.ndarray
@@ -72,17 +72,17 @@ def explain(
     """The k records of largest |influence| for each query, through the defenses of what is released.
 
     Args:
-        influence: [queries, records], signed.
-        x: [queries, features], the queries.
-        records: [records, features], in lexicographic order (ties go to the first).
-        released: What the answer may hold.
-        key: Of the service; folded with each query's content. Used by noisy selection alone.
+      influence: [queries, records], signed.
+      x: [queries, features], the queries.
+      records: [records, features], in lexicographic order (ties go to the first).
+      released: What the answer may hold.
+      key: Of the service; folded with each query's content. Used by noisy selection alone.
 
     Returns:
-        The explanation of each query.
+      The explanation of each query.
 
     Raises:
-        UsageError: k larger than the number of records, or a knob out of range.
+      UsageError: k larger than the number of records, or a knob out of range.
 
     Source: Shokri, Strobel and Zick, section 3.2.
     """

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from leakjax._validate import at_least, fail, one_of
+from leakjax._validate import at_least, fail, one_of, seed
 from leakjax.influence.exact import LOSSES
 from leakjax.records.encode import SCALINGS
 from leakjax.records.study import ORACLES
@@ -20,22 +20,22 @@ class Plan:
     """What decides the numbers of a study; see `plan_for` for those that follow the data set.
 
     Attributes:
-        dataset: A name in POINTS, or npz:<path> with binary labels.
-        parts: Names in PARTS.
-        draws: How often training records are drawn.
-        points: Training records of a draw; None takes half of the task.
-        threshold: Influence that Algorithm 1 takes for noise.
-        oracles: Names in ORACLES, for Algorithm 1.
-        seed: Of everything that is drawn.
-        l2: Penalty on the sum of losses, the 1/C of scikit-learn.
-        scaling: Of continuous features, one of SCALINGS.
-        loss: Whose change is the influence, "probability" (the paper's) or "cross_entropy".
-        k: Records of an explanation, for the influence graph and the defenses.
-        queries: Of a static batch.
-        walks: Starts from which each strategy walks the influence graph.
-        network_points: Training records of the network, which is retrained without each.
-        pair: The two classes of fashion_mnist.
-        width: Random features of fashion_mnist.
+      dataset: A name in POINTS, or npz:<path> with binary labels.
+      parts: Names in PARTS.
+      draws: How often training records are drawn.
+      points: Training records of a draw; None takes half of the task.
+      threshold: Influence that Algorithm 1 takes for noise.
+      oracles: Names in ORACLES, for Algorithm 1.
+      seed: Of everything that is drawn.
+      l2: Penalty on the sum of losses, the 1/C of scikit-learn.
+      scaling: Of continuous features, one of SCALINGS.
+      loss: Whose change is the influence, "probability" (the paper's) or "cross_entropy".
+      k: Records of an explanation, for the influence graph and the defenses.
+      queries: Of a static batch.
+      walks: Starts from which each strategy walks the influence graph.
+      network_points: Training records of the network, which is retrained without each.
+      pair: The two classes of fashion_mnist.
+      width: Random features of fashion_mnist.
     """
 
     dataset: str
@@ -66,6 +66,7 @@ class Plan:
         one_of("loss", self.loss, LOSSES)
         for name in ("draws", "k", "queries", "walks", "width"):
             at_least(name, getattr(self, name), 1)
+        seed("seed", self.seed)
         at_least("l2", self.l2, 0)
         at_least("network_points", self.network_points, 2)
         if self.points is not None and self.k > self.points:
@@ -85,16 +86,16 @@ def plan_for(
     """The plan of a study, in which what is None follows the data set.
 
     Args:
-        dataset: See Plan.
-        parts: All for adult, draws alone otherwise.
-        draws: 10, or 1 for fashion_mnist.
-        points: 2,000 (adult), 200 (parkinsons), 1,800 (fashion_mnist), half of any other.
-        oracles: All, or exact alone for fashion_mnist.
-        threshold: 1e-13 for adult (1e-12 by cross-entropy), 1e-14 otherwise.
-        **others: The other fields of Plan.
+      dataset: See Plan.
+      parts: All for adult, draws alone otherwise.
+      draws: 10, or 1 for fashion_mnist.
+      points: 2,000 (adult), 200 (parkinsons), 1,800 (fashion_mnist), half of any other.
+      oracles: All, or exact alone for fashion_mnist.
+      threshold: 1e-13 for adult (1e-12 by cross-entropy), 1e-14 otherwise.
+      **others: The other fields of Plan.
 
     Raises:
-        UsageError: A field that is out of range, by name.
+      UsageError: A field that is out of range, by name.
     """
     large = dataset == "fashion_mnist"
     noise = THRESHOLDS.get((dataset, others.get("loss", Plan.loss)), 1e-14)

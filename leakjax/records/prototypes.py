@@ -21,13 +21,13 @@ def substitute(explanation: Explanation, records: np.ndarray, prototypes: np.nda
     """Replaces each released record by the public prototype nearest to it.
 
     Args:
-        explanation: Of private records.
-        records: [records, features].
-        prototypes: [prototypes, features], public.
+      explanation: Of private records.
+      records: [records, features].
+      prototypes: [prototypes, features], public.
 
     Returns:
-        The same values beside indices of prototypes. The choice still depends on private records and carries
-        no epsilon.
+      The same values beside indices of prototypes. The choice still depends on private records and carries
+      no epsilon.
     """
     stand_in = np.append(nearest(records, prototypes), -1)
     return Explanation(stand_in[explanation.records], explanation.values)
@@ -49,19 +49,19 @@ def private_prototypes(
     falls with the record's distance to the query. Adding or removing a record changes one score by at most 1.
 
     Args:
-        x: [queries, features].
-        prototypes: [prototypes, features], public.
-        records: [records, features], private.
-        k: How many prototypes a query receives.
-        epsilon: Of one query; it adds up over queries.
-        key: Of the service; folded with each query's content.
-        bandwidth: The distance, per square root of a feature, at which a record's weight is exp(-1/2).
+      x: [queries, features].
+      prototypes: [prototypes, features], public.
+      records: [records, features], private.
+      k: How many prototypes a query receives.
+      epsilon: Of one query; it adds up over queries.
+      key: Of the service; folded with each query's content.
+      bandwidth: The distance, per square root of a feature, at which a record's weight is exp(-1/2).
 
     Returns:
-        int [queries, k], without order of preference beyond the noise.
+      int [queries, k], without order of preference beyond the noise.
 
     Raises:
-        UsageError: k larger than the number of prototypes, an epsilon or bandwidth not above 0.
+      UsageError: k larger than the number of prototypes, an epsilon or bandwidth not above 0.
 
     Formal guarantee: each answer is epsilon-differentially private for adding or removing one record. It is k
     picks of

@@ -1,24 +1,30 @@
-"""Writes what a study found into its workdir: report.json, figures/ and report.html."""
+"""Writes what a study found into its workdir: report.json, figures/, tables/ and report.html."""
 
-from pathlib import Path
+import os
 
+from leakjax._workdir import Workdir, writer
 from leakjax.evaluate.document import dumps
 from leakjax.records import figures, section
 from leakjax.records.document import RecordsReport
 from leakjax.records.run import Measured
-from leakjax.report.schema import write_file
+from leakjax.report import tables_csv
 
 
-def publish_report(report: RecordsReport, measured: Measured, workdir: Path) -> None:
-    """Writes report.json, figures/ and report.html.
+def publish_report(
+    report: RecordsReport, measured: Measured, workdir: str | os.PathLike[str] | Workdir
+) -> None:
+    """Writes report.json, figures/, tables/ and report.html.
 
     Args:
         report: From `report_of`.
         measured: From `run_units`, for the figures.
         workdir: Where to.
     """
-    write_file(workdir / "report.json", dumps(report).encode())
+    write = writer(workdir)
+    write("report.json", dumps(report).encode())
     images = figures.images(report.results.draws, measured.rows["draws"], report.results.sizes)
     for name, content in images.items():
-        write_file(workdir / "figures" / f"{name}.png", content)
-    write_file(workdir / "report.html", section.page(report, images).encode())
+        write(f"figures/{name}.png", content)
+    for name, content in tables_csv.files(report).items():
+        write(name, content)
+    write("report.html", section.page(report, images).encode())

@@ -25,9 +25,9 @@ def report_of(plan: Plan, measured: Measured, environment: Mapping[str, Any]) ->
     """The report of a study.
 
     Args:
-        plan: Of the study.
-        measured: From `run_units`.
-        environment: Versions, devices and platform.
+      plan: Of the study.
+      measured: From `run_units`.
+      environment: Versions, devices and platform.
     """
     return RecordsReport(
         config=dataclasses.asdict(plan),

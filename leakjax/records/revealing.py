@@ -17,10 +17,10 @@ class Share(NamedTuple):
     """A share over repeated draws.
 
     Attributes:
-        value: Hits over all, of the draws together.
-        low: Lower end of its 95 % interval over draws.
-        high: Upper end.
-        points: How many points it is a share of, over all draws.
+      value: Hits over all, of the draws together.
+      low: Lower end of its 95 % interval over draws.
+      high: Upper end.
+      points: How many points it is a share of, over all draws.
     """
 
     value: float
@@ -35,13 +35,13 @@ def self_explanations(
     """What the service releases when each of its records is the query.
 
     Args:
-        service: From serve.
-        released: What an explanation releases.
-        key: Of the service.
-        loss: See influence.
+      service: From serve.
+      released: What an explanation releases.
+      key: Of the service.
+      loss: See influence.
 
     Returns:
-        The answers about all records and their labels, in their order.
+      The answers about all records and their labels, in their order.
     """
     return offer(service, released, key=key, loss=loss).ask(service.model.x[:, :-1], service.model.y)
 
@@ -60,10 +60,10 @@ def share(hits: Iterable[np.ndarray]) -> Share:
     """The share of true values over draws, as a ratio with its interval over draws.
 
     Args:
-        hits: One bool [points] per draw; draws may differ in size and may be empty.
+      hits: One bool [points] per draw; draws may differ in size and may be empty.
 
     Returns:
-        The share; its interval is Student's over draws (of one draw, or all alike, that of a binomial).
+      The share; its interval is Student's over draws (of one draw, or all alike, that of a binomial).
     """
     draws = [np.asarray(hit, bool) for hit in hits]
     positive, sizes = (np.array([f(hit) for hit in draws], float) for f in (np.sum, np.size))
@@ -84,11 +84,11 @@ def shares_by_group(hits: list[np.ndarray], groups: list[np.ndarray]) -> Mapping
     """The share of hits within each group, over draws.
 
     Args:
-        hits: One bool [points] per draw.
-        groups: One str [points] per draw, the group of each point.
+      hits: One bool [points] per draw.
+      groups: One str [points] per draw, the group of each point.
 
     Returns:
-        Group name to share, the largest group first.
+      Group name to share, the largest group first.
     """
     names, counts = np.unique(np.concatenate(groups), return_counts=True)
     return {

@@ -59,7 +59,7 @@ def of_workdir(workdir: Path) -> Markup:
     """The section of a finished run of experiments.records, for the page of an audit.
 
     Raises:
-        UsageError: `workdir` does not hold such a run.
+      UsageError: `workdir` does not hold such a run.
     """
     try:
         values = json.loads((workdir / "report.json").read_text())
@@ -87,9 +87,9 @@ def section(report: RecordsReport, images: Mapping[str, bytes], *, level: int) -
     """The section on record-based explanations, as an HTML fragment.
 
     Args:
-        report: What a study found.
-        images: PNGs by name, of figures.images.
-        level: Of its heading; those inside are one below.
+      report: What a study found.
+      images: PNGs by name, of figures.images.
+      level: Of its heading; those inside are one below.
     """
     results, draws = report.results, report.results.draws
     pictures = {name: shell.picture(png, CAPTIONS[name]) for name, png in images.items() if name in CAPTIONS}

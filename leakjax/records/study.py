@@ -32,10 +32,10 @@ class Draw(NamedTuple):
     """A trained service and the points around it.
 
     Attributes:
-        service: On the drawn points.
-        records: int [records], the rows of its training records in the task, in the service's order.
-        outside: int [others], the rows that were not drawn.
-        key: Of this draw.
+      service: On the drawn points.
+      records: int [records], the rows of its training records in the task, in the service's order.
+      outside: int [others], the rows that were not drawn.
+      key: Of this draw.
     """
 
     service: Service
@@ -48,10 +48,10 @@ def make_draw(task: Task, points: int, *, l2: float, key: jax.Array) -> Draw:
     """Draws training records from the task and trains the service on them.
 
     Args:
-        task: Where they are from.
-        points: How many.
-        l2: Penalty on the sum of losses.
-        key: Of the draw and of all that is done with it.
+      task: Where they are from.
+      points: How many.
+      l2: Penalty on the sum of losses.
+      key: Of the draw and of all that is done with it.
     """
     rows, outside = draw(task, points, key=jax.random.fold_in(key, 0))
     service = serve(task.x[rows], task.y[rows], l2=l2)
@@ -62,9 +62,9 @@ def revealing(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
     """Self-revealing records, by group, and the leading influence on them and on other points.
 
     Args:
-        task: Where the points are from.
-        drawn: From make_draw.
-        loss: Whose change is the influence; see influence.
+      task: Where the points are from.
+      drawn: From make_draw.
+      loss: Whose change is the influence; see influence.
     """
     service, records = drawn.service, len(drawn.records)
     released = RecordPart(k=min(max(K), records))
@@ -89,10 +89,10 @@ def static(task: Task, drawn: Draw, *, queries: int, loss: str) -> dict[str, Any
     """Distinct records revealed by static batches of queries: for each distribution and k, [queries].
 
     Args:
-        task: Where the points are from.
-        drawn: From make_draw.
-        queries: Of each batch.
-        loss: Whose change is the influence; see influence.
+      task: Where the points are from.
+      drawn: From make_draw.
+      queries: Of each batch.
+      loss: Whose change is the influence; see influence.
     """
     released = RecordPart(k=min(max(K), len(drawn.records)), values="none")
     shown = static_batches(
@@ -112,10 +112,10 @@ def graph(drawn: Draw, *, k: int, walks: int, loss: str) -> dict[str, Any]:
     """The influence graph: key numbers, coverage from every start, and the queries of each strategy.
 
     Args:
-        drawn: From make_draw.
-        k: Records of an explanation.
-        walks: Starts from which each strategy walks, evenly spaced over the records.
-        loss: Whose change is the influence; see influence.
+      drawn: From make_draw.
+      k: Records of an explanation.
+      walks: Starts from which each strategy walks, evenly spaced over the records.
+      loss: Whose change is the influence; see influence.
     """
     released = RecordPart(k=k, values="none")
     neighbours = self_explanations(drawn.service, released, key=drawn.key, loss=loss).records
@@ -141,10 +141,10 @@ def subspace(
     """Algorithm 1 against oracles that release more or less, beside the rank that bounds it.
 
     Args:
-        drawn: From make_draw.
-        oracles: Names in ORACLES.
-        loss: Whose change is the influence; see influence.
-        threshold: The influence that is taken for noise where nothing is rounded.
+      drawn: From make_draw.
+      oracles: Names in ORACLES.
+      loss: Whose change is the influence; see influence.
+      threshold: The influence that is taken for noise where nothing is rounded.
     """
     service = drawn.service
     result: dict[str, Any] = {"rank": int(np.linalg.matrix_rank(service.model.x))}
@@ -173,16 +173,16 @@ def defenses(
     """Every defense of the service under every attack.
 
     Args:
-        task: Where the points are from.
-        drawn: From make_draw.
-        k: Records of an explanation.
-        queries: Of each static batch and of the descent.
-        loss: Whose change is the influence; see influence.
-        threshold: See subspace.
-        prototypes: How many points are public; see compare_defenses.
+      task: Where the points are from.
+      drawn: From make_draw.
+      k: Records of an explanation.
+      queries: Of each static batch and of the descent.
+      loss: Whose change is the influence; see influence.
+      threshold: See subspace.
+      prototypes: How many points are public; see compare_defenses.
 
     Returns:
-        The name of each defense to the fields of its Row.
+      The name of each defense to the fields of its Row.
     """
     model = drawn.service.model
     target = Target(
@@ -202,9 +202,9 @@ def brief(drawn: Draw, *, k: int = 5, loss: str = "probability") -> dict[str, fl
     """The paper's key numbers alone, for sweeps over settings.
 
     Args:
-        drawn: From make_draw.
-        k: Records of an explanation, for the influence graph.
-        loss: Whose change is the influence; see influence.
+      drawn: From make_draw.
+      k: Records of an explanation, for the influence graph.
+      loss: Whose change is the influence; see influence.
     """
     released = RecordPart(k=min(max(K), len(drawn.records)), values="magnitude")
     own = self_explanations(drawn.service, released, key=drawn.key, loss=loss)

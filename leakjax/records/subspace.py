@@ -24,11 +24,11 @@ class Reconstruction(NamedTuple):
     """What the attack found.
 
     Attributes:
-        found: int [found], the records whose difference was measured, in the order of their discovery.
-        seen: int [seen], every record that any answer contained, sorted; at least `found`.
-        queries: How many queries were asked.
-        refused: How many of them were refused.
-        theta: [features + 1], the recovered parameters of the full model.
+      found: int [found], the records whose difference was measured, in the order of their discovery.
+      seen: int [seen], every record that any answer contained, sorted; at least `found`.
+      queries: How many queries were asked.
+      refused: How many of them were refused.
+      theta: [features + 1], the recovered parameters of the full model.
     """
 
     found: np.ndarray
@@ -53,23 +53,23 @@ def reconstruct(
     """Recovers records until no further one has influence on the remaining subspace.
 
     Args:
-        oracle: Answers queries with a prediction and records with their influence.
-        key: For the random points.
-        bound: The norm of a query to start from; exceeded only where no point of the subspace is shorter.
-        odds: Predictions of starting points stay in (odds, 1 - odds), where the logit is well conditioned.
-        loss: Whose change the oracle releases as influence; see influence.
-        signed: Whether the oracle releases the sign of the influence; without it, it is worked out.
-        threshold: The least influence that is not taken for noise; set it above an oracle's rounding.
-        patience: Starting points that fail in a row before the attack ends.
-        halvings: How often the step along an axis is halved before its starting point fails.
+      oracle: Answers queries with a prediction and records with their influence.
+      key: For the random points.
+      bound: The norm of a query to start from; exceeded only where no point of the subspace is shorter.
+      odds: Predictions of starting points stay in (odds, 1 - odds), where the logit is well conditioned.
+      loss: Whose change the oracle releases as influence; see influence.
+      signed: Whether the oracle releases the sign of the influence; without it, it is worked out.
+      threshold: The least influence that is not taken for noise; set it above an oracle's rounding.
+      patience: Starting points that fail in a row before the attack ends.
+      halvings: How often the step along an axis is halved before its starting point fails.
 
     Returns:
-        The records that were found and the queries that it took. Their number is the rank of the points with
-        their bias, or one less where the full model is sure of its label on all that is left.
+      The records that were found and the queries that it took. Their number is the rank of the points with
+      their bias, or one less where the full model is sure of its label on all that is left.
 
     Raises:
-        UsageError: An oracle that releases no influence values or refuses the queries that the parameters
-            need.
+      UsageError: An oracle that releases no influence values or refuses the queries that the parameters
+        need.
 
     Source: Shokri, Strobel and Zick, Algorithm 1, Theorem 5.1 and section 5.3.2.
     """
@@ -196,8 +196,8 @@ class _Attack:
         """Queries along every axis, halving the steps on which the target is not released.
 
         Returns:
-            The steps [axes], the full model's logits there [axes] and the released influence [axes]; None if
-            an axis has no step on which the target stays.
+          The steps [axes], the full model's logits there [axes] and the released influence [axes]; None if
+          an axis has no step on which the target stays.
         """
         left = np.arange(self.frame.axes)
         steps, values = np.full(len(left), 0.125 * self.bound), np.zeros(len(left))

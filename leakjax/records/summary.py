@@ -40,7 +40,7 @@ def summarise_draws(draws: Sequence[Mapping[str, Any]]) -> Draws:
     """What all draws say together.
 
     Args:
-        draws: Of each draw the results of study.revealing, static, graph and subspace under these names.
+      draws: Of each draw the results of study.revealing, static, graph and subspace under these names.
     """
     members, graphs = [each["membership"] for each in draws], [each["graph"] for each in draws]
     hits = {k: [_mask(each["revealed"][k], each["records"]) for each in members] for k in LENGTHS}

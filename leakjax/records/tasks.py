@@ -19,13 +19,13 @@ def load_task(
     """The task of a plan, with its continuous features scaled.
 
     Args:
-        plan: Names the data set, its classes and its random features.
-        scaling: One of encode.SCALINGS; a sweep tries others than the plan's.
-        data_dir: Folder where data sets are kept once prepared; the default one if None.
-        source_dir: Folder with the original files, which are then not downloaded.
+      plan: Names the data set, its classes and its random features.
+      scaling: One of encode.SCALINGS; a sweep tries others than the plan's.
+      data_dir: Folder where data sets are kept once prepared; the default one if None.
+      source_dir: Folder with the original files, which are then not downloaded.
 
     Raises:
-        UsageError: An unknown data set, files that are not there, a task that has not two classes.
+      UsageError: An unknown data set, files that are not there, a task that has not two classes.
     """
     source = Path(source_dir).expanduser() if source_dir else None
     if plan.dataset == "adult":

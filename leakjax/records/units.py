@@ -7,13 +7,15 @@ from typing import Any
 
 import jax
 
+from leakjax._workdir.fingerprint import environment, fingerprint
 from leakjax.records import compare, encode, study
 from leakjax.records.encode import Task
 from leakjax.records.network import Effort
-from leakjax.records.plan import Plan
+from leakjax.records.plan import PARTS, Plan
 
 REPEATS = 3  # draws of the parts whose means need fewer than the paper's ten
 PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)  # of the sweep
+SWEPT = ("zscore", "minmax")
 NETWORK_PENALTIES = (1.0, 5.0)  # a network that memorises, and one that does not
 
 
@@ -22,16 +24,20 @@ class Unit:
     """One measurement.
 
     Attributes:
-        part: The part of the study, a name in PARTS.
-        number: Its place among the units of that part, from 0.
-        effort: About how long it takes, in draws of the same task; for the time left alone.
-        measure: Gives the result, which JSON can hold.
+      part: The part of the study, a name in PARTS.
+      number: Its place among the units of that part, from 0.
+      effort: About how long it takes, in draws of the same task; for the time left alone.
+      measure: Gives the result, which JSON can hold.
+      stage: The name under which the result is kept: the part, and what tells the unit from others of it.
+      fingerprint: Of everything that decides the result.
     """
 
     part: str
     number: int
     effort: float
     measure: Callable[[], dict[str, Any]]
+    stage: str
+    fingerprint: str
 
     @property
     def name(self) -> str:
@@ -43,29 +49,57 @@ def units_of(plan: Plan, load: Callable[[str], Task]) -> tuple[Unit, ...]:
     """Every unit of a plan, in the order of its parts.
 
     Args:
-        plan: Of the study.
-        load: The task with its continuous features scaled, by the name of a scaling.
+      plan: Of the study.
+      load: The task with its continuous features scaled, by the name of a scaling.
     """
     measure = _Measurements(plan, load)
     some = range(min(REPEATS, plan.draws))
     size = len(measure.task.y)
     sizes = [n for n in (measure.points * f // 8 for f in (1, 2, 4, 8, 16)) if 10 < n <= size]
-    settings = [(scaling, l2) for scaling in ("zscore", "minmax") for l2 in PENALTIES]
-    calls: dict[str, list[tuple[float, Callable[[], dict[str, Any]]]]] = {
-        "draws": [(1, partial(measure.draw, i)) for i in range(plan.draws)],
-        "defenses": [(25, partial(measure.defenses, i)) for i in some],
-        "approximations": [(3, partial(measure.approximations, 0))],
-        "network": [(25, partial(measure.network, 0, l2)) for l2 in NETWORK_PENALTIES],
-        "sweep": [(0.6, partial(measure.setting, i, *each)) for each in settings for i in some],
-        "sizes": [
-            (0.5 * (n / measure.points) ** 2, partial(measure.size, i, n)) for n in sizes for i in some
-        ],
+    settings = [(scaling, l2) for scaling in SWEPT for l2 in PENALTIES]
+    calls: dict[str, list[tuple[float, Callable[..., dict[str, Any]], tuple[Any, ...]]]] = {
+        "draws": [(1, measure.draw, (i,)) for i in range(plan.draws)],
+        "defenses": [(25, measure.defenses, (i,)) for i in some],
+        "approximations": [(3, measure.approximations, (0,))],
+        "network": [(25, measure.network, (0, l2)) for l2 in NETWORK_PENALTIES],
+        "sweep": [(0.6, measure.setting, (i, *each)) for each in settings for i in some],
+        "sizes": [(0.5 * (n / measure.points) ** 2, measure.size, (i, n)) for n in sizes for i in some],
     }
+    marks = _marks(plan, load)
     return tuple(
-        Unit(part, number, effort, call)
+        Unit(
+            part,
+            number,
+            effort,
+            partial(call, *arguments),
+            stage=" ".join(map(str, (part, *arguments))),
+            fingerprint=fingerprint(part=marks[part], arguments=arguments),
+        )
         for part in plan.parts
-        for number, (effort, call) in enumerate(calls[part])
+        for number, (effort, call, arguments) in enumerate(calls[part])
     )
+
+
+def _marks(plan: Plan, load: Callable[[str], Task]) -> dict[str, str]:
+    """For each part the fingerprint of what decides all of its units.
+
+    Which parts there are beside it and how many draws decides none of them, nor does the name of the data set.
+    """
+    settings = dataclasses.replace(plan, dataset="", parts=PARTS, draws=1)
+    return {
+        part: fingerprint(
+            part=part,
+            environment=environment(),
+            settings=settings,
+            tasks=[load(scaling)._replace(name="") for scaling in (plan.scaling, *_scalings(part))],
+        )
+        for part in plan.parts
+    }
+
+
+def _scalings(part: str) -> tuple[str, ...]:
+    """The scalings beside the plan's own that a part compares."""
+    return SWEPT if part == "sweep" else ()
 
 
 class _Measurements:

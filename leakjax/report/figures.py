@@ -5,28 +5,20 @@ Okabe and Ito (2008), which the colour-blind can tell apart.
 """
 
 import io
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
 
 from leakjax.evaluate import headline
-from leakjax.evaluate.document import Curve, Estimate, Report
-from leakjax.report import maps, words
+from leakjax.evaluate.document import Estimate, Report
+from leakjax.report import maps, plot, words
+from leakjax.report.plot import MARKS, VERMILION, curve_of, percents
 
 if TYPE_CHECKING:  # drawing is optional work: matplotlib is imported where something is drawn
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
-VIEWS = {
-    "prediction": (BLACK, "-", "prediction alone"),
-    "explanation": (ORANGE, "--", "explanation alone"),
-    "both": (BLUE, "-", "prediction and explanation"),
-}
-MARKS = ((VERMILION, "o"), (BLUE, "s"), (GREEN, "D"), (PURPLE, "^"), (ORANGE, "v"), (SKY, "P"))
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 10.0,
@@ -70,8 +62,9 @@ def bars(report: Report) -> "Figure | None":
     for place, defense in enumerate(defenses):
         colour, mark = MARKS[place % len(MARKS)]
         rows = [headline.row(report.leakage, "both", explainer, defense) for explainer in explainers]
-        margins = [headline.margin(report.leakage, row) if row else None for row in rows]
-        value, low, high = _percents(margins)
+        unknown = Estimate(np.nan, np.nan, np.nan)
+        margins = [headline.margin(report.leakage, row) if row else unknown for row in rows]
+        value, low, high = percents(margins)
         height = np.arange(len(explainers)) * (len(defenses) + 1.0) + place
         tint = 0.35 * np.array(to_rgb(colour)) + 0.65
         axes.barh(height, value, height=0.8, color=tint, label=words.defense(defense))
@@ -103,7 +96,7 @@ def roc(report: Report) -> "Figure | None":
     if worst is None:
         return None
     explainer = worst.explainer
-    panels = [name for name in headline.defenses(report.leakage) if _curve(report, "both", explainer, name)]
+    panels = [name for name in headline.defenses(report.leakage) if curve_of(report, "both", explainer, name)]
     if not panels:
         return None
     columns = min(len(panels), COLUMNS)
@@ -127,40 +120,14 @@ def roc(report: Report) -> "Figure | None":
 
 
 def _panel(axes: "Axes", report: Report, explainer: str, defense: str) -> None:
-    curves = {
-        "prediction": _curve(report, "prediction"),
-        "explanation": _curve(report, "explanation", explainer, defense),
-        "both": _curve(report, "both", explainer, defense),
-    }
-    least = min(fpr for curve in curves.values() if curve for fpr in curve.fpr if fpr > 0)
-    axes.plot([least, 1.0], [least, 1.0], color="0.6", linewidth=1.0, linestyle=":", label="guessing")
-    for view, curve in curves.items():
-        if curve:
-            colour, line, label = VIEWS[view]
-            axes.plot(curve.fpr, curve.tpr, color=colour, linestyle=line, linewidth=1.8, label=label)
+    plot.roc(report, axes, explainer=explainer, defense=defense)
     row = headline.row(report.leakage, "both", explainer, defense)
     if row and row.nonmembers:
         attained = row.false_positives_allowed[headline.rate(report.leakage)] / row.nonmembers
         if attained > 0:
             axes.axvline(attained, color=VERMILION, linewidth=1.0, label="headline rate, as attained")
-    axes.set(xscale="log", yscale="log", xlim=(least, 1.0), ylim=(least, 1.0), aspect="equal")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda share, _: f"{100.0 * share:g} %")
+    axes.set(aspect="equal")
     axes.set_title(words.wrapped(words.defense(defense), 30), loc="left")
-
-
-def _curve(report: Report, view: str, explainer: str = "none", defense: str = "none") -> Curve | None:
-    """The curve of the headline row of a view."""
-    row = headline.row(report.leakage, view, explainer, defense)
-    if row is None:
-        return None
-    return next((curve for curve in report.curves if curve.about == row.about), None)
-
-
-def _percents(estimates: Sequence[Estimate | None]) -> np.ndarray:
-    """Value, low and high of each estimate in percent, NaN where there is none: [3, estimates]."""
-    unknown = Estimate(np.nan, np.nan, np.nan)
-    return 100.0 * np.array([(e.value, e.low, e.high) for e in (e or unknown for e in estimates)]).T
 
 
 def png(figure: "Figure") -> bytes:

@@ -35,9 +35,9 @@ def render(report: Report, images: Mapping[str, bytes], sections: Sequence[str] 
     """The page of a report; everything that comes from the report is escaped.
 
     Args:
-        report: what the audit found.
-        images: its figures as PNGs, by name, as `leakjax.report.figures.images` draws them.
-        sections: of other measurements: finished HTML, which is taken as it is.
+      report: what the audit found.
+      images: its figures as PNGs, by name, as `leakjax.report.figures.images` draws them.
+      sections: of other measurements: finished HTML, which is taken as it is.
     """
     leading, worst = headline.lead(report.leakage), headline.worst(report.leakage)
     explainers = headline.explainers(report.leakage)
@@ -68,6 +68,7 @@ def render(report: Report, images: Mapping[str, bytes], sections: Sequence[str] 
         groups=tables.groups(groups) if groups else None,
         controls=tables.controls(report),
         limits=words.limits(report),
+        left_out=words.left_out(report),
         attacks=tables.attacks(report),
         settings=tables.settings(report),
         sections=[Markup(section) for section in sections],

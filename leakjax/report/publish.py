@@ -4,12 +4,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from leakjax._workdir import Workdir, writer
 from leakjax.evaluate.document import Report
-from leakjax.report import figures, page, schema
+from leakjax.report import figures, page, schema, tables_csv
 
 
-def publish(report: Report, workdir: str | os.PathLike[str], sections: Sequence[str] = ()) -> list[Path]:
-    """Writes report.json, figures/*.png and report.html.
+def publish(
+    report: Report, workdir: str | os.PathLike[str] | Workdir, sections: Sequence[str] = ()
+) -> list[Path]:
+    """Writes report.json, figures/*.png, tables/*.csv and report.html.
 
     Args:
         report: What the audit found.
@@ -19,9 +22,8 @@ def publish(report: Report, workdir: str | os.PathLike[str], sections: Sequence[
     Returns:
         The paths of the files.
     """
-    images = figures.images(report)
-    contents = {Path(workdir) / "figures" / f"{name}.png": content for name, content in images.items()}
-    contents[Path(workdir) / "report.html"] = page.render(report, images, sections).encode()
-    for path, content in contents.items():
-        schema.write_file(path, content)
-    return [schema.write(report, workdir), *contents]
+    images, write = figures.images(report), writer(workdir)
+    contents = {f"figures/{name}.png": content for name, content in images.items()}
+    contents |= tables_csv.files(report)
+    contents["report.html"] = page.render(report, images, sections).encode()
+    return [schema.write(report, workdir), *(write(name, content) for name, content in contents.items())]

@@ -5,25 +5,24 @@ import os
 from pathlib import Path
 
 from leakjax._validate import fail
+from leakjax._workdir import Workdir, writer
 from leakjax.evaluate.document import Report, dumps, from_json
 
 
-def write(report: Report, workdir: str | os.PathLike[str]) -> Path:
+def write(report: Report, workdir: str | os.PathLike[str] | Workdir) -> Path:
     """Writes `workdir`/report.json, one row a line, at once or not at all; equal reports give equal bytes.
 
     Returns:
-        The path of the file.
+      The path of the file.
     """
-    path = Path(workdir) / "report.json"
-    write_file(path, dumps(report).encode())
-    return path
+    return writer(workdir)("report.json", dumps(report).encode())
 
 
 def read(workdir: str | os.PathLike[str]) -> Report:
     """The report of a work directory, without the examples.
 
     Raises:
-        UsageError: there is none, or it is not of the types that `leakjax.evaluate.document` says.
+      UsageError: there is none, or it is not of the types that `leakjax.evaluate.document` says.
     """
     path = Path(workdir) / "report.json"
     try:
@@ -33,11 +32,3 @@ def read(workdir: str | os.PathLike[str]) -> Report:
     except ValueError:
         raise fail("workdir", str(workdir), "its report.json is damaged") from None
     return from_json(Report, values)
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Writes a file so that it holds either its old or its new content, whenever the process is stopped."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)

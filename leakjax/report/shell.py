@@ -15,9 +15,9 @@ class Picture(NamedTuple):
     """A PNG inside a page.
 
     Attributes:
-        data: In base64.
-        width: In pixels of a page.
-        description: What stands below it.
+      data: In base64.
+      width: In pixels of a page.
+      description: What stands below it.
     """
 
     data: str
@@ -29,8 +29,8 @@ def wrap(title: str, content: Markup) -> str:
     """A whole page.
 
     Args:
-        title: A text.
-        content: HTML, finished.
+      title: A text.
+      content: HTML, finished.
     """
     return str(render("shell.html", title=title, content=content))
 

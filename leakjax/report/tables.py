@@ -30,8 +30,8 @@ def table(columns: Mapping[str, str], rows: Iterable[Sequence[str | Cell]]) -> T
     """A table of texts, each in the style of its column unless it is a `Cell` with one of its own.
 
     Args:
-        columns: The style of each column, by its heading.
-        rows: As many cells a row.
+      columns: The style of each column, by its heading.
+      rows: As many cells a row.
     """
     styles = list(columns.values())
     return Table(
@@ -195,7 +195,9 @@ def controls(report: Report) -> Table:
                 control.question,
                 control.expected,
                 words.with_interval(control.seen),
-                Cell("passed", "passed") if control.passed else Cell("FAILED", "failed"),
+                Cell(
+                    words.state(control), "failed" if control.failed else "passed" if control.passed else ""
+                ),
             ]
             for control in report.controls
         ],

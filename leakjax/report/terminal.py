@@ -20,9 +20,9 @@ def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None
     """Prints a report: what was attacked, what leaks, how hardening helps, controls, files.
 
     Args:
-        report: what the audit found.
-        workdir: where report.json, report.html and figures/ were written.
-        file: where to print, standard output by default; unless it is a terminal, 100 columns, no colours.
+      report: what the audit found.
+      workdir: where report.json, report.html and figures/ were written.
+      file: where to print, standard output by default; unless it is a terminal, 100 columns, no colours.
     """
     console = Console(file=file, highlight=False)
     if not console.is_terminal:
@@ -42,6 +42,8 @@ def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None
     if words.fewer(report):
         _say(console, *words.fewer(report))
     console.print(_controls(report))
+    if report.left_out:
+        _say(console, *words.left_out(report))
     _say(console, f"{words.sentence(words.floor(report))} Intervals are 95 %.")
     for name in ("report.html", "report.json", "figures"):
         console.print(Text(os.path.join(workdir, name)), soft_wrap=True)
@@ -95,6 +97,8 @@ def _controls(report: Report) -> Table:
     for name in ("control", "expected", "seen", ""):
         table.add_column(name, overflow="fold")
     for control in report.controls:
-        passed = Text("passed", style="green") if control.passed else Text("FAILED", style="bold red")
-        table.add_row(Text(control.name), Text(control.expected), words.with_interval(control.seen), passed)
+        style = "bold red" if control.failed else "green" if control.passed else ""
+        state = Text(words.state(control), style=style)
+        seen = words.with_interval(control.seen) if control.not_run is None else ""
+        table.add_row(Text(control.name), Text(control.expected), seen, state)
     return table

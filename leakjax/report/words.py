@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeGuard
 
 from leakjax.evaluate import headline
-from leakjax.evaluate.document import NONE, Estimate, Explained, LeakageRow, Report
+from leakjax.evaluate.document import NONE, Control, Estimate, Explained, LeakageRow, Report
 
 UNKNOWN = "not measured"
 FEWER = "†"
@@ -264,13 +264,25 @@ def alarm(report: Report) -> str:
     """The warning that controls failed, or nothing where all passed."""
     if not report.controls:
         return "NO CONTROLS WERE RUN: nothing shows that the numbers below can be trusted."
-    failed = [control.name for control in report.controls if not control.passed]
+    failed = [control.name for control in report.controls if control.failed]
     if not failed:
         return ""
     return (
         f"{len(failed)} OF {len(report.controls)} CONTROLS FAILED ({', '.join(failed)}): "
         "the audit itself is not sound, do not rely on the numbers below."
     )
+
+
+def state(control: Control) -> str:
+    """Whether a control passed, or why it was not run."""
+    if control.not_run is not None:
+        return f"not run: {control.not_run}"
+    return "passed" if control.passed else "FAILED"
+
+
+def left_out(report: Report) -> list[str]:
+    """The explainers that do not apply to the model, one sentence each."""
+    return [f"{one.name} was left out: {one.why}" for one in report.left_out]
 
 
 def sentence(clause: str) -> str:

@@ -4,6 +4,7 @@ from leakjax.shadow.blocks import BlockEpoch, train_blocks
 from leakjax.shadow.claim import Share
 from leakjax.shadow.config import OPTIMIZERS, TrainConfig
 from leakjax.shadow.ensemble import Ensemble, History, diverged, exclude_diverged, from_arrays
+from leakjax.shadow.fit_many import fit_many
 from leakjax.shadow.metrics import metrics_writer
 from leakjax.shadow.store import Contents, contents, gaps, load
 from leakjax.shadow.together import init_ensemble, train_ensemble
@@ -19,6 +20,7 @@ __all__ = [
     "contents",
     "diverged",
     "exclude_diverged",
+    "fit_many",
     "from_arrays",
     "gaps",
     "init_ensemble",

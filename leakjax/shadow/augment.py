@@ -10,16 +10,16 @@ def augment(x: jax.Array, key: jax.Array, *, flip: bool, shift: int) -> jax.Arra
     """Mirrors and moves each image of a batch by draws of its own.
 
     Args:
-        x: images [batch, height, width, channels].
-        key: of this batch.
-        flip: whether an image is mirrored left to right with probability 1/2.
-        shift: pixels by which it is moved at most, each way, every distance equally likely; zeros move in.
+      x: images [batch, height, width, channels].
+      key: of this batch.
+      flip: whether an image is mirrored left to right with probability 1/2.
+      shift: pixels by which it is moved at most, each way, every distance equally likely; zeros move in.
 
     Returns:
-        Images of the same shape.
+      Images of the same shape.
 
     Raises:
-        UsageError: `x` is not a batch of images.
+      UsageError: `x` is not a batch of images.
     """
     if not (flip or shift):
         return x

@@ -27,12 +27,12 @@ class BlockEpoch(NamedTuple):
     """An epoch of a block, as `on_epoch` is told of it.
 
     Attributes:
-        block: its number among those to train, from 0.
-        blocks: how many there are to train.
-        epoch: number of the epoch, from 0.
-        ids: of the block's models.
-        loss: mean over the epoch's batches, [models].
-        accuracy: likewise.
+      block: its number among those to train, from 0.
+      blocks: how many there are to train.
+      epoch: number of the epoch, from 0.
+      ids: of the block's models.
+      loss: mean over the epoch's batches, [models].
+      accuracy: likewise.
     """
 
     block: int
@@ -67,30 +67,30 @@ def train_blocks(
     models.
 
     Args:
-        directory: where the ensemble is stored; `leakjax.shadow.load` reads it, while more is trained too.
-        model: the network.
-        x: features, float32 [points, ...].
-        y: labels, int32 [points], or probabilities of the classes, float32 [points, classes].
-        config: how to train.
-        key: the ensemble's key.
-        members: gives the membership of models by their ids; see `leakjax.data.membership`.
-        ids: of the wanted models, each once.
-        named: what should be remembered of the data and the design, as JSON writes it.
-        block: models between two writes; None: as many as fit into memory, 1,024 at most. Where several
-            processes share the work it must be given, so that they cut it in the same places.
-        save_every: seconds between two checkpoints inside a block.
-        damaged: what becomes of a stored block with a changed or missing file: "refuse" to go on, "retrain".
-        share: which blocks are this process's. Another's are left to it; a killed one's wait for it to be
-            started again.
-        on_epoch: called after every epoch of a block.
-        say: told, in a line each, what was found and left out.
+      directory: where the ensemble is stored; `leakjax.shadow.load` reads it, while more is trained too.
+      model: the network.
+      x: features, float32 [points, ...].
+      y: labels, int32 [points], or probabilities of the classes, float32 [points, classes].
+      config: how to train.
+      key: the ensemble's key.
+      members: gives the membership of models by their ids; see `leakjax.data.membership`.
+      ids: of the wanted models, each once.
+      named: what should be remembered of the data and the design, as JSON writes it.
+      block: models between two writes; None: as many as fit into memory, 1,024 at most. Where several
+        processes share the work it must be given, so that they cut it in the same places.
+      save_every: seconds between two checkpoints inside a block.
+      damaged: what becomes of a stored block with a changed or missing file: "refuse" to go on, "retrain".
+      share: which blocks are this process's. Another's are left to it; a killed one's wait for it to be
+        started again.
+      on_epoch: called after every epoch of a block.
+      say: told, in a line each, what was found and left out.
 
     Returns:
-        What is stored now.
+      What is stored now.
 
     Raises:
-        UsageError: the sizes do not fit; another process trains here; the directory holds another ensemble,
-            is damaged or cannot be written; arguments as in `train_ensemble`.
+      UsageError: the sizes do not fit; another process trains here; the directory holds another ensemble,
+        is damaged or cannot be written; arguments as in `train_ensemble`.
     """
     directory = Path(directory)
     one_of("damaged", damaged, ("refuse", "retrain"))

@@ -23,9 +23,9 @@ def save(path: str | Path, ensemble: Ensemble, fingerprint: Mapping[str, Any]) -
     """Saves an ensemble as a directory that appears all at once, when everything is written.
 
     Args:
-        path: of the directory; a checkpoint that is there already is replaced.
-        ensemble: what to save.
-        fingerprint: what the ensemble depends on (settings, data set, seed), as JSON can write it.
+      path: of the directory; a checkpoint that is there already is replaced.
+      ensemble: what to save.
+      fingerprint: what the ensemble depends on (settings, data set, seed), as JSON can write it.
     """
     path = Path(path).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,15 +53,15 @@ def load(path: str | Path, like: Ensemble, fingerprint: Mapping[str, Any]) -> En
     """Loads the ensemble that `save` wrote, every byte checked.
 
     Args:
-        path: of the checkpoint's directory.
-        like: an ensemble of the same structure, shapes and types, as `abstract_ensemble` gives it.
-        fingerprint: what the ensemble must depend on.
+      path: of the checkpoint's directory.
+      like: an ensemble of the same structure, shapes and types, as `abstract_ensemble` gives it.
+      fingerprint: what the ensemble must depend on.
 
     Returns:
-        The ensemble, in host memory.
+      The ensemble, in host memory.
 
     Raises:
-        UsageError: no checkpoint, one of another fingerprint, or one that is damaged; each names the file.
+      UsageError: no checkpoint, one of another fingerprint, or one that is damaged; each names the file.
     """
     path = Path(path).absolute()
     if not exists(path):
@@ -88,13 +88,13 @@ def abstract_ensemble(model: Model, x: np.ndarray, models: int, epochs: int) -> 
     """Shapes and types of an ensemble, for `load`.
 
     Args:
-        model: the network.
-        x: features [points, ...].
-        models: how many.
-        epochs: of training.
+      model: the network.
+      x: features [points, ...].
+      models: how many.
+      epochs: of training.
 
     Returns:
-        The ensemble, its leaves `jax.ShapeDtypeStruct`.
+      The ensemble, its leaves `jax.ShapeDtypeStruct`.
     """
     one = jax.eval_shape(model.init, jax.random.key(0), jax.ShapeDtypeStruct(x.shape[1:], x.dtype))
     leaf: Any = jax.ShapeDtypeStruct

@@ -24,11 +24,11 @@ def claimed(directory: Path, share: Share) -> Iterator[None]:
     """Holds a directory, or one process's share of it; the lock ends with the process, however that ends.
 
     Args:
-        directory: made if need be.
-        share: of this process. Other shares of as many are welcome beside it.
+      directory: made if need be.
+      share: of this process. Other shares of as many are welcome beside it.
 
     Raises:
-        UsageError: another process holds it, or it cannot be written.
+      UsageError: another process holds it, or it cannot be written.
     """
     own = f".claim.{share.process}-of-{share.processes}"
     with ExitStack() as held:

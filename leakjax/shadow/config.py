@@ -27,24 +27,24 @@ class TrainConfig:
     """How every model is trained.
 
     Attributes:
-        epochs: passes over a model's points.
-        batch_size: points of a step.
-        learning_rate: of the optimiser, at the start.
-        optimizer: a name in `OPTIMIZERS`.
-        momentum: of sgd and rmsprop, in [0, 1).
-        weight_decay: coefficient of the L2 penalty, whose gradient weight_decay * weight is added.
-        schedule: of the learning rate: constant, cosine (to 0 at the end) or step (to a tenth at one half and
-            again at three quarters of all steps).
-        label_smoothing: share of a label spread evenly over all classes, in [0, 1).
-        flip: whether every other image of a batch, drawn anew each time, is mirrored left to right.
-        shift: pixels by which an image of a batch is moved at most, each way; zeros move in.
-        stop_at_gap: generalisation gaps (accuracy on a model's own points less that on the pool's others) at
-            whose first crossing a model is kept; it ends at the largest. Empty: it trains for all epochs.
-        precision: of the network's arithmetic in training, a name in `PRECISIONS`; weights, statistics and
-            the optimiser are float32 in any case.
-        noise_multiplier: of private training: the noise's standard deviation as a multiple of `clip_norm`.
-            0: training is not private. See `leakjax.shadow.private`.
-        clip_norm: to which the gradient of each point is clipped in private training, in the 2-norm.
+      epochs: passes over a model's points.
+      batch_size: points of a step.
+      learning_rate: of the optimiser, at the start.
+      optimizer: a name in `OPTIMIZERS`.
+      momentum: of sgd and rmsprop, in [0, 1).
+      weight_decay: coefficient of the L2 penalty, whose gradient weight_decay * weight is added.
+      schedule: of the learning rate: constant, cosine (to 0 at the end) or step (to a tenth at one half and
+        again at three quarters of all steps).
+      label_smoothing: share of a label spread evenly over all classes, in [0, 1).
+      flip: whether every other image of a batch, drawn anew each time, is mirrored left to right.
+      shift: pixels by which an image of a batch is moved at most, each way; zeros move in.
+      stop_at_gap: generalisation gaps (accuracy on a model's own points less that on the pool's others) at
+        whose first crossing a model is kept; it ends at the largest. Empty: it trains for all epochs.
+      precision: of the network's arithmetic in training, a name in `PRECISIONS`; weights, statistics and
+        the optimiser are float32 in any case.
+      noise_multiplier: of private training: the noise's standard deviation as a multiple of `clip_norm`.
+        0: training is not private. See `leakjax.shadow.private`.
+      clip_norm: to which the gradient of each point is clipped in private training, in the 2-norm.
     """
 
     epochs: int = 50
@@ -66,7 +66,7 @@ class TrainConfig:
         """Checks every field.
 
         Raises:
-            UsageError: the first field that breaks its rule.
+          UsageError: the first field that breaks its rule.
         """
         at_least("epochs", self.epochs, 1)
         at_least("batch_size", self.batch_size, 1)
@@ -104,10 +104,10 @@ class TrainConfig:
         """The optimiser that the fields describe.
 
         Args:
-            points: of the pool, which decide when a schedule ends.
+          points: of the pool, which decide when a schedule ends.
 
         Returns:
-            The optimiser, its L2 penalty included.
+          The optimiser, its L2 penalty included.
         """
         steps = self.epochs * self.steps(points)
         rate: Any = self.learning_rate

@@ -43,13 +43,13 @@ def spread(
     """Compiles a function of one model into one program for all models of all local devices.
 
     Args:
-        function: takes `shared` arguments that all models have in common, then arguments of its own model.
-        shared: how many leading arguments are common to all models.
-        together: the models of a device run in one batched computation; False: one after the other.
-        donate: positions of the arguments whose memory the results may take.
+      function: takes `shared` arguments that all models have in common, then arguments of its own model.
+      shared: how many leading arguments are common to all models.
+      together: the models of a device run in one batched computation; False: one after the other.
+      donate: positions of the arguments whose memory the results may take.
 
     Returns:
-        The program: common arguments as `replicate` leaves them, the others and the results as `split` does.
+      The program: common arguments as `replicate` leaves them, the others and the results as `split` does.
     """
 
     def of_device(*arguments: PyTree) -> PyTree:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from leakjax._validate import fail
+from leakjax._validate import fail, yes_or_no
 from leakjax.models.model import Variables
 
 OnEpoch = Callable[[int, np.ndarray, np.ndarray], object]  # epoch, loss [models], accuracy [models]
@@ -26,10 +26,10 @@ class Ensemble(NamedTuple):
     """Models of one kind, each with its own membership; arrays in host memory, for the next stage to place.
 
     Attributes:
-        variables: of all models, leaves [models, ...].
-        membership: whether a model was trained on a point, bool [models, points].
-        ids: of the models, int32 [models]; keys are folded with them.
-        history: how training went; no epochs where nothing was trained here.
+      variables: of all models, leaves [models, ...].
+      membership: whether a model was trained on a point, bool [models, points].
+      ids: of the models, int32 [models]; keys are folded with them.
+      history: how training went; no epochs where nothing was trained here.
     """
 
     variables: Variables
@@ -48,13 +48,13 @@ def from_arrays(variables: Variables, membership: np.ndarray) -> Ensemble:
     """An ensemble that was trained elsewhere, with ids 0, 1, 2, ... and no history.
 
     Args:
-        variables: of all models, leaves [models, ...].
-        membership: whether a model was trained on a point, bool [models, points].
+      variables: of all models, leaves [models, ...].
+      membership: whether a model was trained on a point, bool [models, points].
 
     Returns:
-        The ensemble; `leakjax.audit` checks its shapes.
+      The ensemble; `leakjax.audit` checks its shapes.
     """
-    membership = np.asarray(membership, bool)
+    membership = yes_or_no("membership", membership)
     models = len(membership)
     return Ensemble(variables, membership, np.arange(models, dtype=np.int32), no_history(models))
 
@@ -63,6 +63,8 @@ def diverged(ensemble: Ensemble) -> np.ndarray:
     """Which models have a loss or a weight that is not finite, bool [models]."""
     finite = np.isfinite(ensemble.history.loss).all(1)
     for leaf in jax.tree.leaves(ensemble.variables):
+        if not jax.numpy.issubdtype(leaf.dtype, jax.numpy.inexact):
+            continue  # a key, a counter, an index
         finite &= np.isfinite(np.asarray(leaf)).reshape(len(finite), -1).all(1)
     return ~finite
 
@@ -71,13 +73,13 @@ def exclude_diverged(ensemble: Ensemble) -> tuple[Ensemble, np.ndarray]:
     """Leaves out the models that `diverged`.
 
     Args:
-        ensemble: any ensemble.
+      ensemble: any ensemble.
 
     Returns:
-        The ensemble of the other models, and the ids of those left out, int32 [diverged].
+      The ensemble of the other models, and the ids of those left out, int32 [diverged].
 
     Raises:
-        UsageError: no model is left.
+      UsageError: no model is left.
     """
     bad = diverged(ensemble)
     if bad.all():

@@ -14,9 +14,9 @@ class Kept(NamedTuple):
     """A model as it was when it reached a gap.
 
     Attributes:
-        variables: of that epoch; the newest as long as the gap is not reached.
-        gap: of those variables, float32 [].
-        epoch: number of epochs until then, int32 []; 0 as long as the gap is not reached.
+      variables: of that epoch; the newest as long as the gap is not reached.
+      gap: of those variables, float32 [].
+      epoch: number of epochs until then, int32 []; 0 as long as the gap is not reached.
     """
 
     variables: Variables
@@ -35,14 +35,14 @@ def generalisation_gap(
     """Accuracy on a model's own points less that on the others, in evaluation mode.
 
     Args:
-        model: the network.
-        x: features of the pool [points, ...].
-        y: labels, int [points].
-        membership: which points are the model's own, bool [points].
-        variables: of the model.
+      model: the network.
+      x: features of the pool [points, ...].
+      y: labels, int [points].
+      membership: which points are the model's own, bool [points].
+      variables: of the model.
 
     Returns:
-        The gap, float32 []; not a number where either group has no points.
+      The gap, float32 []; not a number where either group has no points.
     """
 
     def hit(x_and_y: tuple[jax.Array, jax.Array]) -> jax.Array:
@@ -57,12 +57,12 @@ def keep(kept: tuple[Kept, ...], gaps: tuple[float, ...], now: Kept) -> tuple[Ke
     """Keeps the model of this epoch for every gap that it had not reached before.
 
     Args:
-        kept: until the last epoch, one a gap.
-        gaps: to reach.
-        now: the model of this epoch, its gap and the number of epochs until now.
+      kept: until the last epoch, one a gap.
+      gaps: to reach.
+      now: the model of this epoch, its gap and the number of epochs until now.
 
     Returns:
-        What is kept after this epoch.
+      What is kept after this epoch.
     """
 
     def update(old: Kept, gap: float) -> Kept:

@@ -17,17 +17,17 @@ def join(
     none depends on any other.
 
     Args:
-        distributed: whether jax finds the other processes by itself, on TPU pods and under Slurm.
-        coordinator: address host:port of process 0, where it does not.
-        processes: how many there are; with a coordinator, or without one where they have only the directory
-            in common.
-        process: which of them this is, from 0.
+      distributed: whether jax finds the other processes by itself, on TPU pods and under Slurm.
+      coordinator: address host:port of process 0, where it does not.
+      processes: how many there are; with a coordinator, or without one where they have only the directory
+        in common.
+      process: which of them this is, from 0.
 
     Returns:
-        The share of this process.
+      The share of this process.
 
     Raises:
-        UsageError: numbers that make no sense, or processes that cannot be reached.
+      UsageError: numbers that make no sense, or processes that cannot be reached.
     """
     if not 0 <= process < max(processes, 1):
         raise fail("process", process, f"must be from 0 to processes - 1 = {processes - 1}")

@@ -23,14 +23,14 @@ def model_bytes(model: Model, x: np.ndarray, config: TrainConfig) -> tuple[int, 
     """Bytes that one model takes.
 
     Args:
-        model: the network.
-        x: features of the pool [points, ...], or their shape and type.
-        config: how to train.
+      model: the network.
+      x: features of the pool [points, ...], or their shape and type.
+      config: how to train.
 
     Returns:
-        What it holds between two epochs; what it takes besides in a step: gradients, what the backward pass
-        needs of the forward one, and the order of the points. The second is an estimate, within a factor of
-        two of what XLA allocates.
+      What it holds between two epochs; what it takes besides in a step: gradients, what the backward pass
+      needs of the forward one, and the order of the points. The second is an estimate, within a factor of
+      two of what XLA allocates.
     """
     example = jax.ShapeDtypeStruct(x.shape[1:], x.dtype)
     key = jax.eval_shape(lambda: jax.random.key(0))
@@ -83,17 +83,17 @@ def choose_block(
     """How many models to train between two writes to disk.
 
     Args:
-        model: the network.
-        x: features of the pool [points, ...].
-        config: how to train.
-        block: the wanted number; None: as many as fit, 1,024 at most.
-        free: bytes; what is free now if None.
+      model: the network.
+      x: features of the pool [points, ...].
+      config: how to train.
+      block: the wanted number; None: as many as fit, 1,024 at most.
+      free: bytes; what is free now if None.
 
     Returns:
-        The number of models.
+      The number of models.
 
     Raises:
-        UsageError: they do not fit; it says how much memory they take and how many would fit.
+      UsageError: they do not fit; it says how much memory they take and how many would fit.
     """
     free = free_bytes() if free is None else free
     held, step = model_bytes(model, x, config)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from leakjax._workdir import files
 from leakjax.shadow.ensemble import OnEpoch
 
 
@@ -16,18 +17,19 @@ def metrics_writer(path: str | Path, ids: np.ndarray) -> OnEpoch:
     not finite is null. The lines of an epoch are on disk before the next begins.
 
     Args:
-        path: of the file, which need not exist.
-        ids: of the models, in the order in which they are trained.
+      path: of the file, which need not exist.
+      ids: of the models, in the order in which they are trained.
 
     Returns:
-        The function, of epoch, loss [models] and accuracy [models].
+      The function, of epoch, loss [models] and accuracy [models]; it raises UsageError where the disk is full.
     """
 
     def on_epoch(epoch: int, loss: np.ndarray, accuracy: np.ndarray) -> None:
-        with open(path, "a", encoding="utf-8") as file:
-            for model_id, *figures in zip(ids, loss, accuracy, strict=True):
-                mean_loss, hits = (float(value) if math.isfinite(value) else None for value in figures)
-                line = {"stage": "train", "epoch": epoch, "model": int(model_id)}
-                file.write(json.dumps(line | {"loss": mean_loss, "accuracy": hits}) + "\n")
+        lines = []
+        for model_id, *figures in zip(ids, loss, accuracy, strict=True):
+            mean_loss, hits = (float(value) if math.isfinite(value) else None for value in figures)
+            line = {"stage": "train", "epoch": epoch, "model": int(model_id)}
+            lines.append(json.dumps(line | {"loss": mean_loss, "accuracy": hits}))
+        files.append(Path(path), lines)
 
     return on_epoch

@@ -22,13 +22,13 @@ def sampled_rows(
     """Poisson sampling: each of a model's points is in the batch with probability 1 / steps, independently.
 
     Args:
-        membership: whether the model has the point, bool [points].
-        steps: of an epoch.
-        batch_size: points expected in a batch where a model has half of the pool.
-        key: of this step.
+      membership: whether the model has the point, bool [points].
+      steps: of an epoch.
+      batch_size: points expected in a batch where a model has half of the pool.
+      key: of this step.
 
     Returns:
-        Row numbers of a batch padded to a fixed size, and whether each is in it, [size].
+      Row numbers of a batch padded to a fixed size, and whether each is in it, [size].
     """
     drawn = membership & jax.random.bernoulli(key, 1 / steps, membership.shape)
     # Eight standard deviations above the mean of a model that has all points: none is ever left out.
@@ -59,16 +59,16 @@ def private_gradient(
     """The mean of clipped gradients, with noise (Abadi et al. 2016).
 
     Args:
-        loss_of_one: of the parameters, one row in an array [1] and a key: its loss, and whether it is right.
-        config: how to train.
-        params: to differentiate by.
-        rows: of the padded batch [size].
-        inside: which are in the batch [size].
-        key: of this step of this model. The privatizer is made here, inside the vmap over models: one that
-            is made outside and started inside gives all models the same noise.
+      loss_of_one: of the parameters, one row in an array [1] and a key: its loss, and whether it is right.
+      config: how to train.
+      params: to differentiate by.
+      rows: of the padded batch [size].
+      inside: which are in the batch [size].
+      key: of this step of this model. The privatizer is made here, inside the vmap over models: one that
+        is made outside and started inside gives all models the same noise.
 
     Returns:
-        The gradient, the mean loss and the accuracy; only the first is private.
+      The gradient, the mean loss and the accuracy; only the first is private.
     """
     clipping, noise = _library("jax_privacy.clipping"), _library("jax_privacy.noise_addition")
     noise_key, loss_key = jax.random.split(key)
@@ -103,15 +103,15 @@ def epsilon(config: TrainConfig, points: int, *, delta: float = 1e-5) -> float:
     """What training guarantees of each model: epsilon for one point more or less, by the privacy loss distribution.
 
     Args:
-        config: how it was trained.
-        points: of the pool.
-        delta: the probability that is left out of account.
+      config: how it was trained.
+      points: of the pool.
+      delta: the probability that is left out of account.
 
     Returns:
-        Epsilon; infinite without noise.
+      Epsilon; infinite without noise.
 
     Raises:
-        UsageError: dp-accounting is not installed.
+      UsageError: dp-accounting is not installed.
     """
     if not config.noise_multiplier:
         return math.inf

@@ -31,15 +31,15 @@ def describe(
     """The recipe of an ensemble, as JSON writes it.
 
     Args:
-        model: the network, which counts by what it computes.
-        x: features of the pool [points, ...].
-        y: its labels.
-        config: how to train.
-        key: the ensemble's key.
-        named: what else decides, or should be remembered: the data set's name, the design.
+      model: the network, which counts by what it computes.
+      x: features of the pool [points, ...].
+      y: its labels.
+      config: how to train.
+      key: the ensemble's key.
+      named: what else decides, or should be remembered: the data set's name, the design.
 
     Returns:
-        Names to values; arrays and functions as their sha256.
+      Names to values; arrays and functions as their sha256.
     """
     recipe = {
         **named,
@@ -56,7 +56,7 @@ def agree(directory: Path, recipe: Mapping[str, Any]) -> None:
     """Makes the directory this recipe's own.
 
     Raises:
-        UsageError: it is another's, or cannot be written.
+      UsageError: it is another's, or cannot be written.
     """
     path = directory / _FILE
     if path.exists():
@@ -79,7 +79,7 @@ def read(directory: Path) -> dict[str, Any]:
     """The recipe of a stored ensemble.
 
     Raises:
-        UsageError: there is none, or it is damaged.
+      UsageError: there is none, or it is damaged.
     """
     path = directory / _FILE
     try:

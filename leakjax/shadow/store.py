@@ -23,9 +23,9 @@ class Contents(NamedTuple):
     """What a directory holds.
 
     Attributes:
-        ids: of the finished models, rising, int32 [models].
-        diverged: ids of those whose loss or weights are not finite; they are stored all the same.
-        recipe: what the models depend on besides their ids.
+      ids: of the finished models, rising, int32 [models].
+      diverged: ids of those whose loss or weights are not finite; they are stored all the same.
+      recipe: what the models depend on besides their ids.
     """
 
     ids: np.ndarray
@@ -37,13 +37,13 @@ def contents(directory: str | Path) -> Contents:
     """Looks what a directory holds, without reading an array.
 
     Args:
-        directory: of the ensemble.
+      directory: of the ensemble.
 
     Returns:
-        Its contents.
+      Its contents.
 
     Raises:
-        UsageError: no ensemble, or a damaged manifest.
+      UsageError: no ensemble, or a damaged manifest.
     """
     directory = Path(directory)
     recipe = recipes.read(directory)
@@ -62,16 +62,16 @@ def load(
     """Loads an ensemble, or some models of it; blocks that hold none of them are not read.
 
     Args:
-        directory: of the ensemble.
-        models: ids of the wanted models, in the order wanted; a number: those with the lowest ids; None: all.
-        gap: the generalisation gap at which the models are wanted, one of `TrainConfig.stop_at_gap`; None: as
-            they were at the end, which is at the largest of these.
+      directory: of the ensemble.
+      models: ids of the wanted models, in the order wanted; a number: those with the lowest ids; None: all.
+      gap: the generalisation gap at which the models are wanted, one of `TrainConfig.stop_at_gap`; None: as
+        they were at the end, which is at the largest of these.
 
     Returns:
-        The ensemble, in host memory, those that diverged among it; `exclude_diverged` leaves them out.
+      The ensemble, in host memory, those that diverged among it; `exclude_diverged` leaves them out.
 
     Raises:
-        UsageError: no ensemble, a model that it lacks, a gap at which none were kept, or a damaged file.
+      UsageError: no ensemble, a model that it lacks, a gap at which none were kept, or a damaged file.
     """
     directory = Path(directory)
     held = contents(directory)
@@ -100,11 +100,11 @@ def gaps(directory: str | Path) -> dict[int, dict[float, tuple[float, int]]]:
     """The generalisation gaps at which models were kept.
 
     Args:
-        directory: of the ensemble.
+      directory: of the ensemble.
 
     Returns:
-        For each id, for each gap of the config: the model's own gap when it was kept, and after how many
-        epochs it was; 0 epochs where it never reached the gap and is kept as it was at the end.
+      For each id, for each gap of the config: the model's own gap when it was kept, and after how many
+      epochs it was; 0 epochs where it never reached the gap and is kept as it was at the end.
     """
     directory = Path(directory)
     found: dict[int, dict[float, tuple[float, int]]] = {}

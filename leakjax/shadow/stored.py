@@ -35,12 +35,12 @@ def write(path: str | Path, tree: PyTree, about: Mapping[str, Any]) -> None:
     """Writes a tree as a directory that appears all at once, when everything is on disk.
 
     Args:
-        path: of the directory; what is there already is replaced.
-        tree: arrays in host memory, in dicts with str keys and in lists.
-        about: what is said of them, as JSON can write it.
+      path: of the directory; what is there already is replaced.
+      tree: arrays in host memory, in dicts with str keys and in lists.
+      about: what is said of them, as JSON can write it.
 
     Raises:
-        UsageError: the disk is full or cannot be written; what was there before stays.
+      UsageError: the disk is full or cannot be written; what was there before stays.
     """
     path = Path(path).absolute()
     unfinished, replaced = (path.with_name(f".{path.name}.{what}") for what in ("unfinished", "replaced"))
@@ -78,7 +78,7 @@ def about(path: str | Path) -> dict[str, Any]:
     """What was said of a tree; the arrays' files are not looked at.
 
     Raises:
-        Damaged: the manifest is.
+      Damaged: the manifest is.
     """
     return _manifest(Path(path))[0]
 
@@ -87,7 +87,7 @@ def verify(path: str | Path) -> None:
     """Compares the sha256 of every file with the one that was written.
 
     Raises:
-        Damaged: the first file that is missing, added or changed.
+      Damaged: the first file that is missing, added or changed.
     """
     path = Path(path)
     _, wanted = _manifest(path)
@@ -101,13 +101,13 @@ def read(path: str | Path) -> PyTree:
     """The tree that `write` wrote, every byte checked; orbax alone would load a flipped bit.
 
     Args:
-        path: of the directory.
+      path: of the directory.
 
     Returns:
-        The tree, NumPy arrays in dicts and lists.
+      The tree, NumPy arrays in dicts and lists.
 
     Raises:
-        Damaged: a file is missing or changed.
+      Damaged: a file is missing or changed.
     """
     path = Path(path).absolute()
     verify(path)

@@ -21,9 +21,9 @@ class Trained(NamedTuple):
     """All models after some epochs, in host memory.
 
     Attributes:
-        epochs: how many.
-        state: without the keys, which follow from the ids; leaves [models, ...].
-        history: until now, [models, epochs].
+      epochs: how many.
+      state: without the keys, which follow from the ids; leaves [models, ...].
+      history: until now, [models, epochs].
     """
 
     epochs: int
@@ -81,7 +81,7 @@ class Training:
         """Trains all models for an epoch.
 
         Returns:
-            Their loss and accuracy, [models].
+          Their loss and accuracy, [models].
         """
         number = np.full(jax.local_device_count(), self.epochs)
         figures = []
@@ -160,20 +160,20 @@ def train_ensemble(
     A model depends on the key, its own id and its own row alone, not on the others.
 
     Args:
-        model: the network.
-        x: features, float32 [points, ...].
-        y: labels, int32 [points], or probabilities of the classes, float32 [points, classes].
-        config: how to train.
-        key: the ensemble's key.
-        membership: which points each model is trained on, bool [models, points].
-        ids: of the models, int32 [models].
-        on_epoch: called after each epoch with its number from 0, and loss and accuracy [models].
+      model: the network.
+      x: features, float32 [points, ...].
+      y: labels, int32 [points], or probabilities of the classes, float32 [points, classes].
+      config: how to train.
+      key: the ensemble's key.
+      membership: which points each model is trained on, bool [models, points].
+      ids: of the models, int32 [models].
+      on_epoch: called after each epoch with its number from 0, and loss and accuracy [models].
 
     Returns:
-        The trained ensemble; see `diverged` for models whose training failed.
+      The trained ensemble; see `diverged` for models whose training failed.
 
     Raises:
-        UsageError: no models, shapes that disagree, or a model without a point.
+      UsageError: no models, shapes that disagree, or a model without a point.
     """
     training = Training(model, x, y, config, key=key, membership=membership, ids=ids)
     while not training.finished:
@@ -189,17 +189,17 @@ def init_ensemble(
     """The ensemble that `train_ensemble` starts from, untrained: a control that cannot leak.
 
     Args:
-        model: the network.
-        x: features, float32 [points, ...].
-        key: the ensemble's key.
-        membership: the points that the models would have been trained on, bool [models, points].
-        ids: of the models, int32 [models].
+      model: the network.
+      x: features, float32 [points, ...].
+      key: the ensemble's key.
+      membership: the points that the models would have been trained on, bool [models, points].
+      ids: of the models, int32 [models].
 
     Returns:
-        The untrained ensemble, its history without epochs.
+      The untrained ensemble, its history without epochs.
 
     Raises:
-        UsageError: no models, shapes that disagree, or a model without a point.
+      UsageError: no models, shapes that disagree, or a model without a point.
     """
     membership, ids = _checked(x, None, membership, ids)
     variables, _ = _start_program(model)(*replicate((x[0], key)), split(ids))

@@ -23,10 +23,10 @@ class TrainState(NamedTuple):
     """A model between two epochs.
 
     Attributes:
-        variables: of the network.
-        optimizer: the optimiser's state.
-        key: of its batch orders, augmentation and dropout.
-        kept: the model as it was at each gap of `TrainConfig.stop_at_gap`.
+      variables: of the network.
+      optimizer: the optimiser's state.
+      key: of its batch orders, augmentation and dropout.
+      kept: the model as it was at each gap of `TrainConfig.stop_at_gap`.
     """
 
     variables: Variables
@@ -41,13 +41,13 @@ def start_model(
     """What a model starts from, the same alone or among others.
 
     Args:
-        model: the network.
-        x: ONE example [...], for its shape.
-        key: the ensemble's key.
-        model_id: the model's id.
+      model: the network.
+      x: ONE example [...], for its shape.
+      key: the ensemble's key.
+      model_id: the model's id.
 
     Returns:
-        Its initial variables, and the key of its batch orders.
+      Its initial variables, and the key of its batch orders.
     """
     key = jax.random.fold_in(key, model_id)
     return model.init(jax.random.fold_in(key, _INIT), x), jax.random.fold_in(key, _ORDER)
@@ -57,13 +57,13 @@ def start_training(config: TrainConfig, points: int, variables: Variables, key: 
     """The state before the first epoch.
 
     Args:
-        config: how to train.
-        points: of the pool.
-        variables: as `start_model` gives them.
-        key: likewise.
+      config: how to train.
+      points: of the pool.
+      variables: as `start_model` gives them.
+      key: likewise.
 
     Returns:
-        The state, its optimiser new.
+      The state, its optimiser new.
     """
     optimizer = config.make_optimizer(points).init(variables["params"])
     return TrainState(variables, optimizer, key, tuple(nothing_kept(variables) for _ in config.stop_at_gap))
@@ -76,13 +76,13 @@ def batch_rows(membership: jax.Array, steps: int, batch_size: int, key: jax.Arra
     order again.
 
     Args:
-        membership: whether the model has the point, bool [points].
-        steps: of an epoch.
-        batch_size: points of a step.
-        key: of this epoch.
+      membership: whether the model has the point, bool [points].
+      steps: of an epoch.
+      batch_size: points of a step.
+      key: of this epoch.
 
     Returns:
-        Row numbers, int32 [steps, batch_size].
+      Row numbers, int32 [steps, batch_size].
     """
     points = membership.shape[0]
     # The model's own points have the largest draws, the others' are below 0. On the CPU top_k takes less
@@ -97,12 +97,12 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax
     """The cross-entropy of each example of a batch.
 
     Args:
-        logits: [batch, classes].
-        labels: classes, int [batch], or probabilities of the classes (a teacher's answers), [batch, classes].
-        smoothing: share of the label that is spread evenly over all classes.
+      logits: [batch, classes].
+      labels: classes, int [batch], or probabilities of the classes (a teacher's answers), [batch, classes].
+      smoothing: share of the label that is spread evenly over all classes.
 
     Returns:
-        [batch].
+      [batch].
     """
     if smoothing or labels.ndim == 2:
         soft = labels if labels.ndim == 2 else jax.nn.one_hot(labels, logits.shape[-1])
@@ -122,16 +122,16 @@ def train_epoch(
     """Trains a model for an epoch.
 
     Args:
-        model: the network.
-        config: how to train.
-        x: features of the pool [points, ...]; batches are gathered inside a step.
-        y: labels of the pool, int [points], or probabilities of the classes, float [points, classes].
-        epoch: number of the epoch, from 0.
-        membership: which points are the model's own, bool [points].
-        state: the model before the epoch.
+      model: the network.
+      config: how to train.
+      x: features of the pool [points, ...]; batches are gathered inside a step.
+      y: labels of the pool, int [points], or probabilities of the classes, float [points, classes].
+      epoch: number of the epoch, from 0.
+      membership: which points are the model's own, bool [points].
+      state: the model before the epoch.
 
     Returns:
-        The model after the epoch; its mean loss and accuracy over the batches, each before its step.
+      The model after the epoch; its mean loss and accuracy over the batches, each before its step.
     """
     key = jax.random.fold_in(state.key, epoch)
     steps = config.steps(len(x))

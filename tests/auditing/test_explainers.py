@@ -103,8 +103,35 @@ def scaled(logits_fn, *, times: int = 1, output: str = "logit"):
     return lambda *example, key, segments=None: times * plain(*example, key=key)
 
 
-def unregistered(logits_fn):
-    return None
+def halved(logits_fn, *, times: int = 1):
+    plain = EXPLAINERS["gradient"].factory(logits_fn)
+
+    def explainer(variables, x, target, *, key):
+        return sum(plain(variables, x * (i + 1), target, key=key) for i in range(times)) / 2
+
+    return explainer
+
+
+def doubled(variables, x, target, *, key):
+    return 2 * jax.grad(lambda x: MODEL.logits_fn(variables, x)[target])(x)
+
+
+MODEL = mlp(3, widths=(4,))
+
+
+@pytest.mark.parametrize(("text", "runs"), [("halved(times=3)", 3), ("halved", 1), ("doubled", 1)])
+def test_a_users_own_factory_or_explainer_need_state_nothing(text, runs):
+    x = np.zeros(5, np.float32)
+    shapes = jax.eval_shape(MODEL.init, jax.random.key(0), x)
+    (named,) = explainers.choose([f"{__name__}:{text}"], MODEL.logits_fn, shapes, x, None, print).methods
+    assert named.name == f"{__name__}:{text}"
+    assert named.method.family == "custom"
+    assert named.runs(x.shape) == runs
+
+
+def test_an_explainer_by_its_module_takes_no_options():
+    with pytest.raises(UsageError, match="takes no options"):
+        explainers.parse(f"{__name__}:doubled(times=3)")
 
 
 def test_a_users_own_explainer_is_named_by_its_module():
@@ -119,16 +146,17 @@ def test_a_users_own_explainer_is_named_by_its_module():
         np.testing.assert_array_equal(own(weights, jnp.ones(3), 1, key=jax.random.key(0)), 3 * weights[:, 1])
     finally:
         EXPLAINERS.remove("scaled")
-    with pytest.raises(UsageError, match=r"must state its family and cost by @leakjax.explain.registered"):
-        explainers.parse(f"{__name__}:unregistered")
 
 
 def test_a_method_that_does_not_apply_to_the_model_is_named_without_running_it():
     model, x = mlp(3, widths=(4,)), np.zeros((8, 8, 1), np.float32)
     shapes = jax.eval_shape(model.init, jax.random.key(0), x)
-    for text, said in (("gradcam", "feature map"), ("occlusion(window=9)", "must not be larger than x")):
+    for text, said in (
+        ("gradcam", "finds no map over"),
+        ("occlusion(window=9)", "must not be larger than x"),
+    ):
         with pytest.raises(UsageError, match=said):
-            explainers.expand([text], model.logits_fn, shapes, x, None, print)
+            explainers.choose([text], model.logits_fn, shapes, x, None, print)
 
 
 def test_a_background_is_asked_for_when_the_explainer_is_made():
@@ -155,12 +183,15 @@ def test_cheap_and_all_are_the_methods_that_apply_to_the_model():
     x = np.zeros((8, 8, 1), np.float32)
     variables = model.init(jax.random.key(0), x)
     said = []
-    cheap = explainers.expand(["cheap"], model.logits_fn, variables, x, None, said.append)
+    cheap, _, left_out = explainers.choose(["cheap"], model.logits_fn, variables, x, None, said.append)
     assert {"gradient", "input_x_gradient", "deeplift"} <= {named.name for named in cheap}
     assert all(named.runs(x.shape) <= 10 for named in cheap)
     assert any("gradcam is left out" in line for line in said)  # a network without a spatial layer
     background = np.ones((5, 8, 8, 1), np.float32)
-    every = explainers.expand(["gradient", "all"], model.logits_fn, variables, x, background, said.append)
+    assert {one.name for one in left_out} >= {"gradcam", "gradcam_pp"}
+    every = explainers.choose(
+        ["gradient", "all"], model.logits_fn, variables, x, background, said.append
+    ).methods
     names = [named.name for named in every]
     assert names[0] == "gradient"
     assert names.count("gradient") == 1

@@ -105,3 +105,31 @@ def test_real_files(real_data, tmp_path):
     assert (points.x.min(), points.x.max()) == (0, 1)
     np.testing.assert_array_equal(points.x[:, :5].max(axis=0), 1)
     assert points.groups["race"].shape == points.y.shape
+
+
+def test_another_column_is_the_label_and_income_a_feature(folders, usage_error, monkeypatch):
+    monkeypatch.setattr("leakjax.data.labels.LEAST_ROWS", 1)
+    points = load("adult", label="occupation", **folders)
+    # The second person has no occupation.
+    np.testing.assert_array_equal(points.ids, [0, 2, 3])
+    np.testing.assert_array_equal(points.y, [0, 0, 1])
+    assert (points.classes, points.name) == (2, "adult(label='occupation')")
+    assert points.x.shape == (3, 104 - 14 + 1)
+    assert (points.feature_names[-1], points.columns[-1]) == ("income: >50K", "income")
+    np.testing.assert_array_equal(points.x[:, -1], [0, 1, 0])
+    assert not any(name.startswith("occupation") for name in points.feature_names)
+    assert "1 rows without a label are left out." in points.notes
+    assert "must be one of income, workclass" in usage_error(load, "adult", label="age", **folders)
+
+
+def test_columns_of_the_indicators(folders):
+    points = load("adult", **folders)
+    assert points.columns[:5] == ["age", "education-num", "capital-gain", "capital-loss", "hours-per-week"]
+    assert [name.split(": ")[0] for name in points.feature_names] == points.columns
+
+
+def test_occupations_of_the_real_set(real_data, tmp_path):
+    points = load("adult", label="occupation", data_dir=tmp_path, source_dir=real_data / "adult")
+    assert points.classes == 13
+    assert "Classes of fewer than 20 rows are left out: Armed-Forces (15)." in points.notes
+    assert len(points.x) + points.duplicates == 48842 - 2809 - 15

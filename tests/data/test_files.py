@@ -1,8 +1,10 @@
 import gzip
+import resource
 
 import pytest
 
-from leakjax.data import files
+from leakjax.data import adult, fashion_mnist, files
+from leakjax.data.cifar import CIFAR10, CIFAR100
 
 CONTENT = bytes(range(256)) * 10
 
@@ -75,3 +77,19 @@ def test_faults_of_a_file_are_named(folders, original, usage_error):
         packed.write_bytes(damaged)
         message = usage_error(files.content, described, [source], downloads)
         assert f"{packed}: truncated or damaged gzip file" in message
+
+
+def test_a_packed_file_is_unpacked_no_further_than_its_size(folders, original, usage_error):
+    source, downloads, _ = folders
+    (source / "a.bin.gz").write_bytes(gzip.compress(bytes(2**28)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    message = usage_error(files.content, original("a.bin", CONTENT), [source], downloads)
+    assert "wrong checksum" in message
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**16  # KiB
+
+
+def test_everything_is_downloaded_over_https():
+    urls = [original.url for split in fashion_mnist.FILES.values() for original in split]
+    urls += [original.url for original in (adult.TRAIN, adult.TEST, CIFAR10.original, CIFAR100.original)]
+    assert len(urls) == 8
+    assert all(url.startswith("https://") for url in urls)

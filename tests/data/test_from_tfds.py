@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import PIL.Image
+import pytest
 import tensorflow_datasets as tfds
 
 from leakjax.data import load
@@ -143,3 +144,27 @@ def test_several_configurations_must_be_chosen_from(tmp_path, usage_error):
     message = usage_error(load, "tfds:mine", data_dir=tmp_path)
     assert "several configurations; choose one of tfds:mine/big, tfds:mine/small" in message
     assert len(load("tfds:mine/small", data_dir=tmp_path).x) == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../mine",
+        "mine/../../mine",
+        "..",
+        ".",
+        "mine/..",
+        "/mine",
+        "{outside}",
+        "mine//1.2.0",
+        "a/b/c/d",
+        "a\0",
+        "~/a",
+    ],
+)
+def test_a_name_cannot_leave_the_folder(tmp_path, usage_error, name):
+    prepare(tmp_path, IMAGES, {"train": image_rows(random_images(2))})
+    inside = tmp_path / "inside"
+    (inside / "mine").mkdir(parents=True)
+    message = usage_error(load, f"tfds:{name.format(outside=tmp_path / 'mine')}", data_dir=inside)
+    assert "must be tfds:<name>" in message

@@ -64,6 +64,12 @@ def test_points_that_are_equal_in_float32_are_duplicates(tmp_path):
             "1 points have NaN or infinite features, first in row 1",
         ),
         ({"x": X * 1e40, "y": Y}, "points have NaN or infinite features"),
+        ({"x": np.array(1.0), "y": Y}, "array 'x' is a single value"),
+        ({"x": X, "y": np.array(1)}, "array 'y' is a single value"),
+        ({"x": X, "y": Y, "group": np.array("a")}, "array 'group' is a single value"),
+        ({"x": np.zeros((0, 3)), "y": np.zeros(0, int)}, "x has shape (0, 3)"),
+        ({"x": np.zeros(4, [("a", "f4")]), "y": Y}, "must be real numbers"),
+        ({"x": X, "y": Y.astype("M8[s]")}, "must be integers"),
     ],
 )
 def test_faults_are_named(tmp_path, arrays, message):
@@ -71,6 +77,16 @@ def test_faults_are_named(tmp_path, arrays, message):
     text = load_error(path)
     assert message in text
     assert str(path) in text
+
+
+def test_one_flipped_bit_in_a_shape_is_found(tmp_path):
+    # "12" becomes "10": NumPy reads fewer bytes, all in the wrong rows, and never comes to the checksum.
+    path = save(tmp_path, x=np.random.default_rng(0).normal(size=(300, 12)), y=np.arange(300) % 2)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"(300, 12)", b"(300, 10)", 1))
+    with np.load(path) as arrays:
+        assert arrays["x"].shape == (300, 10)
+    assert "array 'x' is damaged, its header says float64 (300, 10)" in load_error(path)
 
 
 def test_missing_file(tmp_path):

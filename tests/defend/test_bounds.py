@@ -57,6 +57,11 @@ ROWS = [
     ([clip_norm(1.0), drop_below(0.5)], (INF,)),
     ([clip_norm(1.0), drop_below(1.5)], (1, 2, INF)),
     ([clip_values(-1.0, 1.0), quantize(0.3)], (1, 2, INF)),
+    # A float32 quotient rounds up to 3.5, and so to 4, where the float64 one is below and gives 3.
+    ([clip_values(-4.585, 4.585), quantize(1.31)], (1, 2, INF)),
+    ([clip_values(-1.0, 1.0), keep_top_k(2, signed=True)], (1, 2, INF)),
+    ([clip_norm(1.0), keep_top_k(2, signed=True)], (1,)),
+    ([clip_values(0.0, 1.0), keep_top_k(2, signed=True)], (1, 2, INF)),
     ([clip_values(0.2, 1.0), quantize(0.3)], (1, 2, INF)),
     ([clip_norm(1.0), quantize(0.3)], ()),
     ([clip_norm(1.0, 1), quantize(0.5)], ()),
@@ -123,6 +128,28 @@ def test_bound_is_not_exceeded_and_attained_where_exact(stages, exact, norm):
 def test_a_query_gives_the_witness_of_its_own_directions():
     bound = sensitivity(chain(clip_norm(1.0), project_out("one,x")), (6,), x=QUERY)
     assert bound.value == 2.0
+    assert bound.exact
+
+
+@pytest.mark.parametrize("size", [12, 9996])
+@pytest.mark.parametrize(
+    "stages",
+    [row for row, _ in ROWS if not any("segments" in stage.name for stage in row)],
+    ids=lambda row: chain(*row).name,
+)
+def test_releases_in_float32_keep_the_bound_in_float64_at_any_size(stages, size):
+    defense = chain(*stages)
+    rng = np.random.default_rng(size)
+    x = rng.standard_t(2, (12, size)) * 10.0 ** rng.uniform(-3, 3, (12, 1))
+    x[:4] = np.sign(x[:4]) * 3.0  # all at the ends of every box
+    x[4:6, 1:] = 0
+    pairs = np.float32(np.concatenate([x, -x]))
+    run = jax.jit(jax.vmap(lambda x: defend.apply(defense, x, key=KEY, x=jnp.linspace(-1, 2, size))))
+    y = np.asarray(run(pairs), np.float64)
+    for norm in (1, 2, INF):
+        bound = sensitivity(defense, (size,), norm=norm).value
+        found = max(np.linalg.norm(y - one, ord=norm, axis=1).max() for one in y)
+        assert found <= bound * (1 + 1e-12), norm
 
 
 def test_images_of_any_size_have_a_sensitivity_at_once():

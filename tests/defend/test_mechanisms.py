@@ -105,12 +105,41 @@ def test_plain_noise_after_a_clip_can_be_accounted_for_too():
     np.testing.assert_allclose(defend.privacy_spent(defense, (5,), delta=1e-5), expected, rtol=1e-3)
 
 
+def in_half_precision(mechanism):
+    return defend.apply(chain(clip_norm(1.0), mechanism), jnp.ones(3, jnp.bfloat16), key=KEY)
+
+
+def spent(**options):
+    defense = chain(clip_norm(1.0), gaussian_mechanism(1.0, 1e-5))
+    return defend.privacy_spent(defense, (3,), delta=1e-5, **options)
+
+
+def test_near_neighbours_with_a_proof_spend_less():
+    near = spent(neighbours=defend.within(1.0, proof="replace-one stability of the trainer"))
+    sigma = 2 * brentq(lambda m: analytic_delta(1.0, m) - 1e-5, 0.01, 1000)
+    whole = brentq(lambda e: analytic_delta(e, sigma) - 1e-5, 0.01, 100)
+    np.testing.assert_allclose(near, whole, rtol=5e-3)
+    assert spent(neighbours=defend.within(5.0, proof="said")) == spent()
+
+
+def test_a_set_of_one_array_spends_nothing():
+    defense = chain(defend.clip_values(2.0, 2.0), defend.gaussian_noise(1.0))
+    assert defend.privacy_spent(defense, (3,), delta=1e-5) == 0.0
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: gaussian_mechanism(0.0, 1e-5), "epsilon=0.0"),
         (lambda: gaussian_mechanism(1.0, 0.0), "delta=0.0"),
         (lambda: gaussian_mechanism(1.0, 1.0), "delta=1.0"),
+        (lambda: gaussian_mechanism("1", 0.1), "epsilon='1'"),
+        (lambda: jax.jit(lambda e: gaussian_mechanism(e, 0.1).apply)(1.0), "must have a value"),
+        (lambda: jax.jit(lambda d: gaussian_mechanism(1.0, d).apply)(0.1), "delta="),
+        (lambda: in_half_precision(gaussian_mechanism(1.0, 1e-5)), "attribution.dtype='bfloat16'"),
+        (lambda: in_half_precision(laplace_mechanism(1.0)), "convert the attribution to float32"),
+        (lambda: spent(releases=1.5), "releases=1.5: must be a whole number"),
+        (lambda: spent(neighbours=defend.within(0.1)), "is an assumption"),
         (lambda: laplace_mechanism(-1.0), "epsilon=-1.0"),
         (lambda: defend.apply(gaussian_mechanism(1.0, 1e-5), jnp.zeros(3), key=KEY), "put clip_norm"),
         (lambda: defend.apply(laplace_mechanism(1.0), jnp.zeros(3), key=KEY), "put clip_norm"),

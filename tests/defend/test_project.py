@@ -50,7 +50,7 @@ def test_a_complete_attribution_no_longer_names_its_logit():
     out = np.asarray(defend.apply(hardened, jnp.asarray(e), key=KEY, x=jnp.asarray(x)), np.float64)
     assert abs(out.sum()) < 1e-5
     assert abs(out @ x) < 1e-4
-    np.testing.assert_allclose(np.linalg.norm(out), 1, rtol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(out), 1, rtol=5e-6)
 
 
 def test_where_nothing_is_left_normalize_gives_zero_or_a_unit_array_never_nan():

@@ -17,6 +17,8 @@ from leakjax.defend import (
     parse,
     registered,
 )
+from leakjax.defend.presets import PRESETS
+from leakjax.explain import EXPLAINERS
 
 KEY = jax.random.key(3)
 
@@ -56,10 +58,12 @@ def test_a_traced_hyperparameter_shows_as_a_question_mark():
 
 def test_every_registered_defense_is_reachable_and_names_itself():
     arguments = {
-        "absolute": "", "clip_norm": "1", "clip_values": "-1, 1", "coarsen": "1", "deepleak": "",
+        "absolute": "", "clip_norm": "1", "clip_values": "-1, 1", "coarsen": "1", "cosine_noise": "0.9", "deepleak": "",
         "drop_below": "0.1", "gaussian_mechanism": "1, 1e-5", "gaussian_noise": "1", "keep_top_k": "1",
-        "laplace_mechanism": "1", "laplace_noise": "1", "normalize": "", "project_out": "", "quantize": "0.1",
-        "random_mask": "0.5", "rectify": "", "round_to": "2", "scale": "2", "sign": "", "upsample": "1",
+        "laplace_mechanism": "1", "laplace_noise": "1", "noisy_top_k": "1, 1", "normalize": "", "privunit": "1",
+        "project_out": "", "quantize": "0.1", "random_mask": "0.5", "randomized_response": "1",
+        "rectify": "", "round_to": "2", "scale": "2", "sign": "", "threshold_mechanism": "1, 1",
+        "upsample": "1",
     }  # fmt: skip
     assert set(arguments) == set(DEFENSES)
     for name, numbers in arguments.items():
@@ -74,7 +78,7 @@ def test_every_registered_defense_is_reachable_and_names_itself():
     ("text", "said"),
     [
         ("clip_nrom(1)", "did you mean 'clip_norm'"),
-        ("clip_nrom(1)", "must be one of clip_values, clip_norm, "),
+        ("clip_nrom(1)", ", clip_values, clip_norm, "),
         ("top_k(3)", "did you mean 'keep_top_k'"),
         ("noise(1)", "did you mean 'gaussian_noise'"),
         ("clip_norm(radis=1)", "did you mean 'radius'"),
@@ -114,6 +118,14 @@ def test_what_is_wrong_is_one_line_that_names_the_flag(text, said):
     assert message.startswith("defense=")
     assert said in message
     assert "\n" not in message
+
+
+def test_presets_are_chains_by_the_names_of_explainers():
+    for name, chained in PRESETS.items():
+        assert name in EXPLAINERS
+        assert parse(f" preset:{name} ").name == parse(chained).name
+    with pytest.raises(UsageError, match="preset='nothing'"):
+        parse("preset:nothing")
 
 
 def test_an_infinite_bound_is_read_as_one():

@@ -93,6 +93,7 @@ def random_chain(rng, lopsided=0.5, without_zero=0.0):
 def check(stages, size, norm, seed):
     """The bound is not exceeded, and attained by the witness where exact; returns (exact, bound / found)."""
     rng = np.random.default_rng(seed)
+    stages = [(name, min(*rest, size)) if name == "keep_top_k" else (name, *rest) for name, *rest in stages]
     bound = sensitivity(build(stages), (size,), norm=norm)
     found = search(stages, size, norm, rng)
     label = f"{stages} size={size} norm={norm} bound={bound}"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
-from leakjax.defend import apply, clip_norm, clip_values, gaussian_noise, keep_top_k
+from leakjax.defend import apply, clip_norm, clip_values, gaussian_noise, keep_top_k, sensitivity
 
 KEY = jax.random.key(0)
 INF = math.inf
@@ -110,7 +110,24 @@ def test_clip_values_reads_nan_as_zero_and_takes_open_ends():
 def test_keep_top_k_keeps_the_largest_with_their_signs():
     x = jnp.array([[1.0, -4.0, 2.0], [0.5, 3.0, -0.1]])
     np.testing.assert_array_equal(apply(keep_top_k(2), x, key=KEY), [[0, -4, 0], [0, 3, 0]])
-    np.testing.assert_array_equal(apply(keep_top_k(100), x, key=KEY), x)
+    np.testing.assert_array_equal(apply(keep_top_k(6), x, key=KEY), x)
+
+
+def test_keep_top_k_signed_keeps_the_largest_values():
+    x = jnp.array([[1.0, -4.0, 2.0], [0.5, 3.0, -0.1]])
+    np.testing.assert_array_equal(apply(keep_top_k(2, signed=True), x, key=KEY), [[0, 0, 2], [0, 3, 0]])
+    np.testing.assert_array_equal(
+        apply(keep_top_k(5, signed=True), x, key=KEY), np.float32([[1, 0, 2], [0.5, 3, -0.1]])
+    )
+    assert keep_top_k(2, True).name == "keep_top_k(2, signed=True)"
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_keep_top_k_of_more_than_there_are_is_refused(signed):
+    with pytest.raises(UsageError, match="k=7: must be at most 6"):
+        apply(keep_top_k(7, signed), jnp.ones((2, 3)), key=KEY)
+    with pytest.raises(UsageError, match="k=7: must be at most 6"):
+        sensitivity(keep_top_k(7, signed), (2, 3))
 
 
 def test_keep_top_k_breaks_ties_by_position():

@@ -10,7 +10,6 @@ import pytest
 from absl import flags
 
 from experiments import _main, audit, audit_flags
-from leakjax._validate import UsageError
 from leakjax.evaluate.document import dumps
 from leakjax.report import Report, from_json
 from tests.records.fake_records import fake_records
@@ -80,7 +79,7 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--dataset=digitz"], ["dataset='digitz'", "adult", "'digits'"]),
         (["--explainers=gradient,gradiant"], ["explainers='gradiant'", "smoothgrad", "'gradient'"]),
         (["--explainers=saliency"], ["explainers='saliency'", "mean 'gradient'"]),
-        (["--explainers=gradcam"], ["layer=None", "feature map"]),
+        (["--explainers=gradcam"], ["layer=None", "finds no map"]),
         (["--explainers=lime(grid=4)"], ["height, width, channels"]),
         (["--explainers=smoothgrad(samples=4000000000)"], ["4,000,000,000 runs", "are allowed"]),
         (["--explainers=gradient(steps=2)"], ["explainers='gradient(steps=2)'", "steps"]),
@@ -91,7 +90,8 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--optimizer=adamm"], ["optimizer='adamm'", "sgd", "'adam'"]),
         (["--models=8"], ["models=8", "at least 16"]),
         (["--epochs=0"], ["epochs=0", "at least 1"]),
-        (["--points=0"], ["points=0", "at least 1"]),
+        (["--points=0"], ["points=0", "at least 30"]),
+        (["--points=40", "--background=20"], ["points=20", "at least 30"]),
         (["--points=1e12"], ["--points=1e12"]),
         (["--points=1000000000000"], ["points=1000000000000", "whole number"]),
         (["--points=4000000000"], ["points=4000000000", "GiB of memory", "are free"]),
@@ -104,7 +104,14 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--dataset=synthetic(featurs=3)"], ["'featurs'", "mean 'features'"]),
         (["--dataset=synthetic(points=2.5)"], ["points is given twice"]),
         (["--dear_points=5"], ["--dear_points is now --costly_points"]),
-        (["--audit_points=0"], ["audit_points=0", "at least 1"]),
+        (["--audit_points=0"], ["audit_points=0", "at least 30"]),
+        (["--audit_points=1"], ["audit_points=1", "at least 30"]),
+        (["--costly_points=1"], ["costly_points=1", "at least 30"]),
+        (["--seed=-1"], ["seed=-1", "0..4294967295"]),
+        (["--seed=4294967296"], ["seed=4294967296", "0..4294967295"]),
+        (["--seed=99999999999999999999"], ["seed=99999999999999999999", "0..4294967295"]),
+        (["--data_seed=-1"], ["seed=-1"]),
+        (["--defenses=none,none"], ["defenses='none'", "twice"]),
         (["--widths=0"], ["widths=0", "at least 1"]),
         (["--widths=a"], ["widths='a'", "whole numbers"]),
         (["--batch_size=0"], ["batch_size=0", "at least 1"]),
@@ -130,7 +137,7 @@ def test_bad_usage_is_one_line_that_says_what_is_allowed(call, tmp_path, argumen
     assert lines[0].startswith("error: ")
     for word in words:
         assert word in lines[0]
-    assert not (tmp_path / "work" / "checkpoints").exists()
+    assert not (tmp_path / "work").exists()
 
 
 def test_a_workdir_is_not_taken_by_a_command_that_was_bad_usage(call, tmp_path):
@@ -161,29 +168,13 @@ def test_a_users_file_that_cannot_be_audited_is_named(call, tmp_path):
             assert word in lines[0]
 
 
-def test_a_workdir_that_cannot_be_written_or_is_damaged_is_named(call, tmp_path):
+def test_a_workdir_that_cannot_be_written_is_named(call, tmp_path):
     (tmp_path / "file").write_text("")
     for work in (tmp_path / "file" / "below", tmp_path / "file"):
         code, lines = call(f"--workdir={work}", *SMALL)
         assert (code, len(lines)) == (2, 1)
         assert f"workdir='{work}'" in lines[0]
         assert "cannot be written" in lines[0]
-    (tmp_path / "config.json").write_text("{")
-    code, lines = call(f"--workdir={tmp_path}", *SMALL)
-    assert (code, len(lines)) == (2, 1)
-    assert "config.json is damaged" in lines[0]
-
-
-def test_a_workdir_of_another_config_names_the_flag_that_differs(values, tmp_path):
-    values(["audit", *SMALL])
-    config = audit_flags.read_config(values)
-    _main.check_workdir(tmp_path, config.as_json())
-    _main.claim(tmp_path, config.as_json())
-    _main.check_workdir(tmp_path, config.as_json())
-    values(["audit", *SMALL, "--epochs=4"])
-    with pytest.raises(UsageError, match=r"^epochs=4: .* epochs=3; use another --workdir"):
-        _main.check_workdir(tmp_path, audit_flags.read_config(values).as_json())
-    assert json.loads((tmp_path / "config.json").read_text()) == config.as_json()
 
 
 def test_a_plan_prints_the_stages_and_writes_nothing(capsys, values, tmp_path):
@@ -246,8 +237,8 @@ def test_a_run_leaves_its_files_in_the_default_workdir(runs):
     images = list((work / "figures").glob("*.png"))
     assert len(images) >= 3
     assert all(image.read_bytes().startswith(b"\x89PNG") for image in images)
-    assert (work / "checkpoints" / "ensemble" / "manifest.json").is_file()
-    assert (work / "checkpoints" / "gradient.npz").is_file()
+    kept = {path.name.partition(".")[0] for path in (work / "stages").iterdir()}
+    assert kept == {"train", "explain_gradient"}
     assert "report.html" in first.stdout
 
 

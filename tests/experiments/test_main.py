@@ -57,15 +57,15 @@ def test_what_the_user_can_mend_is_one_line_and_anything_else_is_raised(capsys):
         _main.call(broken, argv)
 
 
-def test_a_workdir_belongs_to_one_config(tmp_path):
-    config = {"seed": 1, "widths": (4, 2)}
-    work = tmp_path / "a" / "b"
-    _main.check_workdir(work, config)
-    assert not list(work.iterdir())
-    _main.claim(work, config)
-    assert json.loads((work / "config.json").read_text()) == {"seed": 1, "widths": [4, 2]}
-    _main.claim(work, config)
-    with pytest.raises(UsageError, match=r"^seed=2: .* holds a run with seed=1; use another --workdir"):
-        _main.check_workdir(work, {**config, "seed": 2})
-    with pytest.raises(UsageError, match=r"^loss='new': .* holds a run with loss=None"):
-        _main.claim(work, {**config, "loss": "new"})
+def test_a_workdir_is_claimed_and_records_the_config(tmp_path):
+    config, said = {"seed": 1, "widths": (4, 2)}, []
+    with _main.claimed(tmp_path / "a" / "b", config, take_over=False, say=said.append) as held:
+        assert json.loads((held.path / "config.json").read_text()) == {"seed": 1, "widths": [4, 2]}
+        with (
+            pytest.raises(UsageError, match="is in use by process"),
+            _main.claimed(held.path, config, take_over=True, say=said.append),
+        ):
+            pass
+    with _main.claimed(tmp_path / "a" / "b", {"seed": 2}, take_over=False, say=said.append):
+        pass
+    assert not said

@@ -6,6 +6,7 @@ cosines those backward; a run counts once, forward alone or forward and backward
 no value of the way forward its cosine alone is left.
 """
 
+import inspect
 import math
 
 import jax
@@ -16,6 +17,7 @@ from jax.extend.core import jaxprs_in_params
 from jax.interpreters import partial_eval
 
 from leakjax.explain import EXAMPLE_EXPLAINERS, EXPLAINERS, Method, grid, registered
+from leakjax.explain.cost import count_runs
 from leakjax.explain.registry import rows_of
 
 HIDDEN, CLASSES = 3, 4
@@ -121,6 +123,60 @@ def test_a_method_takes_the_runs_that_it_states(name, shape, cells, options):
     assert runs_in(method.factory(logits_fn, **options), shape, segments) == stated
 
 
+@pytest.mark.parametrize(("name", "shape", "cells", "options"), CASES)
+def test_a_cost_that_nobody_states_is_counted_in_the_program(name, shape, cells, options):
+    """On a network without any mark: the products with its weights tell the runs."""
+    method = EXPLAINERS[name]
+    segments = None
+    if method.masks and cells is not None:
+        segments = grid(shape, (cells // 2, 2) if cells % 2 == 0 else 3)
+    if name == "exact_shapley" and segments is None and math.prod(shape) > 16:
+        pytest.skip("too many players")
+    explainer = method.factory(logits_fn, **options)
+
+    def mine(variables, x, target, *, key):
+        return explainer(variables, x, target, key=key, segments=segments)
+
+    stated = method.runs(shape, segments and segments.count, **options)
+    assert count_runs(mine, logits_fn, variables_of(shape), np.zeros(shape, np.float32)) == stated
+
+
+def test_an_explainer_that_never_runs_the_model_costs_nothing():
+    def mine(variables, x, target, *, key):
+        return x * jnp.sum(variables["last"])
+
+    assert count_runs(mine, logits_fn, variables_of(ROW), np.zeros(ROW, np.float32)) == 0
+
+
+def test_callbacks_into_python_are_counted():
+    def booster(index, x):
+        return jax.pure_callback(
+            lambda index, x: np.stack([x.sum(-1), index * x.sum(-1)], -1).astype(np.float32),
+            jax.ShapeDtypeStruct((2,), jnp.float32),
+            index,
+            x,
+            vmap_method="expand_dims",
+        )
+
+    def mine(index, x, target, *, key):
+        shifted = jax.vmap(lambda i: booster(index, x + i)[target])(jnp.arange(7.0))
+        return x * shifted.sum()
+
+    assert count_runs(mine, booster, np.int32(3), np.zeros(5, np.float32)) == 7
+
+
+def test_runs_in_a_loop_of_unknown_length_cannot_be_counted():
+    def mine(variables, x, target, *, key):
+        done = lambda state: jnp.sum(logits_fn(variables, state)) < 3
+        return jax.lax.while_loop(done, lambda state: state + 1, x)
+
+    assert count_runs(mine, logits_fn, variables_of(ROW), np.zeros(ROW, np.float32)) is None
+
+
+def test_a_model_that_multiplies_by_no_weight_cannot_be_counted():
+    assert count_runs(lambda v, x, t, *, key: x, lambda v, x: x[:2], {}, np.zeros(3, np.float32)) is None
+
+
 def test_every_method_is_counted():
     assert {name for name, *_ in CASES} == set(EXPLAINERS)
 
@@ -145,11 +201,14 @@ def test_a_new_method_is_registered_by_a_decorator_alone():
 
     try:
         assert set(EXPLAINERS) - before == {"newest"}
-        assert EXPLAINERS["newest"] == Method("custom", newest, True, EXPLAINERS["newest"].runs)
+        factory = inspect.unwrap(newest)
+        row = EXPLAINERS["newest"]
+        assert row == Method("custom", row.factory, True, row.runs)
+        assert inspect.unwrap(row.factory) is factory
         assert EXPLAINERS["newest"].runs((3, 2)) == 12
         assert EXPLAINERS["newest"].runs((3, 2), 4, repeats=5) == 20
         with pytest.raises(ValueError, match="registered already"):
-            registered("custom", runs=1)(newest)
+            registered("custom", runs=1)(factory)
     finally:
         EXPLAINERS.remove("newest")
     assert set(EXPLAINERS) == before

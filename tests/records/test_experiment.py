@@ -75,20 +75,19 @@ def test_the_page_is_whole_and_needs_nothing_else(finished):
 
 
 @pytest.mark.slow
-def test_the_same_command_resumes_and_another_is_refused(finished, root):
+def test_a_run_goes_on_and_a_changed_flag_measures_only_what_it_changes(finished, root):
     folder, given, _ = finished
-    log = folder / "run" / "metrics.jsonl"
-    before = (folder / "run" / "report.json").read_text()
-    lines = log.read_text().splitlines(keepends=True)
-    log.write_text("".join(lines[1:]) + lines[0][:40])  # the first draw lost, and a line cut short
+    stages, before = folder / "run" / "stages", (folder / "run" / "report.json").read_text()
+    names = {path.name for path in stages.iterdir()}
+    next(stages.glob("draws_0*")).unlink()
     again = run(*given, "--parts=draws,defenses,sizes,sweep", cwd=root)
     assert again.returncode == 0, again.stderr
-    assert len(log.read_text().splitlines()) == len(lines) + 1  # what was cut, and what took its place
+    assert {path.name for path in stages.iterdir()} == names
     after = json.loads((folder / "run" / "report.json").read_text())
     assert after["results"] == json.loads(before)["results"]
-    other = run(*given, "--parts=draws", "--l2=2", cwd=root)
-    assert other.returncode == 2
-    assert "holds a run with parts=" in other.stderr
+    other = run(*given, "--parts=draws", "--draws=3", cwd=root)
+    assert other.returncode == 0, other.stderr
+    assert len({path.name for path in stages.iterdir()} - names) == 1
 
 
 def values(**changes):

@@ -24,8 +24,7 @@ def test_a_study_is_a_plan_its_units_and_a_report(tmp_path):
     plan = records.plan_for(f"npz:{tmp_path / 'points.npz'}", draws=2, points=30, queries=20, walks=2)
     units = records.units_of(plan, lambda scaling: records.load_task(plan, scaling=scaling))
     seen = []
-    log = tmp_path / "metrics.jsonl"
-    measured = records.run_units(units, log, tell=lambda share, name: seen.append(name))
+    measured = records.run_units(units, tmp_path / "kept", tell=lambda share, name: seen.append(name))
     report = records.report_of(plan, measured, environment={})
     assert seen == ["", "draws 0", "draws 1"]
     assert report.config["draws"] == 2

@@ -9,7 +9,7 @@ import pytest
 from markupsafe import Markup
 
 from leakjax.evaluate.document import SmallestMargin
-from leakjax.report import figures, page, publish, shell, to_json
+from leakjax.report import figures, page, publish, shell, tables_csv, to_json
 from tests.report.fake_report import ALONE, MARGINS, fake_report, leakage
 from tests.report.reader import Reader
 
@@ -176,7 +176,7 @@ def test_everything_is_published_and_twice_the_same(published, tmp_path):
     figures_of = {
         f"figures/{name}.png" for name in ("leakage", "roc", *(f"examples_{name}" for name in MARGINS))
     }
-    assert names == {"report.json", "report.html", *figures_of}
+    assert names == {"report.json", "report.html", *figures_of, *tables_csv.files(fake_report())}
     assert all((published / name).read_bytes() == (tmp_path / name).read_bytes() for name in names)
     assert json.loads((tmp_path / "report.json").read_text()) == to_json(fake_report())
     links = Reader((tmp_path / "report.html").read_text()).links

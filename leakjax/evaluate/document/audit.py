@@ -3,10 +3,13 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from leakjax._validate import UsageError, fail
+from leakjax._validate import UsageError, fail, one_of
 from leakjax.evaluate.document.fields import aside, described, document, fields_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 SHARE = "share, 0 to 1"
 DIFFERENCE = "difference of shares, -1 to 1"
@@ -153,7 +156,23 @@ class Control:
     question: str = described("what it checks, in words")
     expected: str = described("what is seen if the audit is sound")
     seen: Estimate = described("what was seen")
-    passed: bool = described("whether the two agree")
+    passed: bool = described("whether the two agree; false where it was not run")
+    not_run: str | None = described(
+        "why it could not be run, and what would; null where it was", default=None
+    )
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was run, and says that the audit is not sound."""
+        return not self.passed and self.not_run is None
+
+
+@document()
+class LeftOut:
+    """An explainer that a list such as "cheap" or "all" would have held, and that does not apply."""
+
+    name: str = described("name of the explainer with its options")
+    why: str = described("what it has against the model")
 
 
 @document()
@@ -218,5 +237,47 @@ class Report:
     controls: Sequence[Control] = described("checks of the audit itself")
     smallest_margin: SmallestMargin = described("what the audit is known to be able to see")
     curves: Sequence[Curve] = described("mean ROC curves on a common logarithmic grid")
+    left_out: Sequence[LeftOut] = described(
+        "explainers that a list of several stands for and that do not apply to the model", default=()
+    )
     examples: Sequence[Example] = aside(default=())
     feature_names: Sequence[str] | None = aside(default=None)
+    columns: Sequence[str] | None = aside(default=None)
+
+    def __repr__(self) -> str:
+        """One line; a report holds thousands of numbers."""
+        from leakjax.evaluate import brief  # reads reports, and so is imported when there is one
+
+        return brief.text(self)
+
+    def _repr_html_(self) -> str:
+        from leakjax.evaluate import brief
+
+        return brief.notebook(self)
+
+    def to_latex(self) -> str:
+        """What each explanation adds to the prediction, as a table in LaTeX of the package booktabs."""
+        from leakjax.evaluate import brief
+
+        return brief.latex(self)
+
+    def to_frame(self, table: str = "leakage") -> "DataFrame":
+        """A table of the report as a pandas DataFrame; pandas is optional, and imported here.
+
+        Args:
+          table: "leakage", "utility", "groups", "controls", "curves", ...: what tables/*.csv of a workdir hold, and
+            "exposed". `frame.attrs["meaning"]` says what each column means.
+
+        Raises:
+          UsageError: there is no such table.
+        """
+        import pandas
+
+        from leakjax.evaluate.document.flat import tables_of
+
+        tables = tables_of(self)
+        one_of("table", table, tables)
+        columns, rows = tables[table]
+        frame = pandas.DataFrame(rows, columns=[column.name for column in columns])
+        frame.attrs["meaning"] = {column.name: column.meaning for column in columns}
+        return frame

@@ -1,6 +1,5 @@
 """Anchors: a few segments that, held fast, keep the model's decision whatever the others are."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +11,7 @@ from leakjax.explain.examples.bandit import explore
 from leakjax.explain.masking.coalitions import background_rows
 from leakjax.explain.registry import registered
 from leakjax.explain.segments import Segments, segments_for
-from leakjax.explain.types import LogitsFn, Variables, checked, map_chunked
+from leakjax.explain.types import ExampleExplainer, LogitsFn, Variables, checked, map_chunked
 
 FEW = 10  # values of a feature that are told apart one by one
 HEAVY = 0.1  # share of the rows from which a value is a bin of its own
@@ -59,7 +58,7 @@ def anchors(
     samples: int = 200,
     batch: int = 16,
     chunk: int = 64,
-) -> Callable[..., Anchor]:
+) -> ExampleExplainer[Anchor]:
     """The rule of the greatest coverage among those that a beam search finds precise.
 
     At each length a bandit tells the `beam` most precise rules from the other candidates and then whether

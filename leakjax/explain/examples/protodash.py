@@ -1,6 +1,5 @@
 """ProtoDash: a few weighted examples that stand for the one explained."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -9,7 +8,7 @@ import jax.numpy as jnp
 from leakjax._validate import at_least, fail, one_of, positive
 from leakjax.explain.masking.coalitions import background_rows
 from leakjax.explain.registry import registered
-from leakjax.explain.types import LogitsFn, Variables, check_features, map_chunked
+from leakjax.explain.types import ExampleExplainer, LogitsFn, Variables, check_features, map_chunked
 
 SPACES = ("logits", "input")
 SWEEPS = 200  # of the weights' coordinate descent
@@ -40,7 +39,7 @@ def protodash(
     space: str = "logits",
     width: float | None = None,
     chunk: int = 64,
-) -> Callable[..., Prototypes]:
+) -> ExampleExplainer[Prototypes]:
     """Greedily chosen candidates whose weighted kernel mean is nearest to the example.
 
     Args:

@@ -1,0 +1,65 @@
+"""What decides the results of an audit's stages, as the fingerprints under which they are kept."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from leakjax._workdir.fingerprint import environment, fingerprint
+from leakjax._workdir.functions import traced
+from leakjax.auditing.subject import Subject
+from leakjax.defend import Defense, apply
+from leakjax.explain import Explainer
+
+
+def subject_mark(subject: Subject, shown: np.ndarray) -> str:
+    """The fingerprint of what is audited.
+
+    Args:
+      subject: models, points, and who attacks whom.
+      shown: int [examples], ids of the points whose maps are kept.
+    """
+    points = subject.points
+    return fingerprint(
+        environment=environment(),
+        logits=traced(subject.logits_fn, _first(subject.variables), points.x[0]),
+        variables=jax.tree.leaves(subject.variables),
+        models=subject.model_ids,
+        points=(points.x, points.y, points.ids, points.classes),
+        membership=subject.membership,
+        targets=subject.targets,
+        key=subject.key,
+        attacker=(subject.label_known, subject.explained_class),
+        shown=shown,
+    )
+
+
+def explainer_mark(subject: Subject, mark: str, explainer: Explainer, defenses: Iterable[Defense]) -> str:
+    """The fingerprint of what an explainer leaks through each of the defenses.
+
+    Both are described by what they compute for one example, with all constants, a background and the options of their
+    factories among them; so another explainer under the same name is another one.
+
+    Args:
+      subject: what is audited.
+      mark: its `subject_mark`.
+      explainer: of one example.
+      defenses: in order; their names do not count.
+    """
+
+    def explain(own: Any, x: jax.Array, shown: jax.Array, key: jax.Array) -> jax.Array:
+        return explainer(own, x, shown, key=key)
+
+    one = (_first(subject.variables), subject.points.x[0], jnp.int32(0), subject.key)
+    of_one = jax.eval_shape(explain, *one)
+    through = [
+        traced(lambda plain, key, by=defense: apply(by, plain, key=key), of_one, subject.key)
+        for defense in defenses
+    ]
+    return fingerprint(subject=mark, explainer=traced(explain, *one), through=through)
+
+
+def _first(variables: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf[0], variables)

@@ -1,0 +1,93 @@
+"""The models of an audit, and who was trained on what."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from leakjax import _validate
+from leakjax.data import Points
+from leakjax.shadow import Ensemble
+
+# Beside a target there must be two models with the point and two without, as the attack counts them.
+_LEAST = 3
+_ARRAYS = "arrays [models, ...]; where a model is no array, an index [models] into a list of your own"
+
+
+def check_ensemble(ensemble: Any, points: Points) -> Ensemble:
+    """The ensemble with its membership as bool.
+
+    Args:
+      ensemble: what the caller gave.
+      points: checked points.
+
+    Raises:
+      UsageError: no `Ensemble`, models without arrays, arrays of another number of models, a membership that is not
+        one.
+    """
+    if not isinstance(ensemble, Ensemble):
+        rule = "must be a leakjax.Ensemble; leakjax.shadow.from_arrays(variables, membership) makes one"
+        raise _validate.fail("ensemble", type(ensemble).__name__, rule)
+    membership = check_membership(ensemble.membership, len(points.x))
+    models = len(membership)
+    check_models("variables", ensemble.variables, models)
+    if np.shape(ensemble.ids) != (models,):
+        raise _validate.fail(
+            "ensemble.ids", np.shape(ensemble.ids), f"must be ({models},), one of each model"
+        )
+    return ensemble._replace(membership=membership)
+
+
+def check_models(name: str, variables: Any, models: int) -> None:
+    """Raises UsageError unless `variables` has leaves, all of them arrays [models, ...]."""
+    leaves = jax.tree.leaves(variables)
+    if not leaves:
+        raise _validate.fail(name, variables, f"must hold {_ARRAYS}")
+    for leaf in leaves:
+        if not hasattr(leaf, "dtype") and not np.isscalar(leaf):
+            raise _validate.fail(name, type(leaf).__name__, f"must hold {_ARRAYS}")
+        if np.ndim(leaf) == 0 or len(leaf) != models:
+            raise _validate.fail(name, np.shape(leaf), f"must have leading axes of {models} models")
+
+
+def check_membership(membership: Any, points: int) -> np.ndarray:
+    """The membership as bool [models, points].
+
+    Points that are in nearly all or nearly none of the models stay: they are dropped later and counted.
+
+    Raises:
+      UsageError: values other than 0 and 1, another shape, or no point about which anything can be told.
+    """
+    found = _validate.yes_or_no("membership", membership)
+    if found.ndim != 2 or found.shape[1] != points:
+        rule = f"must have the shape of the models and points, (models, {points})"
+        raise _validate.fail("membership", found.shape, rule)
+    if not _told(found).any():
+        rule = "no point is both in some models and out of some, so that nothing can be told; draw who trains on what "
+        rule += "for each model anew, as leakjax.data.membership does"
+        raise _validate.fail("membership", found.shape, rule)
+    return found
+
+
+def check_attackable(membership: np.ndarray, targets: np.ndarray) -> None:
+    """Raises UsageError unless each target has members and non-members among the points that can be attacked.
+
+    Args:
+      membership: bool [models, points].
+      targets: int [targets].
+    """
+    held = membership[targets][:, _told(membership)]
+    alike = held.all(axis=1) | ~held.any(axis=1)
+    if alike.any():
+        first = int(np.argmax(alike))
+        holds = "all" if held[first, 0] else "none"
+        rule = (
+            f"holds {holds} of the points, so that nothing can be told about it; leave it out of the targets"
+        )
+        raise _validate.fail("targets", int(targets[first]), rule)
+
+
+def _told(membership: np.ndarray) -> np.ndarray:
+    """Which points enough models hold, and enough do not, to be attacked: bool [points]."""
+    inside = membership.sum(axis=0)
+    return np.minimum(inside, len(membership) - inside) >= _LEAST

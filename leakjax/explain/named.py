@@ -1,0 +1,177 @@
+"""A method with options and without a model yet, as texts, lists and reports name it: lime(samples=100, grid=4)."""
+
+import contextlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from leakjax import _spec, _validate
+from leakjax.explain.segments import Segments, grid
+from leakjax.explain.types import OUTPUTS, Explainer, LogitsFn, Method
+
+# An option of every masking method here: on how many cells along each side of an image its segments lie.
+GRID = "grid"
+# What whoever makes an explainer passes to its factory, and text may not.
+GIVEN = ("logits_fn", "background")
+UNSTATED = "unstated"
+# More runs for one explanation are a slip of the pen: days of work, and counters that overflow.
+_MOST_RUNS = 10_000_000
+_WHAT = "explainers"
+
+
+class Named(NamedTuple):
+    """A method with options.
+
+    Attributes:
+      name: canonical text; that of a registered method reads back.
+      method: its row of `EXPLAINERS`, or of a user's own.
+      options: keyword arguments of its factory, and the grid.
+      columns: the source column of each feature: what a method masks, it masks by columns; empty for by features.
+    """
+
+    name: str
+    method: Method
+    options: Mapping[str, Any]
+    columns: Sequence[str] = ()
+
+    def make(self, logits_fn: LogitsFn, shape: tuple[int, ...], background: np.ndarray | None) -> Explainer:
+        """The explainer of a model.
+
+        Args:
+          logits_fn: of one example.
+          shape: of one example.
+          background: [rows, ...], points that are not audited, for the methods that cannot do without.
+
+        Raises:
+          UsageError: an option out of its range, or no background.
+        """
+        options = self._of_factory()
+        if self.method.needs_background:
+            if background is None:
+                raise _validate.fail(_WHAT, self.name, "needs a background: points that are not audited")
+            options["background"] = background
+        explainer = self.method.factory(logits_fn, **options)
+        cells = self._segments(shape)
+        if cells is None:
+            return explainer
+
+        def on_cells(
+            variables: Any, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
+        ) -> jax.Array:
+            return explainer(variables, x, target, key=key, segments=cells if segments is None else segments)
+
+        return on_cells
+
+    def runs(self, shape: tuple[int, ...]) -> int:
+        """Model evaluations for one explanation of an example of a shape.
+
+        Raises:
+          UsageError: they were neither stated nor counted.
+        """
+        cells = self._segments(shape)
+        return self.method.runs(shape, None if cells is None else cells.count, **self._of_factory())
+
+    @property
+    def counted(self) -> bool:
+        """Whether its cost is known."""
+        return self.method.runs is not unstated
+
+    def of_runs(self, runs: int) -> "Named":
+        """The same method, at a known cost."""
+        return self._replace(method=self.method._replace(runs=_always(runs)))
+
+    def _of_factory(self) -> dict[str, Any]:
+        return {option: value for option, value in self.options.items() if option != GRID}
+
+    @property
+    def output(self) -> Any:
+        """Which output of the model is explained: the option, or the default of the factory, if it has one."""
+        parameter = inspect.signature(self.method.factory).parameters.get("output")
+        return self.options.get("output", parameter.default if parameter else UNSTATED)
+
+    def _segments(self, shape: tuple[int, ...]) -> Segments | None:
+        if GRID in self.options:
+            return grid(shape, self.options[GRID])
+        if not (self.columns and self.method.masks):
+            return None
+        places = {column: place for place, column in enumerate(dict.fromkeys(self.columns))}
+        of_features = np.array([places[column] for column in self.columns], np.int32)
+        return Segments(of_features.reshape(shape), len(places))
+
+
+def named_of(call: _spec.Call, method: Method) -> Named:
+    """A method with the options of a call, checked against the signature of its factory and by the factory itself.
+
+    Raises:
+      UsageError: options that the method does not take, or values that it refuses.
+    """
+    options = _spec.bind(_WHAT, call, method.factory, given=GIVEN, also=(GRID,) if method.masks else ())
+    if options.get(GRID, 1) < 1:
+        raise _validate.fail(_WHAT, str(call), f"{GRID}={options[GRID]} must be at least 1")
+    named = Named(str(call._replace(options=options, arguments=())), method, options)
+    try:
+        # The factory's own checks, before anything is trained; a grid needs the data's shape.
+        factory_alone = Named(named.name, method, {k: v for k, v in options.items() if k != GRID})
+        factory_alone.make(lambda variables, x: x, (1,), np.zeros((1, 1), np.float32))
+    except _validate.UsageError as error:
+        raise _validate.fail(_WHAT, named.name, str(error)) from None
+    runs = 0
+    with contextlib.suppress(
+        _validate.UsageError
+    ):  # not stated, or of windows, which need the data's shape too
+        runs = factory_alone.runs((1,))
+    if runs > _MOST_RUNS:
+        rule = f"takes {runs:,} runs of the model for one explanation; {_MOST_RUNS:,} are allowed"
+        raise _validate.fail(_WHAT, named.name, rule)
+    return named
+
+
+def own(
+    explainer: Explainer, *, name: str | None = None, runs: int | None = None, output: str = UNSTATED
+) -> Named:
+    """A user's own explainer, with what a report says of it.
+
+    Args:
+      explainer: of one example.
+      name: how reports call it; its attribute `name`, or its function's name, when None.
+      runs: runs of the model for one explanation; counted in the traced program when None.
+      output: which output of the model it explains, as every method's option `output`, if that can be said.
+
+    Returns:
+      The method.
+
+    Raises:
+      UsageError: it is no function, or has no name.
+    """
+    if not callable(explainer):
+        rule = "must be an explainer: a function (variables, x, target, *, key) -> attribution, or a name"
+        raise _validate.fail(_WHAT, explainer, rule)
+    called = name or getattr(explainer, "name", None) or getattr(explainer, "__name__", "<lambda>")
+    if not isinstance(called, str) or called == "<lambda>":
+        rule = "must have a name; def it, or use leakjax.explain.own(explainer, name=...)"
+        raise _validate.fail(_WHAT, explainer, rule)
+    _validate.one_of("output", output, (*OUTPUTS, UNSTATED))
+    stated = output
+
+    def factory(logits_fn: LogitsFn, *, output: str = stated) -> Explainer:
+        return explainer
+
+    if runs is not None:
+        _validate.at_least("runs", runs, 0)
+    cost = unstated if runs is None else _always(runs)
+    return Named(called, Method("custom", factory, stochastic=True, runs=cost), {})
+
+
+def unstated(shape: tuple[int, ...], segments: int | None = None, /, **options: Any) -> int:
+    """The `runs` of a method that states none, so that they are counted in its traced program. Raises UsageError."""
+    raise _validate.UsageError("runs: are not stated, and were not counted")
+
+
+def _always(runs: int) -> Callable[..., int]:
+    def always(shape: tuple[int, ...], segments: int | None = None, /, **options: Any) -> int:
+        return runs
+
+    return always

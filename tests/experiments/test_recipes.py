@@ -1,0 +1,48 @@
+"""Every recipe runs as it stands, as a script and cell by cell, and its audit is sound."""
+
+import ast
+import runpy
+from pathlib import Path
+
+import pytest
+
+import leakjax
+
+RECIPES = sorted((Path(__file__).parents[2] / "experiments" / "recipes").glob("[a-z]*.py"))
+NEEDS = {
+    "equinox_module": "equinox",
+    "haiku_module": "haiku",
+    "pytorch_callback": "torch",
+    "tree_shap": "shap",
+    "pytorch_scored": "torch",
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_is_cells_of_py_percent(recipe):
+    text = recipe.read_text()
+    assert text.startswith("# %% [markdown]\n# # ")
+    first, *cells = text.split("# %%")
+    assert first == ""
+    assert len(cells) >= 4
+    for cell in cells:
+        head, _, body = cell.partition("\n")
+        if head.strip() == "[markdown]":
+            assert all(line.startswith("#") for line in body.strip().splitlines())
+        else:
+            ast.parse(body)  # no statement runs across two cells
+            assert body.strip()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_runs(recipe, tmp_path, monkeypatch):
+    if recipe.stem in NEEDS:
+        pytest.importorskip(NEEDS[recipe.stem])
+    if "leakjax.score" in recipe.read_text() and not hasattr(leakjax, "score"):
+        pytest.skip("leakjax.score is not there yet")
+    monkeypatch.chdir(tmp_path)
+    report = runpy.run_path(str(recipe), run_name="__main__")["report"]
+    assert [control.name for control in report.controls if not control.passed] == []
+    assert any(row.margin is not None for row in report.leakage)

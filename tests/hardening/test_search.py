@@ -1,0 +1,135 @@
+"""Settings as chains, the cheap attack against a NumPy loop, and a search that finds the planted way out."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from leakjax import defend
+from leakjax.hardening import cheap_attack, search
+from leakjax.hardening.settings import Family, Setting, defense_of, families
+
+KEY = jax.random.key(0)
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("family", families((8, 8, 1)), ids=lambda family: family.name)
+def test_a_setting_is_a_chain_that_reads_back_and_may_be_traced(family):
+    setting = Setting(0.3, 0.9)
+    chain = defense_of(family, setting, (8, 8, 1))
+    again = defend.parse(chain.name)
+    x, maps = RNG.normal(size=(2, 8, 8, 1)).astype(np.float32)
+    out = defend.apply(again, jnp.asarray(maps), key=KEY, x=jnp.asarray(x))
+    traced = jax.jit(
+        lambda share, cosine: defend.apply(
+            defense_of(family, Setting(share, cosine), (8, 8, 1)),
+            jnp.asarray(maps),
+            key=KEY,
+            x=jnp.asarray(x),
+        )
+    )(0.3, 0.9)
+    np.testing.assert_allclose(traced, out, atol=1e-6)
+
+
+def test_coarsening_is_never_followed_by_projecting():
+    assert not [family for family in families((8, 8, 1)) if family.project and family.window > 1]
+    assert {family.window for family in families((8, 8, 1))} == {1, 2}
+    assert {family.window for family in families((28, 28, 1))} == {1, 2, 4}
+    assert {family.window for family in families((30,))} == {1}
+
+
+def test_ratios_against_a_loop():
+    values, membership = RNG.normal(size=(9, 5, 3)), RNG.random((9, 5)) < 0.5
+    membership[:3], membership[3:6] = True, False
+    found = cheap_attack.ratios(jnp.asarray(values, "float32"), jnp.asarray(membership))
+    for m in range(9):
+        others = np.arange(9) != m
+        for p in range(5):
+            a, b = (values[others & (membership[:, p] == side), p] for side in (True, False))
+            spread = ((a - a.mean(0)) ** 2).sum(0) + ((b - b.mean(0)) ** 2).sum(0)
+            variance = spread / 6
+            variance = 0.5 * variance + 0.5 * variance.mean()
+            expected = (a.mean(0) - b.mean(0)) * (values[m, p] - (a.mean(0) + b.mean(0)) / 2) / variance
+            np.testing.assert_allclose(found[m, p], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_models_own_membership_changes_none_of_its_ratios():
+    values, membership = RNG.normal(size=(9, 5, 3)).astype(np.float32), RNG.random((9, 5)) < 0.5
+    flipped = membership.copy()
+    flipped[4] = ~flipped[4]
+    one, other = (cheap_attack.ratios(jnp.asarray(values), jnp.asarray(m))[4] for m in (membership, flipped))
+    np.testing.assert_allclose(one, other, atol=1e-5)
+    right = jnp.asarray(RNG.random((9, 5)) < 0.7)
+    one, other = (cheap_attack.label_ratio(right, jnp.asarray(m))[4] for m in (membership, flipped))
+    np.testing.assert_allclose(one, other, atol=0.3)  # but for the share over all points
+
+
+def test_members_caught_count_ties_by_their_expectation():
+    scores = jnp.array([[3.0, 2.0, 2.0, 2.0, 1.0, 0.0]])
+    membership = jnp.array([[True, True, False, False, True, False]])
+    # Two of three non-members are allowed: the threshold is the third.
+    np.testing.assert_allclose(cheap_attack.caught(scores, membership, 2 / 3 + 1e-6), 1.0, rtol=1e-3)
+    # At a third, half of the tie is.
+    np.testing.assert_allclose(
+        cheap_attack.caught(scores, membership, 1 / 3 + 1e-6), 1 / 3 + 1 / 6, rtol=1e-3
+    )
+    np.testing.assert_allclose(
+        cheap_attack.caught(jnp.zeros((4, 500)), RNG.random((4, 500)) < 0.5), 0.01, rtol=1e-3
+    )
+
+
+def world(leak):
+    """Linear models whose maps hold the weights, and leak membership in their sum."""
+    models, points, features = 24, 300, 16
+    w = RNG.normal(size=(models, features)) * 0.3 + RNG.normal(size=features)
+    x = RNG.normal(size=(points, features))
+    membership = RNG.random((models, points)) < 0.5
+    maps = w[:, None] + leak * (membership[..., None] - 0.5) * np.ones(features)
+    return search.World(
+        jnp.asarray(maps, "float32"),
+        jnp.asarray(x, "float32"),
+        jnp.asarray(RNG.random((models, points)) < 0.9),
+        jnp.asarray(membership),
+        jnp.asarray(w, "float32"),
+        lambda w, x: jnp.stack([jnp.zeros(()), jnp.vdot(w, x)]),
+        jnp.ones(points, int),
+        "local_correlation",
+        KEY,
+    )
+
+
+def test_the_cheap_attack_finds_a_planted_leak_and_nothing_where_there_is_none():
+    for leak, low, high in ((0.0, -0.01, 0.01), (0.3, 0.2, 1.0)):
+        one = world(leak)
+        found = cheap_attack.attack(one.maps, one.x, one.correct, one.membership)
+        assert low < float(found.excess) < high
+        assert abs(float(found.label) - 0.01) < 0.01
+
+
+@pytest.mark.slow
+def test_the_search_finds_the_projection_that_removes_a_leak_in_the_sum_and_goes_on_where_it_stopped(
+    tmp_path,
+):
+    import optuna
+
+    storage = lambda: optuna.storages.journal.JournalStorage(
+        optuna.storages.journal.JournalFileBackend(str(tmp_path / "trials.log"))
+    )
+    tried = search.search(world(0.3), trials=80, seed=0, storage=storage())
+    assert len(tried) == 80
+    best = search.recommended(tried, most_lost=0.3)
+    assert best.family.project
+    assert best.excess < 0.03
+    front = search.front(tried)
+    for one in tried:
+        assert any(o.excess <= one.excess and o.lost <= one.lost for o in front)
+    again = search.search(world(0.3), trials=80, seed=0, storage=storage())
+    assert again == tried
+
+
+def test_the_front_and_the_recommendation():
+    make = lambda excess, lost: search.Tried(Family("", 1, "all"), Setting(1.0, 1.0), excess, lost, 0.0)
+    tried = [make(0.10, 0.0), make(0.05, 0.02), make(0.06, 0.025), make(0.01, 0.2)]
+    assert search.front(tried) == [tried[0], tried[1], tried[3]]
+    assert search.recommended(tried) == tried[1]
+    assert search.recommended(tried[3:]) == tried[3]
