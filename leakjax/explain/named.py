@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from leakjax import _spec, _validate
-from leakjax.explain.segments import Segments, grid
+from leakjax.explain.segments import Segments, by_columns, grid
 from leakjax.explain.types import OUTPUTS, Explainer, LogitsFn, Method
 
 # An option of every masking method here: on how many cells along each side of an image its segments lie.
@@ -97,9 +97,7 @@ class Named(NamedTuple):
             return grid(shape, self.options[GRID])
         if not (self.columns and self.method.masks):
             return None
-        places = {column: place for place, column in enumerate(dict.fromkeys(self.columns))}
-        of_features = np.array([places[column] for column in self.columns], np.int32)
-        return Segments(of_features.reshape(shape), len(places))
+        return by_columns(self.columns, shape=shape)
 
 
 def named_of(call: _spec.Call, method: Method) -> Named:
