@@ -120,7 +120,7 @@ def flat(fn: Callable[[Any, jax.Array], Any], variables: Any, x: Any, whole: Ope
 
     def opens(equation: Any, inputs: list[Any]) -> bool:
         nonlocal around
-        around = equation.source_info.traceback or around
+        around = _users(equation.source_info.traceback) or around
         return not whole(equation, inputs)
 
     def visit(equation: Any, inputs: list[Any]) -> list[Any]:
@@ -128,7 +128,9 @@ def flat(fn: Callable[[Any, jax.Array], Any], variables: Any, x: Any, whole: Ope
             with jax.ensure_compile_time_eval():  # so that a number can be told from what is computed
                 return evaluate(equation, inputs)
         stack = source_info_util.current_name_stack() + equation.source_info.name_stack
-        with source_info_util.user_context(equation.source_info.traceback or around, name_stack=stack):
+        with source_info_util.user_context(
+            _users(equation.source_info.traceback) or around, name_stack=stack
+        ):
             return evaluate(equation, inputs)
 
     arrays_of_variables = [leaves[place] for place in arrays]
@@ -219,6 +221,13 @@ def primitives(jaxpr: Any) -> Iterator[str]:
             yield equation.primitive.name
         for body, _ in bodies:
             yield from primitives(body)
+
+
+def _users(traceback: Any) -> Any:
+    """A traceback that passes through the user's code, or None."""
+    frames = traceback.frames if traceback is not None else ()
+    own = ("site-packages", "leakjax/explain")
+    return traceback if any(not any(part in frame.file_name for part in own) for frame in frames) else None
 
 
 def where_of(equation: Any) -> str:
