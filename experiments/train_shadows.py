@@ -38,6 +38,7 @@ from . import _main, training_flags
 
 def define_flags() -> None:
     """Defines the flags; they are read in `main` alone."""
+    _main.define_take_over()
     flags.DEFINE_string("workdir", None, "Where the ensemble is stored. Default: runs/shadows-DATASET.")
     training_flags.define_flags()
     flags.DEFINE_integer("models", 64, "How many models: those with the ids 0, 1, 2, ...")
@@ -106,6 +107,7 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
         save_every=values.save_every,
         damaged=values.damaged,
         share=share,
+        take_over=values.take_over,
         on_epoch=on_epoch,
         say=stages.say,
     )
@@ -118,7 +120,8 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
 
 def main(values: flags.FlagValues) -> int:
     """Trains, and prints a line of JSON: how many models are stored, which of them diverged."""
-    with Stages(Console(stderr=True)) as stages:
+    kept = "finished blocks and the last checkpoint inside one are kept"
+    with _main.stopped_says(kept), Stages(Console(stderr=True)) as stages:
         summary = run(values, stages)
     print(json.dumps(summary))
     return _main.DONE
