@@ -28,6 +28,7 @@ DONE, FAILED, BAD_USAGE, ABOVE_LIMIT = 0, 1, 2, 3
 RENAMED = {"dear_points": "costly_points"}
 _MOST_CPU_DEVICES = 16
 _CLAIMED: list[Workdir] = []  # by this process, for what a signal says
+_SAID: list[str] = []  # what it says of work that keeps itself
 
 # Of the flags' values, and of what else stands on the command line where a binary takes that.
 Main = Callable[..., int]
@@ -105,6 +106,16 @@ def claimed(
             _CLAIMED.remove(held)
 
 
+@contextmanager
+def stopped_says(kept: str) -> Iterator[None]:
+    """A signal says this, until the block ends: for work that claims and keeps what it does by itself."""
+    _SAID.append(kept)
+    try:
+        yield
+    finally:
+        _SAID.pop()
+
+
 def define_take_over() -> None:
     """Defines the flag that every binary with a workdir has."""
     flags.DEFINE_bool(
@@ -114,6 +125,8 @@ def define_take_over() -> None:
 
 def _stopped() -> str:
     """What a run that a signal ends says."""
+    if _SAID:
+        return f"{_SAID[-1]}; the same command goes on from there"
     if not _CLAIMED:
         return "nothing was begun that could be kept"
     held = _CLAIMED[-1]

@@ -39,12 +39,13 @@ from rich.markup import escape
 from rich.table import Table
 
 import leakjax
-from leakjax import _validate, data, models
+from leakjax import _validate, data, models, shadow
 from leakjax._workdir import writer
 from leakjax.auditing import explainers
 from leakjax.auditing.options import Attacker, Budget, Run
 from leakjax.auditing.plan import check_memory, plan
 from leakjax.auditing.pool import Pool, set_aside
+from leakjax.auditing.private import promise
 from leakjax.auditing.stored import stored
 from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.auditing.trained import trained
@@ -53,22 +54,13 @@ from leakjax.records import section
 from leakjax.report import compare, publish, show
 from leakjax.report.progress import Stages
 
-from . import _main, audit_flags
+from . import _main, audit_flags, training_flags
 from .audit_flags import Config, Places, read_config
 
 
 def load_pool(config: Config, places: Places) -> Pool:
     """The points; UsageError where they have no such group, or fewer than are to be audited."""
-    points = data.load(
-        config.dataset,
-        data_dir=places.data_dir,
-        source_dir=places.source_dir,
-        points=config.points,
-        features=config.features,
-        classes=config.classes,
-        seed=config.data_seed,
-        label=config.label,
-    )
+    points = training_flags.load_data(config, places)
     if config.group is not None:
         _validate.one_of("group", config.group, points.groups)
     pool = set_aside(points, config.background)
@@ -105,14 +97,16 @@ def run(
         for note in points.notes:
             stages.say(note)
         key = jax.random.key(config.seed)
-        if config.ensemble:
-            directory = Path(config.ensemble).expanduser()
+        directory = Path(config.ensemble).expanduser() if config.ensemble else None
+        training = shadow.contents(directory).training if directory else config.training
+        promised = promise(training, len(points.x), delta=config.delta)
+        if directory:
             ensemble, untrained = stored(directory, model, points, models=config.models, key=key)
         else:
             ensemble, untrained = trained(
                 model,
                 points,
-                config.training,
+                training,
                 models=config.models,
                 key=key,
                 workdir=workdir,
@@ -137,7 +131,7 @@ def run(
                 explained_class="true" if config.explain_label else "predicted",
             ),
             budget=Budget(config.costly_points, pool.background, untrained),
-            run=Run(config.group, config.as_json(), workdir, stages.say),
+            run=Run(config.group, config.as_json(), workdir, stages.say, promised),
         )
         publish(report, workdir, sections)
     return report
@@ -211,5 +205,6 @@ def main(values: flags.FlagValues) -> int:
 
 if __name__ == "__main__":
     audit_flags.define_flags()
-    flags.adopt_module_key_flags(audit_flags)  # so that --help lists them
+    for module in (audit_flags, training_flags):
+        flags.adopt_module_key_flags(module)  # so that --help lists them
     _main.launch(main)

@@ -11,11 +11,9 @@ from leakjax import _spec, _validate, models, shadow
 from leakjax.attack import ATTACKS
 from leakjax.auditing import explainers
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
-from leakjax.data import registry as data_sets
 from leakjax.defend import registry as defenses
-from leakjax.models import registry as networks
 
-from . import _config_file, _main
+from . import _config_file, _main, training_flags
 
 _COSTLY_POINTS = 500
 
@@ -50,7 +48,17 @@ class Config:
     batch_size: int
     learning_rate: float
     optimizer: str
+    momentum: float
     weight_decay: float
+    schedule: str
+    label_smoothing: float
+    flip: bool
+    shift: int
+    stop_at_gap: tuple[float, ...]
+    precision: str
+    noise_multiplier: float
+    clip_norm: float
+    delta: float
     explainers: tuple[str, ...]
     defenses: tuple[str, ...]
     attacks: tuple[str, ...]
@@ -77,6 +85,8 @@ class Config:
             if not 0 <= target < self.models:
                 raise _validate.fail("targets", target, f"must be indices of models, 0 to {self.models - 1}")
         self.training  # noqa: B018  (its own checks)
+        if not 0 < self.delta < 1:
+            raise _validate.fail("delta", self.delta, "must be above 0 and below 1")
         _validate.at_least("background", self.background, 0)
         for text in self.explainers:
             if text not in explainers.LISTS:
@@ -87,13 +97,7 @@ class Config:
     @property
     def training(self) -> shadow.TrainConfig:
         """How members are trained."""
-        return shadow.TrainConfig(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            optimizer=self.optimizer,
-            weight_decay=self.weight_decay,
-        )
+        return training_flags.read_training(self)
 
     @property
     def model_options(self) -> dict[str, Any]:
@@ -120,20 +124,7 @@ def define_flags() -> None:
     _main.define_take_over()
     _config_file.define_flag()
     flags.DEFINE_string("workdir", None, "Where everything is written. Default: runs/audit-DATASET.")
-    flags.DEFINE_string("dataset", "digits", _choices("A data set.", data_sets.describe()))
-    flags.DEFINE_string("data_dir", None, "Where data sets are prepared once. Default: ~/.cache/leakjax.")
-    flags.DEFINE_string(
-        "source_dir", None, "A folder with the original files of the data set, if not downloaded."
-    )
-    flags.DEFINE_integer(
-        "points", None, "Points of the training pool, an option of every data set. Default: all."
-    )
-    flags.DEFINE_integer("features", None, "Features of --dataset=synthetic.")
-    flags.DEFINE_integer("classes", None, "Classes of --dataset=synthetic.")
-    flags.DEFINE_integer("data_seed", None, "Seed of --dataset=synthetic.")
-    flags.DEFINE_string(
-        "label", None, "Column to be predicted, of --dataset=csv:PATH and parquet:PATH, and of adult: income."
-    )
+    training_flags.define_flags()
     flags.DEFINE_integer("audit_points", None, "How many points of the pool are audited. Default: all.")
     flags.DEFINE_integer(
         "costly_points",
@@ -146,20 +137,14 @@ def define_flags() -> None:
         0,
         "Points set aside, not trained on nor audited, for explainers that need a background.",
     )
-    flags.DEFINE_string("model", "mlp", _choices("A network.", networks.describe()))
     flags.DEFINE_list(
         "widths", None, "Widths of the hidden layers, as --model='mlp(widths=(128,))' says too."
     )
     flags.DEFINE_integer("models", 64, f"Shadow models, at least {LEAST_MODELS}; each is a target in turn.")
-    flags.DEFINE_integer("epochs", 35, "Epochs of training.")
-    flags.DEFINE_integer("batch_size", 32, "Points of a training step.")
-    flags.DEFINE_float("learning_rate", 3e-3, "Of the optimiser.")
-    flags.DEFINE_string("optimizer", "adam", f"One of {', '.join(shadow.OPTIMIZERS)}.")
-    flags.DEFINE_float("weight_decay", 0.0, "Coefficient of the L2 penalty.")
     flags.DEFINE_string(
         "explainers",
         "gradient,input_x_gradient,smoothgrad(samples=5),integrated_gradients(steps=5)",
-        _choices(
+        training_flags.choices(
             "Explainers, separated by commas, or cheap (at most 10 model runs each) or all. Images: grid=4 makes a "
             "masking method work on 4x4 cells. The first serves in the controls.",
             explainers.describe(),
@@ -168,7 +153,7 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "defenses",
         "none,clip_norm(1.0)+gaussian_noise(0.25)",
-        _choices(
+        training_flags.choices(
             "Defenses, separated by commas; a chain is joined by +, the first applies first.",
             defenses.describe(),
         ),
@@ -189,7 +174,6 @@ def define_flags() -> None:
         "A workdir of experiments.train_shadows: its first --models models, trained on these points, are audited, and "
         "flags of training have no say.",
     )
-    flags.DEFINE_integer("seed", 0, "Of all randomness.")
     flags.DEFINE_integer(
         "seeds",
         1,
@@ -200,11 +184,6 @@ def define_flags() -> None:
     flags.DEFINE_float("fail_above", None, "Exit with 3 if the upper bound of a margin is above this share.")
 
 
-def _choices(text: str, listed: list[str]) -> str:
-    own = "package.module:name(...), a factory of yours"
-    return "\n".join([text, "Choices, with their options:", *(f"  {one}" for one in [*listed, own])])
-
-
 def read_config(values: flags.FlagValues) -> Config:
     """The flags as a frozen config.
 
@@ -213,7 +192,8 @@ def read_config(values: flags.FlagValues) -> Config:
     """
     given = {field.name: getattr(values, field.name) for field in dataclasses.fields(Config)}
     for name in ("widths", "targets"):
-        given[name] = None if given[name] is None else tuple(_whole(name, text) for text in given[name])
+        given[name] = None if given[name] is None else training_flags.numbers(name, given[name], int)
+    given["stop_at_gap"] = training_flags.numbers("stop_at_gap", given["stop_at_gap"], float)
     given["attacks"] = tuple(given["attacks"])
     given["explainers"] = tuple(
         text if text in explainers.LISTS else explainers.parse(text).name
@@ -225,10 +205,3 @@ def read_config(values: flags.FlagValues) -> Config:
         defenses.parse(text).name for text in _spec.split("defenses", given["defenses"])
     )
     return Config(**given)
-
-
-def _whole(name: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise _validate.fail(name, text, "must be whole numbers, separated by commas") from None

@@ -5,9 +5,14 @@ r"""How fast are many models trained, beside the obvious PyTorch loop over one m
 Same network, batch, optimiser (Adam) and sizes on both sides, data on the device, in one run; PyTorch with
 channels_last and, on a GPU, torch.compile. A row is the median of the repeats and the best against the best, in steps
 of one model a second. PyTorch's own time wanders by 40 % on a busy machine. It takes some five minutes on 2 cores.
+
+    python -m experiments.benchmark_training --one_core --repeats=10
+
+compares processor time on one core, one thread each, which other programs disturb little.
 """
 
 import itertools
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -100,9 +105,9 @@ def ours(case: Case) -> Callable[[], float]:
     steps = case.models * config.steps(case.points)
 
     def run() -> float:
-        start = time.perf_counter()
+        start = _clock()
         training.advance()
-        return steps / (time.perf_counter() - start)
+        return steps / (_clock() - start)
 
     run()  # compiles
     return run
@@ -124,7 +129,7 @@ def theirs(case: Case) -> Callable[[], float]:
         network = torch.compile(network, mode="reduce-overhead")
 
     def run() -> float:
-        start = time.perf_counter()
+        start = _clock()
         order = torch.randperm(case.points, device=device)[: steps * case.batch].reshape(steps, case.batch)
         for rows in order:
             optimizer.zero_grad()
@@ -132,10 +137,15 @@ def theirs(case: Case) -> Callable[[], float]:
             optimizer.step()
         if device == "cuda":
             torch.cuda.synchronize()
-        return steps / (time.perf_counter() - start)
+        return steps / (_clock() - start)
 
     run()
     return run
+
+
+def _clock() -> float:
+    """Seconds: of the clock, or of processor time spent by all threads."""
+    return time.process_time() if flags.FLAGS.one_core else time.perf_counter()
 
 
 def _data(case: Case) -> tuple[np.ndarray, np.ndarray, shadow.TrainConfig]:
@@ -147,6 +157,10 @@ def _data(case: Case) -> tuple[np.ndarray, np.ndarray, shadow.TrainConfig]:
 
 def main(_: list[str]) -> None:
     """Measures every case, the two sides in turn, and prints the table."""
+    if flags.FLAGS.one_core:
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # before any thread is started
+        torch.set_num_threads(1)
+    jax.config.update("jax_num_cpu_devices", 1 if flags.FLAGS.one_core else 2)
     table = Table("network", "models", "leakjax", "PyTorch", "median of ratios", "best by best")
     for case in CASES:
         if flags.FLAGS.only not in case.name:
@@ -163,5 +177,5 @@ def main(_: list[str]) -> None:
 if __name__ == "__main__":
     flags.DEFINE_integer("repeats", 5, "Epochs that are measured of each side.")
     flags.DEFINE_string("only", "", "Measure the networks whose name contains this.")
-    jax.config.update("jax_num_cpu_devices", 2)
+    flags.DEFINE_bool("one_core", False, "Compare processor time on one core, not the clock on all cores.")
     app.run(main)

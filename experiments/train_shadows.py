@@ -17,10 +17,8 @@ others, and the same command goes on. With --processes and --process alone, with
 another. Exit codes: 0 done, 2 bad usage.
 """
 
-import dataclasses
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,31 +27,20 @@ import numpy as np
 from absl import flags
 from rich.console import Console
 
-from leakjax import data, models, shadow
-from leakjax._validate import at_least, fail, one_of
+from leakjax import models, shadow
+from leakjax._validate import at_least, one_of
 from leakjax.data.membership import DESIGNS
 from leakjax.report.progress import Stages
 from leakjax.shadow import hosts, private
 
-from . import _main
+from . import _main, training_flags
 
 
 def define_flags() -> None:
     """Defines the flags; they are read in `main` alone."""
+    _main.define_take_over()
     flags.DEFINE_string("workdir", None, "Where the ensemble is stored. Default: runs/shadows-DATASET.")
-    flags.DEFINE_string("dataset", "digits", "A data set, as in experiments.audit.")
-    flags.DEFINE_string("data_dir", None, "Where data sets are prepared once. Default: ~/.cache/leakjax.")
-    flags.DEFINE_string("source_dir", None, "A folder with the original files of the data set.")
-    flags.DEFINE_integer("points", None, "Points of the training pool. Default: all (synthetic: 20,000).")
-    flags.DEFINE_integer("features", None, "Features of --dataset=synthetic.")
-    flags.DEFINE_integer("classes", None, "Classes of --dataset=synthetic.")
-    flags.DEFINE_integer("data_seed", None, "Seed of --dataset=synthetic.")
-    flags.DEFINE_string("label", None, "Column to be predicted, of csv:PATH and parquet:PATH, and of adult.")
-    flags.DEFINE_string(
-        "model",
-        "mlp",
-        f"A network with its options, of {', '.join(models.MODELS)}, or package.module:name(...).",
-    )
+    training_flags.define_flags()
     flags.DEFINE_integer("models", 64, "How many models: those with the ids 0, 1, 2, ...")
     flags.DEFINE_list("model_ids", None, "Train these ids alone instead, for instance one that diverged.")
     flags.DEFINE_integer("block", None, "Models between two writes. Default: as many as fit into memory.")
@@ -63,38 +50,15 @@ def define_flags() -> None:
     flags.DEFINE_integer("folds", 5, "Of --design=out_of_fold.")
     flags.DEFINE_integer("teachers", 8, "Of --design=disjoint.")
     flags.DEFINE_list("left_out", ["0"], "Rows of the points that --design=leave_one_out names.")
-    flags.DEFINE_integer("epochs", 35, "Epochs of training.")
-    flags.DEFINE_integer("batch_size", 32, "Points of a training step.")
-    flags.DEFINE_float("learning_rate", 3e-3, "Of the optimiser, at the start.")
-    flags.DEFINE_string("optimizer", "adam", f"One of {', '.join(shadow.OPTIMIZERS)}.")
-    flags.DEFINE_float("momentum", 0.0, "Of sgd and rmsprop.")
-    flags.DEFINE_float("weight_decay", 0.0, "Coefficient of the L2 penalty.")
-    flags.DEFINE_string("schedule", "constant", "Of the learning rate: constant, cosine or step.")
-    flags.DEFINE_float("label_smoothing", 0.0, "Share of a label that is spread over all classes.")
-    flags.DEFINE_bool("flip", False, "Mirror every other image of a batch.")
-    flags.DEFINE_integer("shift", 0, "Move each image of a batch by up to so many pixels.")
-    flags.DEFINE_list("stop_at_gap", [], "Generalisation gaps at which a model is kept; it ends at the last.")
-    flags.DEFINE_string("precision", "float32", "Of the network's arithmetic: float32 or bfloat16.")
-    flags.DEFINE_float("noise_multiplier", 0.0, "Of private training: noise as a multiple of --clip_norm.")
-    flags.DEFINE_float("clip_norm", 1.0, "To which each point's gradient is clipped in private training.")
-    flags.DEFINE_float("delta", 1e-5, "At which the epsilon of private training is told.")
-    flags.DEFINE_integer("seed", 0, "Of all randomness.")
     flags.DEFINE_bool("distributed", False, "Find the other processes: on TPU pods and under Slurm.")
     flags.DEFINE_string("coordinator", None, "Address host:port of process 0, where they are not found.")
     flags.DEFINE_integer("processes", 1, "How many processes share the work.")
     flags.DEFINE_integer("process", 0, "Which of them this is, from 0.")
 
 
-def training_config(values: flags.FlagValues) -> shadow.TrainConfig:
-    """How every model is trained, as the flags say."""
-    names = {field.name for field in dataclasses.fields(shadow.TrainConfig)} - {"stop_at_gap"}
-    gaps = tuple(_numbers("stop_at_gap", values.stop_at_gap, float))
-    return shadow.TrainConfig(**{name: getattr(values, name) for name in names}, stop_at_gap=gaps)
-
-
 def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
     """Trains what the workdir lacks; returns what is stored, to be printed."""
-    config = training_config(values)
+    config = training_flags.read_training(values)
     at_least("models", values.models, 1)
     one_of("design", values.design, DESIGNS)
     share = hosts.join(
@@ -103,24 +67,15 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
         processes=values.processes,
         process=values.process,
     )
-    points = data.load(
-        values.dataset,
-        data_dir=values.data_dir,
-        source_dir=values.source_dir,
-        points=values.points,
-        features=values.features,
-        classes=values.classes,
-        seed=values.data_seed,
-        label=values.label,
-    )
+    points = training_flags.load_data(values, values)
     model = models.make(values.model, points.classes)
     ids = np.arange(values.models, dtype=np.int32)
     if values.model_ids:
-        ids = np.asarray(_numbers("model_ids", values.model_ids, int), np.int32)
+        ids = np.asarray(training_flags.numbers("model_ids", values.model_ids, int), np.int32)
     design: dict[str, Any] = {
         "out_of_fold": {"folds": values.folds},
         "disjoint": {"teachers": values.teachers},
-        "leave_one_out": {"left_out": _numbers("left_out", values.left_out, int)},
+        "leave_one_out": {"left_out": list(training_flags.numbers("left_out", values.left_out, int))},
     }.get(values.design, {})
     # As the audit splits its key, so that both train the same models.
     membership_key, training_key = jax.random.split(jax.random.key(values.seed))
@@ -152,6 +107,7 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
         save_every=values.save_every,
         damaged=values.damaged,
         share=share,
+        take_over=values.take_over,
         on_epoch=on_epoch,
         say=stages.say,
     )
@@ -164,19 +120,14 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
 
 def main(values: flags.FlagValues) -> int:
     """Trains, and prints a line of JSON: how many models are stored, which of them diverged."""
-    with Stages(Console(stderr=True)) as stages:
+    kept = "finished blocks and the last checkpoint inside one are kept"
+    with _main.stopped_says(kept), Stages(Console(stderr=True)) as stages:
         summary = run(values, stages)
     print(json.dumps(summary))
     return _main.DONE
 
 
-def _numbers(name: str, texts: Sequence[str], kind: type) -> list[Any]:
-    try:
-        return [kind(text) for text in texts]
-    except ValueError:
-        raise fail(name, list(texts), "must be numbers, separated by commas") from None
-
-
 if __name__ == "__main__":
     define_flags()
+    flags.adopt_module_key_flags(training_flags)  # so that --help lists them
     _main.launch(main)

@@ -90,6 +90,10 @@ class Workdir:
         """Adds lines to metrics.jsonl, which nothing reads back."""
         files.append(self.path / "metrics.jsonl", map(json.dumps, lines), say=self._say)
 
+    def check(self) -> None:
+        """Raises UsageError where another host has taken the folder over; what writes by itself asks before."""
+        self._held.check()
+
     def release(self) -> None:
         """Lets the next run in, before the block of `claim` ends."""
         self._held.release()

@@ -1,5 +1,7 @@
 """The last step of an audit: the report of what was measured and checked."""
 
+import dataclasses
+
 from leakjax.auditing import rows
 from leakjax.auditing.check import Checked
 from leakjax.auditing.clock import Clock
@@ -21,7 +23,7 @@ def assemble(
       methods: which attacks are reported.
       measured: what each explainer and defense leaks.
       checked: what the controls say.
-      run: by which group leakage is broken down, and the configuration.
+      run: by which group leakage is broken down, the configuration, what training guarantees.
       clock: of all stages, this one too.
 
     Returns:
@@ -38,7 +40,7 @@ def assemble(
         config=dict(run.config or {}),
         environment=environment(),
         timings=clock.seconds,
-        task=task,
+        task=dataclasses.replace(task, private=run.private),
         leakage=leakage,
         utility=utility,
         exposed=exposed,

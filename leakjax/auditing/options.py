@@ -10,7 +10,7 @@ import numpy as np
 from leakjax import _validate
 from leakjax._workdir import Workdir
 from leakjax.auditing.subject import LEAST_POINTS
-from leakjax.evaluate.document import ExplainedClass
+from leakjax.evaluate.document import ExplainedClass, PrivateTraining
 
 EXPLAINED_CLASSES = ("predicted", "true")
 
@@ -62,9 +62,11 @@ class Run:
       store: a folder that keeps finished stages, so that an interrupted audit goes on from them; one process uses
         it at a time.
       say: called with a line when a stage begins.
+      private: what private training guarantees of the models, to stand in the report.
     """
 
     group: str | None = None
     config: Mapping[str, Any] | None = None
     store: str | os.PathLike[str] | Workdir | None = None
     say: Callable[[str], None] = lambda text: None
+    private: PrivateTraining | None = None

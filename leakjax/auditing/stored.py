@@ -7,8 +7,8 @@ import jax
 
 from leakjax import data, shadow
 from leakjax._validate import fail
+from leakjax._workdir.fingerprint import fingerprint
 from leakjax.models import Model
-from leakjax.shadow import recipe
 
 
 def stored(
@@ -31,7 +31,7 @@ def stored(
     """
     held = shadow.contents(directory)
     for name, array in (("features", points.x), ("labels", points.y)):
-        if held.recipe[name] != recipe.digest(array):
+        if held.recipe[name] != fingerprint(array=array):
             rule = f"was trained on other {name}; give the data flags that it was trained with"
             raise fail("ensemble", str(directory), rule)
     ensemble = shadow.load(directory, models)

@@ -4,16 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from leakjax import data, shadow
 from leakjax._workdir import Workdir
 from leakjax._workdir.fingerprint import environment, fingerprint
-from leakjax._workdir.functions import traced
 from leakjax.models import Model
 from leakjax.shadow import Ensemble, History
 from leakjax.shadow.ensemble import OnEpoch
+from leakjax.shadow.recipe import of_network
 
 
 def trained(
@@ -46,7 +45,7 @@ def trained(
     ids = np.arange(models, dtype=np.int32)
     membership = np.asarray(data.membership(membership_key, ids, len(points.x)))
     start = shadow.init_ensemble(model, points.x, key=training_key, membership=membership, ids=ids)
-    of_model, structure = _of_model(model, points.x[0]), jax.tree.structure(start.variables)
+    of_model, structure = of_network(model, points.x[0]), jax.tree.structure(start.variables)
 
     def train() -> dict[str, Any]:
         say(f"training {models} models")
@@ -80,19 +79,3 @@ def trained(
     kept = workdir.stage("train", mark, train)
     variables = jax.tree.unflatten(structure, kept["variables"])
     return Ensemble(variables, membership, ids, History(*kept["history"])), start.variables
-
-
-def _of_model(model: Model, x: np.ndarray) -> list[str]:
-    """What decides how a network starts and learns: its first variables, and its gradient on a batch."""
-    key = jax.random.key(0)
-    variables = jax.eval_shape(model.init, key, x)
-
-    def loss(params: Any, others: Any, batch: jax.Array, key: jax.Array) -> tuple[jax.Array, Any]:
-        logits, updated = model.train_fn({**others, "params": params}, batch, key)
-        return jnp.sum(logits), (logits, updated)
-
-    batch = jax.ShapeDtypeStruct((2, *x.shape), x.dtype)
-    return [
-        traced(model.init, key, x),
-        traced(jax.grad(loss, has_aux=True), variables["params"], variables, batch, key),
-    ]

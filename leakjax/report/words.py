@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeGuard
 
 from leakjax.evaluate import headline
-from leakjax.evaluate.document import NONE, Control, Estimate, Explained, LeakageRow, Report
+from leakjax.evaluate.document import NONE, Control, Estimate, Explained, LeakageRow, PrivateTraining, Report
 
 UNKNOWN = "not measured"
 FEWER = "†"
@@ -94,7 +94,16 @@ def task(report: Report) -> str:
         f"{facts.models - len(facts.diverged)} models trained on {facts.dataset} "
         f"({facts.points:,} records, {facts.classes} classes) are right on {train} of the records "
         f"they were trained on and on {test} of the others: a gap of {_points(facts.generalisation_gap)}. "
-        f"The membership of {facts.audited_points:,} records was attacked."
+        f"The membership of {facts.audited_points:,} records was attacked.{_private(facts.private)}"
+    )
+
+
+def _private(promised: PrivateTraining | None) -> str:
+    if promised is None:
+        return ""
+    return (
+        f" Training was private: epsilon {promised.epsilon:.3g} at delta {promised.delta:.0e} for every record "
+        f"(noise multiplier {promised.noise_multiplier:g}, gradients clipped to {promised.clip_norm:g})."
     )
 
 

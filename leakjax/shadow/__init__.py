@@ -1,10 +1,10 @@
 """Train one model, train an ensemble of shadow models in blocks, store it and load it."""
 
 from leakjax.shadow.blocks import BlockEpoch, train_blocks
-from leakjax.shadow.claim import Share
 from leakjax.shadow.config import OPTIMIZERS, TrainConfig
 from leakjax.shadow.ensemble import Ensemble, History, diverged, exclude_diverged, from_arrays
 from leakjax.shadow.fit_many import fit_many
+from leakjax.shadow.hosts import Share
 from leakjax.shadow.metrics import metrics_writer
 from leakjax.shadow.store import Contents, contents, gaps, load
 from leakjax.shadow.together import init_ensemble, train_ensemble

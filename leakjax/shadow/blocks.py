@@ -11,12 +11,13 @@ import jax
 import numpy as np
 
 from leakjax._validate import UsageError, one_of
+from leakjax._workdir import claim
 from leakjax.models.model import Model
 from leakjax.shadow import recipe as recipes
 from leakjax.shadow import store, stored
-from leakjax.shadow.claim import ALL, Share, claimed
 from leakjax.shadow.config import TrainConfig
 from leakjax.shadow.ensemble import History, diverged
+from leakjax.shadow.hosts import ALL, Share
 from leakjax.shadow.memory import choose_block, model_bytes
 from leakjax.shadow.together import Trained, Training
 
@@ -58,8 +59,9 @@ def train_blocks(
     save_every: float = 60.0,
     damaged: str = "refuse",
     share: Share = ALL,
+    take_over: bool = False,
     on_epoch: Callable[[BlockEpoch], object] | None = None,
-    say: Callable[[str], object] = lambda text: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> store.Contents:
     """Trains the models that `directory` lacks, and can be stopped and called again at any moment.
 
@@ -82,6 +84,7 @@ def train_blocks(
       damaged: what becomes of a stored block with a changed or missing file: "refuse" to go on, "retrain".
       share: which blocks are this process's. Another's are left to it; a killed one's wait for it to be
         started again.
+      take_over: use the directory although a process of another host held it until some minutes ago.
       on_epoch: called after every epoch of a block.
       say: told, in a line each, what was found and left out.
 
@@ -101,7 +104,9 @@ def train_blocks(
         raise UsageError("block=None: must be given where several processes share the work")
     block = choose_block(model, x, config, block=block)
     recipe = recipes.describe(model, x, y, config, key, named or {})
-    with claimed(directory, share):
+    with claim(
+        directory, process=share.process, processes=share.processes, take_over=take_over, say=say
+    ) as held:
         recipes.agree(directory, recipe)
         digest = store.digest_of(recipe)
         _check_stored(directory, damaged, members, say)
@@ -121,12 +126,14 @@ def train_blocks(
                 if on_epoch is not None:
                     on_epoch(BlockEpoch(number, len(parts), training.epochs - 1, part, loss, accuracy))
                 if time.monotonic() - saved >= save_every and not training.finished:
+                    held.check()
                     _save_epoch(unfinished, training.fetch(), part, digest)
                     saved = time.monotonic()
             ensemble = training.result()
             bad = ensemble.ids[diverged(ensemble)]
             if len(bad):
                 say(f"diverged: models {', '.join(map(str, bad))}; each can be trained alone by its id")
+            held.check()
             store.write_block(directory, ensemble, training.kept(), config, digest, bad)
             shutil.rmtree(unfinished, ignore_errors=True)
         return store.contents(directory)
@@ -146,7 +153,7 @@ def _parts(directory: Path, digest: str, todo: np.ndarray, block: int) -> list[n
     return begun + _cut(todo, block)
 
 
-def _check_stored(directory: Path, damaged: str, members: Members, say: Callable[[str], object]) -> None:
+def _check_stored(directory: Path, damaged: str, members: Members, say: Callable[[str], None]) -> None:
     for path in store.block_paths(directory):
         try:
             stored.verify(path)
@@ -183,7 +190,7 @@ def _save_epoch(path: Path, trained: Trained, ids: np.ndarray, digest: str) -> N
     stored.write(path, tree, about)
 
 
-def _resume(training: Training, path: Path, digest: str, say: Callable[[str], object]) -> None:
+def _resume(training: Training, path: Path, digest: str, say: Callable[[str], None]) -> None:
     """Restores a block's last epoch checkpoint; a damaged one costs the epochs since the block began."""
     if not path.exists():
         return

@@ -1,9 +1,20 @@
 """Many hosts: each process finds out which part of an ensemble is its own; none waits for another in training."""
 
+from typing import NamedTuple
+
 import jax
 
 from leakjax._validate import UsageError, fail
-from leakjax.shadow.claim import Share
+
+
+class Share(NamedTuple):
+    """Which part of a run is this process's: blocks `process`, `process + processes`, and so on."""
+
+    process: int = 0
+    processes: int = 1
+
+
+ALL = Share()
 
 
 def join(

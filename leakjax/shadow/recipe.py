@@ -1,23 +1,23 @@
 """What every model of a stored ensemble depends on besides its id: written once, compared ever after."""
 
 import dataclasses
-import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from jax import numpy as jnp
 
 from leakjax._validate import UsageError, fail
+from leakjax._workdir.fingerprint import fingerprint
+from leakjax._workdir.functions import traced
 from leakjax.models.model import Model
 from leakjax.shadow.config import TrainConfig
 
 _FILE = "recipe.json"
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of a Python object, another one in each process
 
 
 def describe(
@@ -39,15 +39,15 @@ def describe(
       named: what else decides, or should be remembered: the data set's name, the design.
 
     Returns:
-      Names to values; arrays and functions as their sha256.
+      Names to values; arrays and functions as their fingerprints.
     """
     recipe = {
         **named,
         **dataclasses.asdict(config),
-        "features": digest(np.asarray(x)),
-        "labels": digest(np.asarray(y)),
+        "features": fingerprint(array=np.asarray(x)),
+        "labels": fingerprint(array=np.asarray(y)),
         "key": np.asarray(jax.random.key_data(key)).tolist(),
-        "network": _network(model, x),
+        "network": of_network(model, x[0]),
     }
     return json.loads(json.dumps(recipe))
 
@@ -92,24 +92,22 @@ def read(directory: Path) -> dict[str, Any]:
         ) from None
 
 
-def digest(array: np.ndarray) -> str:
-    """The sha256 of an array's type, shape and numbers."""
-    sha = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
-    sha.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return sha.hexdigest()
+def of_network(model: Model, x: jax.Array | np.ndarray) -> list[str]:
+    """What decides how a network starts and learns: its first variables, and its gradient on a batch.
 
+    Args:
+        model: the network.
+        x: ONE example [...], for its shape.
+    """
+    key = jax.random.key(0)
+    variables = jax.eval_shape(model.init, key, x)
 
-def _network(model: Model, x: np.ndarray) -> str:
-    """The sha256 of what the network's start and its training step compute, constants included."""
-    key, example = jax.random.key(0), jax.ShapeDtypeStruct(x.shape[1:], x.dtype)
-    variables = jax.eval_shape(model.init, key, example)
-    batch = jax.ShapeDtypeStruct((2, *example.shape), example.dtype)
-    sha = hashlib.sha256()
-    for program in (
-        jax.make_jaxpr(model.init)(key, example),
-        jax.make_jaxpr(model.train_fn)(variables, batch, key),
-    ):
-        sha.update(_ADDRESS.sub("", str(program)).encode())
-        for constant in program.consts:
-            sha.update(digest(np.asarray(constant)).encode())
-    return sha.hexdigest()
+    def loss(params: Any, others: Any, batch: jax.Array, key: jax.Array) -> tuple[jax.Array, Any]:
+        logits, updated = model.train_fn({**others, "params": params}, batch, key)
+        return jnp.sum(logits), (logits, updated)
+
+    batch = jax.ShapeDtypeStruct((2, *x.shape), x.dtype)
+    return [
+        traced(model.init, key, x),
+        traced(jax.grad(loss, has_aux=True), variables["params"], variables, batch, key),
+    ]

@@ -1,5 +1,6 @@
 """An ensemble on disk: blocks of finished models, read whole or in part without knowing what they are."""
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,12 @@ class Contents(NamedTuple):
     ids: np.ndarray
     diverged: np.ndarray
     recipe: dict[str, Any]
+
+    @property
+    def training(self) -> TrainConfig:
+        """How the models were trained."""
+        given = {field.name: self.recipe[field.name] for field in dataclasses.fields(TrainConfig)}
+        return TrainConfig(**{**given, "stop_at_gap": tuple(given["stop_at_gap"])})
 
 
 def contents(directory: str | Path) -> Contents:

@@ -295,3 +295,28 @@ def test_help_lists_the_flags():
         assert choice in shown
     for flag in ("--dataset", "--explainers", "--fail_above", "--[no]plan"):
         assert flag in shown
+
+
+def test_the_flags_of_training_are_those_of_train_shadows(values):
+    given = ["--optimizer=sgd", "--momentum=0.9", "--schedule=cosine", "--label_smoothing=0.1", "--flip"]
+    values(["audit", *given, "--shift=2", "--stop_at_gap=0.05,0.1", "--model=mlp(widths=(8,))"])
+    training = audit_flags.read_config(values).training
+    assert training.momentum == 0.9
+    assert (training.schedule, training.flip, training.shift) == ("cosine", True, 2)
+    assert training.stop_at_gap == (0.05, 0.1)
+    assert training.label_smoothing == 0.1
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("--stop_at_gap=often", "stop_at_gap=['often']: must be numbers"),
+        ("--schedule=sine", "schedule='sine'"),
+        ("--delta=0", "delta=0.0"),
+    ],
+)
+def test_a_wrong_flag_of_training_is_one_line(call, argument, words):
+    code, lines = call(argument)
+    assert code == _main.BAD_USAGE
+    assert len(lines) == 1
+    assert words in lines[0]

@@ -38,6 +38,7 @@ def test_models_are_trained_and_more_are_added(tmp_path):
     ensemble = shadow.load(tmp_path, [4, 0])
     assert ensemble.variables["params"]["Dense_0"]["kernel"].shape == (2, 64, 8)
     assert set(shadow.gaps(tmp_path)) == set(range(5))
+    assert shadow.contents(tmp_path).training.stop_at_gap == (0.05, 0.9)
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 5 * 2
     other = run(tmp_path, "--models=5", "--epochs=3", "--model=mlp(widths=(8,))", "--stop_at_gap=0.05,0.9")
     assert other.returncode == 2

@@ -42,7 +42,16 @@ def count(model, shape):
         # Sandler et al. (2018) for 10 classes in the usual form for CIFAR: 2.24 million without the stem's bias.
         ("mobilenet_v2", (32, 32, 3), 10, 2_236_682),
         ("purchase", (600,), 100, 601 * 1024 + 1025 * 512 + 513 * 256 + 257 * 128 + 129 * 100),
+        ("texas", (6169,), 100, 6170 * 1024 + 1025 * 512 + 513 * 256 + 257 * 128 + 129 * 100),
         ("adult", (104,), 2, 105 * 128 + 129 * 2),
+        ("hospital", (127,), 2, 128 * 128 + 129 * 2),
+        # Patches, positions, 4 blocks (attention, two norms, two dense layers), a norm, the classes.
+        (
+            "vit",
+            (32, 32, 3),
+            10,
+            49 * 64 + 64 * 64 + 4 * (4 * 65 * 64 + 256 + 65 * 256 + 257 * 64) + 128 + 650,
+        ),
         ("synthetic", (30,), 5, 31 * 50 + 51 * 50 + 51 * 5),
         ("cifar_tanh", (32, 32, 3), 100, (75 + 1) * 32 + (800 + 1) * 32 + (2048 + 1) * 128 + 129 * 100),
     ],

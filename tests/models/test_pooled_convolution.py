@@ -14,7 +14,7 @@ def plain(x, kernel, bias):
     return max_pool(jax.nn.relu(out + bias[None, None, None]))
 
 
-@pytest.mark.parametrize("shape", [(3, 8, 8, 1), (2, 9, 7, 3), (2, 6, 10, 16)])
+@pytest.mark.parametrize("shape", [(3, 8, 8, 1), (2, 9, 7, 3), (2, 6, 10, 16), (2, 9, 7, 8)])
 def test_values_and_gradients_are_those_of_the_plain_layers(x64, shape):
     generator = np.random.default_rng(0)
     arguments = [generator.normal(size=size) for size in (shape, (3, 3, shape[-1], 5), (5,))]
@@ -27,10 +27,11 @@ def test_values_and_gradients_are_those_of_the_plain_layers(x64, shape):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
-def test_models_of_an_ensemble_each_have_their_own(x64):
+@pytest.mark.parametrize("channels", [2, 8])  # by windows, by the library
+def test_models_of_an_ensemble_each_have_their_own(x64, channels):
     generator = np.random.default_rng(1)
-    x = generator.normal(size=(2, 3, 6, 6, 2))
-    kernel, bias = generator.normal(size=(2, 3, 3, 2, 4)), generator.normal(size=(2, 4))
+    x = generator.normal(size=(2, 3, 6, 6, channels))
+    kernel, bias = generator.normal(size=(2, 3, 3, channels, 4)), generator.normal(size=(2, 4))
 
     def gradient(layer):
         return jax.vmap(jax.grad(lambda k, x, b: (layer(x, k, b) ** 2).sum()))(kernel, x, bias)

@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 
 from leakjax.evaluate import headline
+from leakjax.evaluate.document import PrivateTraining
 from leakjax.report import words
-from tests.report.fake_report import estimate, fake_report, leakage
+from tests.report.fake_report import estimate, fake_report, fake_task, leakage
 
 
 def test_without_plain_explanations_the_worst_is_the_one_whose_hardened_ones_add_most():
@@ -80,3 +81,11 @@ def test_what_was_audited_on_fewer_records_is_compared_on_those():
     }
     assert marked == {worst}
     assert words.fewer(fake_report()) == []
+
+
+def test_private_training_is_said_with_its_epsilon():
+    promised = PrivateTraining(epsilon=2.345, delta=1e-5, noise_multiplier=1.5, clip_norm=1.0)
+    sentence = words.task(fake_report(task=fake_task(private=promised)))
+    for said in ("epsilon 2.35 at delta 1e-05", "noise multiplier 1.5", "clipped to 1"):
+        assert said in sentence
+    assert "private" not in words.task(fake_report())

@@ -1,3 +1,5 @@
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -164,7 +166,7 @@ def test_a_second_run_is_refused_unless_it_is_another_share(tmp_path):
     def second(now):
         if (now.block, now.epoch) == (0, 0):
             for share in (shadow.Share(0, 2), shadow.Share(0, 1)):
-                with pytest.raises(UsageError, match=r"workdir=.* is in use by another process"):
+                with pytest.raises(UsageError, match=r"workdir=.* is in use by process"):
                     train(tmp_path, range(4), block=2, share=share)
                 refused.append(share)
             train(tmp_path, range(4), block=2, share=shadow.Share(1, 2))
@@ -179,3 +181,22 @@ def test_more_models_than_run_together_are_the_same_to_the_bit(tmp_path):
     whole = shadow.train_ensemble(MODEL, X, Y, CONFIG, key=KEY, membership=members(ids), ids=ids)
     train(tmp_path, ids, block=10)
     assert_same_bits(shadow.load(tmp_path), whole)
+
+
+def test_what_another_host_held_is_taken_over_only_if_told(tmp_path):
+    fields = {"host": "far", "machine": "another", "pid": 1, "since": "2026-11-25 03:00:00", "token": "t"}
+    claim = json.dumps(fields | {"run": "r", "processes": 1})
+    (tmp_path / ".claim.0").write_text(claim)
+    with pytest.raises(UsageError, match=r"is claimed by process 1 on far, .* --take_over"):
+        train(tmp_path, range(2))
+    train(tmp_path, range(2), take_over=True)
+    np.testing.assert_array_equal(shadow.contents(tmp_path).ids, range(2))
+
+
+def test_a_run_that_was_taken_over_writes_no_more(tmp_path):
+    def another(now):
+        (tmp_path / ".claim.0").write_text("{}")
+
+    with pytest.raises(UsageError, match="was taken over"):
+        train(tmp_path, range(2), on_epoch=another)
+    assert len(shadow.contents(tmp_path).ids) == 0

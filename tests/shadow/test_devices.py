@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import jax
 import numpy as np
 import pytest
@@ -22,3 +26,21 @@ def test_a_function_is_spread_over_members_and_shares_the_rest(together):
     result = program(replicate(table), split(rows))
     assert len(result.devices()) == 2
     np.testing.assert_array_equal(join(result, 3), [30, 0, 20])
+
+
+@pytest.mark.slow
+def test_a_model_is_the_same_on_one_device_and_on_two_but_for_the_last_bit(tmp_path):
+    def trained(devices):
+        environment = os.environ | {
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        }
+        path = tmp_path / f"{devices}.npz"
+        command = [sys.executable, "-m", "tests.shadow.devices_worker", str(path)]
+        subprocess.run(command, check=True, env=environment, timeout=300)
+        with np.load(path) as arrays:
+            assert arrays["devices"] == devices
+            return [arrays[name] for name in arrays.files if name != "devices"]
+
+    for one, two in zip(trained(1), trained(2), strict=True):
+        np.testing.assert_allclose(one, two, rtol=0, atol=1e-6)

@@ -127,7 +127,7 @@ def test_a_full_disk_is_one_line_and_earlier_blocks_are_whole(tmp_path, whole):
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match=r"file/ensemble: cannot be written"):
+    with pytest.raises(UsageError, match=r"file/ensemble': cannot be written"):
         train(tmp_path / "file" / "ensemble", range(2))
 
 

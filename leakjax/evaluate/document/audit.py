@@ -184,6 +184,16 @@ class SmallestMargin:
 
 
 @document()
+class PrivateTraining:
+    """What training guarantees of every single point, whatever an attacker sees of the model."""
+
+    epsilon: float = described("differential privacy of the model, for one point more or less")
+    delta: float = described("the probability that epsilon leaves out of account", "0 to 1")
+    noise_multiplier: float = described("standard deviation of the noise, as a multiple of clip_norm")
+    clip_norm: float = described("to which each point's gradient was clipped, in the 2-norm")
+
+
+@document()
 class Task:
     """What was attacked."""
 
@@ -199,6 +209,9 @@ class Task:
     audited_points: int = described("points whose membership was attacked", "points")
     dropped_points: int = described("points with too few models in or out to be attacked", "points")
     non_finite_attributions: int = described("attributions with a NaN or an infinity, set to zero")
+    private: PrivateTraining | None = described(
+        "what private training guarantees; null where training was not private", default=None
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
