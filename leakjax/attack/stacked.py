@@ -20,9 +20,10 @@ from leakjax.attack.categorical import Counts, counts
 from leakjax.attack.filters import filters
 from leakjax.attack.roles import Roles, enough, roles
 from leakjax.attack.statistics import Statistics, statistics
+from leakjax.data import evenly_spaced
 
-# Calibrators are looked at on so many points: with 8 of them, some 16,000 samples for some hundred weights.
-CALIBRATION_POINTS = 2048
+# Calibrators are looked at on so many points: with 8 of them, some 8,000 samples for some hundred weights.
+CALIBRATION_POINTS = 1024
 _CHUNK_VALUES = 2**22
 
 
@@ -145,64 +146,140 @@ def reduce_all(answers: Answers, membership: np.ndarray, plan: Roles) -> Reduced
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
+class View(NamedTuple):
+    """What one answer was reduced to, with the kinds of its discrete parts."""
+
+    reduced: Reduced
+    discrete: Sequence[Discrete]
+
+
 class Group(NamedTuple):
-    """Features of one group of targets, [samples, features], samples point by point.
+    """Numbers of one group's targets and calibrators: features, or log-odds without the last axis.
 
     Attributes:
-      targets: of its targets at all points.
-      calibration: of its calibrators at the calibration points.
+      targets: [points, targets, features].
+      calibration: [calibration points, calibrators, features].
     """
 
     targets: np.ndarray
     calibration: np.ndarray
 
 
-class View(NamedTuple):
-    """Answers with what they were reduced to."""
+class Labels(NamedTuple):
+    """Membership of a group's calibrators, and whether it may be learned from.
 
-    reduced: Reduced
-    answers: Answers
+    Attributes:
+      member: bool [calibration points, calibrators].
+      valid: bool [calibration points, calibrators].
+    """
+
+    member: np.ndarray
+    valid: np.ndarray
 
 
-def group_features(view: View, membership: np.ndarray, plan: Roles, group: int, rows: np.ndarray) -> Group:
-    """The features of a group, from statistics that know nothing of its targets' membership.
+def labels(membership: np.ndarray, plan: Roles, there: np.ndarray) -> list[Labels]:
+    """What each group learns from.
 
     Args:
-      view: of all points; of the answers themselves only the kinds of discrete ones are looked at.
       membership: bool [models, points].
       plan: who is scored.
-      group: its number.
-      rows: int [calibration points].
+      there: bool [models, points], where a model answered.
 
     Returns:
-      `Group`.
+      `Labels` of each group.
     """
-    reduced, answers = view
-    targets, calibrators = plan.of(group)
-    pooled = features.pool(_of_pair(reduced.statistics, targets[0]))
-    rates = [
-        categorical.kind_rates(each.kinds, membership, plan.known[targets[0]], len(each.codes_of_kind))
-        for each in answers.discrete
-    ]
+    rows = _calibration_points(membership.shape[1])
+    few = membership[:, rows]
+    valid = enough(few, plan.known) & there[plan.scored][:, rows]
+    of = [plan.of(group)[1] for group in range(plan.groups)]
+    return [Labels(few[plan.scored[pairs]].T, valid[pairs].T) for pairs in of]
 
-    def made(pairs: np.ndarray, points: np.ndarray | slice) -> np.ndarray:
-        about = _of_pairs(reduced.statistics, pairs, points)
-        matched = features.cut(jnp.nan_to_num(reduced.filters[points][:, pairs]))
-        ratios = [
-            categorical.log_ratios(
-                Counts(*(leaf[points][:, pairs] for leaf in found)), rate, each.codes_of_kind
-            )
-            for found, rate, each in zip(reduced.counts, rates, answers.discrete, strict=True)
+
+def grouped(view: View, membership: np.ndarray, plan: Roles) -> list[Group]:
+    """The features of each group, from statistics that know nothing of its targets' membership.
+
+    Args:
+      view: of all points.
+      membership: bool [models, points].
+      plan: who is scored.
+
+    Returns:
+      `Group` of each group.
+    """
+    rows = _calibration_points(membership.shape[1])
+    found = []
+    for number in range(plan.groups):
+        targets, calibrators = plan.of(number)
+        pooled = features.pool(_of_pair(view.reduced.statistics, targets[0]))
+        known = plan.known[targets[0]]
+        rates = [
+            categorical.kind_rates(each.kinds, membership, known, len(each.codes_of_kind))
+            for each in view.discrete
         ]
-        whole = [np.asarray(features.features(about, pooled)), np.asarray(matched), *ratios]
-        return np.concatenate(whole, axis=-1)
+        made = [_features(view, pooled, rates, *at) for at in ((targets, slice(None)), (calibrators, rows))]
+        found.append(Group(*made))
+    return found
 
-    return Group(made(targets, slice(None)), made(calibrators, rows))
+
+def beside(*views: list[Group]) -> list[Group]:
+    """The features of several views side by side, group by group."""
+    columns = lambda parts: np.concatenate(parts, axis=-1)
+    return [Group(*map(columns, zip(*groups, strict=True))) for groups in zip(*views, strict=True)]
 
 
-def _of_pairs(found: Statistics, pairs: np.ndarray, points: np.ndarray | slice) -> Statistics:
-    by_pair = [leaf[points][:, pairs] for leaf in found[:-2]]
-    return Statistics(*by_pair, *(leaf[points] for leaf in found[-2:]))
+def learn(groups: list[Group], known: list[Labels], offset: list[Group] | None = None) -> list[Group]:
+    """Turns features into log-odds, with weights learned on each group's calibrators.
+
+    Args:
+      groups: features.
+      known: of the calibrators.
+      offset: log-odds that are fixed; the weights are of what is added to them.
+
+    Returns:
+      Log-odds of each group, `offset` included.
+    """
+    found = []
+    for number, (group, label) in enumerate(zip(groups, known, strict=True)):
+        fixed = None if offset is None else offset[number]
+        samples = group.calibration.reshape(label.member.size, -1)
+        at_samples = 0.0 if fixed is None else fixed.calibration.ravel()
+        model = logistic.fit(samples, label.member.ravel(), label.valid.ravel(), at_samples)
+        learned = [model.log_odds(each) for each in group]
+        found.append(
+            Group(*learned if fixed is None else (a + b for a, b in zip(learned, fixed, strict=True)))
+        )
+    return found
+
+
+def scores_of(log_odds: list[Group]) -> np.ndarray:
+    """The log-odds of all targets: float32 [targets, points]."""
+    # Groups hold the targets in their order.
+    return np.concatenate([group.targets.T for group in log_odds]).astype(np.float32)
+
+
+def _calibration_points(points: int) -> np.ndarray:
+    return evenly_spaced(min(points, CALIBRATION_POINTS), points)
+
+
+def _features(
+    view: View,
+    pooled: features.Pooled,
+    rates: Sequence[np.ndarray],
+    pairs: np.ndarray,
+    points: np.ndarray | slice,
+) -> np.ndarray:
+    reduced = view.reduced
+    of_pairs = lambda leaf: leaf[points][:, pairs]
+    about = Statistics(
+        *map(of_pairs, reduced.statistics[:-2]), *(leaf[points] for leaf in reduced.statistics[-2:])
+    )
+    ratios = [
+        categorical.log_ratios(Counts(*map(of_pairs, found)), rate, each.codes_of_kind)
+        for found, rate, each in zip(reduced.counts, rates, view.discrete, strict=True)
+    ]
+    matched = features.cut(jnp.nan_to_num(of_pairs(reduced.filters)))
+    of_signals = features.features(about, pooled)
+    return np.concatenate([np.asarray(of_signals), np.asarray(matched), *ratios], axis=-1)
 
 
 def _of_pair(found: Statistics, pair: int) -> Statistics:
@@ -251,60 +328,13 @@ def attack(
         for each in (answers.signals, *answers.maps, *(one.codes for one in answers.discrete)):
             _validate.same_shape(name, each.shape[:2], membership.shape, "membership")
     plan = roles(models, np.arange(models) if targets is None else targets)
-    of_prediction = View(reduce_all(prediction, membership, plan), prediction)
-    of_explanation = View(reduce_all(explanation, membership, plan), explanation)
     there = answered(prediction) & answered(explanation)
-    scores = score(of_prediction, of_explanation, membership, plan, there)
+    known = labels(membership, plan, there)
+    of_prediction, of_explanation = (
+        grouped(View(reduce_all(answers, membership, plan), answers.discrete), membership, plan)
+        for answers in (prediction, explanation)
+    )
+    base = learn(of_prediction, known)
+    both = learn(beside(of_prediction, of_explanation), known, base)
+    scores = Scores(*map(scores_of, (base, learn(of_explanation, known), both)))
     return scores, enough(membership, plan.known[: plan.targets]) & there[plan.scored[: plan.targets]]
-
-
-def score(
-    prediction: View, explanation: View, membership: np.ndarray, plan: Roles, there: np.ndarray
-) -> Scores:
-    """Learns the weights of each group on its calibrators and scores its targets.
-
-    Args:
-      prediction: what the predictions say.
-      explanation: what the explanations say.
-      membership: bool [models, points].
-      plan: who is scored.
-      there: bool [models, points], see `answered`.
-
-    Returns:
-      `Scores`.
-    """
-    points = membership.shape[1]
-    count = min(points, CALIBRATION_POINTS)
-    rows = np.arange(count) * points // count
-    valid = enough(membership[:, rows], plan.known) & there[plan.scored][:, rows]
-    scores = Scores(*(np.empty((plan.targets, points), np.float32) for _ in Scores._fields))
-    for number in range(plan.groups):
-        targets, calibrators = plan.of(number)
-        labels = _Labels(membership[plan.scored[calibrators]][:, rows].T, valid[calibrators].T)
-        of_prediction = group_features(prediction, membership, plan, number, rows)
-        of_explanation = group_features(explanation, membership, plan, number, rows)
-        together = zip(of_prediction, of_explanation, strict=True)
-        of_both = Group(*(np.concatenate(pair, axis=-1) for pair in together))
-        base = _learned(of_prediction, labels)
-        both = _learned(of_both, labels, base)
-        for into, learned in zip(scores, (base, _learned(of_explanation, labels), both), strict=True):
-            into[targets] = learned.targets.T
-    return scores
-
-
-class _Labels(NamedTuple):
-    """Membership of the calibrators, and whether it may be learned from: bool [calibration points, calibrators]."""
-
-    member: np.ndarray
-    valid: np.ndarray
-
-
-def _learned(group: Group, labels: _Labels, offset: Group | None = None) -> Group:
-    """Log-odds of a group's targets and calibrators, [points, pairs], `offset` included."""
-    samples = group.calibration.reshape(labels.member.size, -1)
-    known = 0.0 if offset is None else offset.calibration.ravel()
-    model = logistic.fit(samples, labels.member.ravel(), labels.valid.ravel(), known)
-    learned = Group(*(model.log_odds(each) for each in group))
-    if offset is None:
-        return learned
-    return Group(offset.targets + learned.targets, offset.calibration + learned.calibration)
