@@ -5,7 +5,7 @@ is a code; what in- and out-models answer at a point are counts, smoothed by a D
 points: how often members and non-members give an answer of this *kind* (say, right with confidence 0.9).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,11 +24,11 @@ class Counts(NamedTuple):
     many there are; `kind`: of the answer, int.
     """
 
-    same_in: jax.Array
-    same_out: jax.Array
-    count_in: jax.Array
-    count_out: jax.Array
-    kind: jax.Array
+    same_in: Any
+    same_out: Any
+    count_in: Any
+    count_out: Any
+    kind: Any
 
 
 def counts(

@@ -76,6 +76,26 @@ def map_signals(maps: jax.Array, x: jax.Array) -> jax.Array:
     return jnp.stack(found, axis=-1)
 
 
+def signed_signals(signals: jax.Array, correct: jax.Array) -> jax.Array:
+    """What a map's size says beside whether the label is right: a likeness of the log-odds of the true class.
+
+    The gradient of a probability is short where the model is sure, right or wrong; with the sign of the label, how far
+    its norm lies below the largest of all models at this point tells one from the other.
+
+    Args:
+      signals: [models, points, signals], from `map_signals`.
+      correct: bool [models, points].
+
+    Returns:
+      [models, points, 2], from the L2 norm and from the largest magnitude.
+    """
+    norms = signals[..., 1:3]
+    finite = jnp.isfinite(norms)
+    longest = jnp.max(jnp.where(finite, norms, -jnp.inf), axis=0, keepdims=True)
+    below = jnp.where(finite, longest - norms, jnp.nan)
+    return jnp.where(correct[..., None], below, -below)
+
+
 def _total_variation(maps: jax.Array) -> jax.Array:
     """The sum of absolute differences of neighbours, of images along height and width: [models, points]."""
     axes = (2, 3) if maps.ndim > 3 else (2,)

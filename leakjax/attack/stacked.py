@@ -8,7 +8,7 @@ to it: a ridge pulls towards the prediction alone, so that an explanation that s
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -65,7 +65,7 @@ class Reduced(NamedTuple):
     """
 
     statistics: Statistics
-    filters: jax.Array
+    filters: Any
     counts: tuple[Counts, ...]
 
 
@@ -106,15 +106,30 @@ def reduce(
     )
 
 
-@jax.jit
-def _reduce_chunk(
+def reduce_points(
     signals: jax.Array,
     maps: Sequence[jax.Array],
     codes: Sequence[tuple[jax.Array, jax.Array]],
-    *about: jax.Array,
+    membership: jax.Array,
+    known: jax.Array,
+    scored: jax.Array,
 ) -> Reduced:
-    over_points = (1, 1, 1, 1, None, None)
-    return jax.vmap(reduce, in_axes=over_points)(signals, maps, codes, *about)
+    """`reduce` at each of many points: arguments [models, points, ...], leaves of the result [points, ...]."""
+    over_points = jax.vmap(reduce, in_axes=(1, 1, 1, 1, None, None))
+    return over_points(signals, tuple(maps), tuple(codes), membership, known, scored)
+
+
+_reduce_chunk = jax.jit(reduce_points)
+
+
+def reduced_axes(discrete: int) -> Reduced:
+    """A tree of the form of what `reduce_points` returns, with the axis of points, 0, in place of each array.
+
+    Args:
+      discrete: how many discrete answers there are.
+    """
+    nothing = (0,) * len(Statistics._fields)
+    return Reduced(Statistics(*nothing), 0, tuple(Counts(0, 0, 0, 0, 0) for _ in range(discrete)))
 
 
 def reduce_all(answers: Answers, membership: np.ndarray, plan: Roles) -> Reduced:

@@ -7,7 +7,7 @@ known enter with the weight zero instead of being subtracted from a total, so th
 it. And a variance is never below `FLOOR`, which float32 sums of settled values resolve.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -42,15 +42,15 @@ class Statistics(NamedTuple):
     those of known membership.
     """
 
-    answer: jax.Array
-    mean_in: jax.Array
-    mean_out: jax.Array
-    variance_in: jax.Array
-    variance_out: jax.Array
-    count_in: jax.Array
-    count_out: jax.Array
-    centre: jax.Array
-    spread: jax.Array
+    answer: Any
+    mean_in: Any
+    mean_out: Any
+    variance_in: Any
+    variance_out: Any
+    count_in: Any
+    count_out: Any
+    centre: Any
+    spread: Any
 
 
 def settle(signals: jax.Array) -> Settled:

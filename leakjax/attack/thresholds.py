@@ -30,4 +30,4 @@ THRESHOLDS: Mapping[str, Threshold] = {
     "confidence": Threshold("prediction", "confidence", False, np.asarray),
     "attribution_norm": Threshold("explanation", "log_l1", False, np.negative),
 }
-ATTACKS = (*THRESHOLDS, "lira")
+ATTACKS = ("stacked", *THRESHOLDS)

@@ -31,7 +31,7 @@ def subject_mark(subject: Subject, shown: np.ndarray) -> str:
         membership=subject.membership,
         targets=subject.targets,
         key=subject.key,
-        attacker=(subject.label_known, subject.explained_class),
+        attacker=(subject.label_known, subject.explained_class, subject.releases),
         shown=shown,
     )
 
