@@ -4,7 +4,8 @@ An answer is reduced, one point at a time, to what shadows say of each of its sc
 filters of whole maps and vectors (`filters`) and to counts of discrete answers (`categorical`). Weights are learned
 on calibrators, shadows in the role of targets, for each group of targets anew (`roles`). Where an explanation stands
 beside a prediction, the prediction's log-odds are a fixed offset, and what is learned is what the features of both add
-to it: a ridge pulls towards the prediction alone, so that an explanation that says nothing changes nothing.
+to it: a ridge pulls towards the prediction alone, and the sum counts for as much as it is worth on calibrators that it
+was not learned on, so that an explanation that says nothing changes nothing.
 """
 
 from collections.abc import Sequence
@@ -257,13 +258,27 @@ def learn(groups: list[Group], known: list[Labels], offset: list[Group] | None =
     for number, (group, label) in enumerate(zip(groups, known, strict=True)):
         fixed = None if offset is None else offset[number]
         samples = group.calibration.reshape(label.member.size, -1)
-        at_samples = 0.0 if fixed is None else fixed.calibration.ravel()
+        at_samples = np.float32(0) if fixed is None else fixed.calibration.ravel()
         model = logistic.fit(samples, label.member.ravel(), label.valid.ravel(), at_samples)
         learned = [model.log_odds(each) for each in group]
-        found.append(
-            Group(*learned if fixed is None else (a + b for a, b in zip(learned, fixed, strict=True)))
-        )
+        if fixed is not None:
+            worth = _worth(samples, label, at_samples, model)
+            learned = [known + worth * more for known, more in zip(fixed, learned, strict=True)]
+        found.append(Group(*learned))
     return found
+
+
+def _worth(samples: np.ndarray, label: Labels, offset: np.ndarray, whole: logistic.Logistic) -> float:
+    """What is learned beside an offset is worth where it was not learned: a weight in [0, 1].
+
+    It is fitted on every other calibrator and weighed on the rest, so that what was fitted to noise counts nothing.
+    """
+    first = np.broadcast_to(np.arange(label.member.shape[1])[None] % 2 == 0, label.member.shape).ravel()
+    member, valid = label.member.ravel(), label.valid.ravel()
+    half = logistic.fit(samples, member, valid & first, offset, start=whole)
+    more = half.log_odds(samples)
+    weighed = logistic.fit(more[:, None], member, valid & ~first, offset, ridge=1.0)
+    return float(np.clip(weighed.weights[0], 0.0, 1.0))
 
 
 def scores_of(log_odds: list[Group]) -> np.ndarray:

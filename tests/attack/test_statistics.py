@@ -152,7 +152,7 @@ def test_weights_are_those_of_scikit_learn():
     generator = np.random.default_rng(4)
     columns = generator.normal(size=(500, 3)).astype(np.float32) * [1, 10, 0.1]
     member = generator.random(500) < 1 / (1 + np.exp(-columns @ [1.0, -0.1, 5.0]))
-    found = logistic.fit(columns, member, np.ones(500, bool))
+    found = logistic.fit(columns, member, np.ones(500, bool), ridge=1.0)
     scale = np.sqrt((columns**2).mean(axis=0))
     known = LogisticRegression(C=1.0, tol=1e-8).fit(columns / scale, member)
     np.testing.assert_allclose(found.weights * scale, known.coef_[0], rtol=2e-3)
