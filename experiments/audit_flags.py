@@ -8,7 +8,7 @@ from typing import Any
 from absl import flags
 
 from leakjax import _spec, _validate, models, shadow
-from leakjax.attack import ATTACKS
+from leakjax.attack import ATTACKS, DEFAULT_ATTACKS
 from leakjax.auditing import explainers
 from leakjax.auditing.options import EXPLAINED_CLASSES
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
@@ -171,7 +171,7 @@ def define_flags() -> None:
             defenses.describe(),
         ),
     )
-    flags.DEFINE_list("attacks", list(ATTACKS), f"Of {', '.join(ATTACKS)}.")
+    flags.DEFINE_list("attacks", list(DEFAULT_ATTACKS), f"Of {', '.join(ATTACKS)}.")
     flags.DEFINE_list("targets", None, "Indices of the attacked models. Default: each in turn.")
     flags.DEFINE_bool("label_known", True, "Whether the attacker knows the true class.")
     flags.DEFINE_enum(

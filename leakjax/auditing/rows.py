@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from leakjax.attack import THRESHOLDS
+from leakjax.attack import BASELINES, THRESHOLDS
 from leakjax.auditing.explanations import MEASURES, Explanations
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.predictions import Predictions
@@ -125,6 +125,10 @@ def leakage(results: Results, attacks: Sequence[str]) -> tuple[list[LeakageRow],
             scores = threshold.score(getattr(predictions, threshold.signal))
             own = judge.narrowed(np.isfinite(scores))
             found.append(own.row(scores, attacked("prediction", name, subject, "vector")))
+    for name in (name for name in attacks if name in BASELINES):
+        if subject.label_known:
+            scores = BASELINES[name](predictions.signal, subject.membership, subject.roles)
+            found.append(judge.row(scores, attacked("prediction", name, subject, "vector")))
     for about, (_, one, explanation) in results.items():
         if "stacked" in attacks:
             seen = attacked("explanation", "stacked", subject, "none", explanation)
