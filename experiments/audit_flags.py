@@ -14,6 +14,7 @@ from leakjax.auditing.options import EXPLAINED_CLASSES
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.data import registry as data_sets
 from leakjax.defend import registry as defenses
+from leakjax.evaluate.document import ExplainedClass
 from leakjax.models import registry as networks
 from leakjax.oracle import release
 
@@ -57,7 +58,7 @@ class Config:
     attacks: tuple[str, ...]
     targets: tuple[int, ...] | None
     label_known: bool
-    explained_class: str
+    explained_class: ExplainedClass
     releases: tuple[str, ...]
     group: str | None
     seed: int

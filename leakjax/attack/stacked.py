@@ -258,7 +258,7 @@ def learn(groups: list[Group], known: list[Labels], offset: list[Group] | None =
     for number, (group, label) in enumerate(zip(groups, known, strict=True)):
         fixed = None if offset is None else offset[number]
         samples = group.calibration.reshape(label.member.size, -1)
-        at_samples = np.float32(0) if fixed is None else fixed.calibration.ravel()
+        at_samples = np.zeros(label.member.size) if fixed is None else fixed.calibration.ravel()
         model = logistic.fit(samples, label.member.ravel(), label.valid.ravel(), at_samples)
         learned = [model.log_odds(each) for each in group]
         if fixed is not None:
@@ -300,9 +300,8 @@ def _features(
 ) -> np.ndarray:
     reduced = view.reduced
     of_pairs = lambda leaf: leaf[points][:, pairs]
-    about = Statistics(
-        *map(of_pairs, reduced.statistics[:-2]), *(leaf[points] for leaf in reduced.statistics[-2:])
-    )
+    at_points = [leaf[points] for leaf in reduced.statistics]
+    about = Statistics._make([*(leaf[:, pairs] for leaf in at_points[:-2]), *at_points[-2:]])
     ratios = [
         categorical.log_ratios(Counts(*map(of_pairs, found)), rate, each.codes_of_kind)
         for found, rate, each in zip(reduced.counts, rates, view.discrete, strict=True)
@@ -313,7 +312,8 @@ def _features(
 
 
 def _of_pair(found: Statistics, pair: int) -> Statistics:
-    return Statistics(*(leaf[:, pair] for leaf in found[:-2]), *found[-2:])
+    by_pair: list[Any] = [leaf[:, pair] for leaf in found[:-2]]
+    return Statistics._make([*by_pair, *found[-2:]])
 
 
 def answered(answers: Answers) -> np.ndarray:
