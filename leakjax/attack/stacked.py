@@ -4,8 +4,8 @@ An answer is reduced, one point at a time, to what shadows say of each of its sc
 filters of whole maps and vectors (`filters`) and to counts of discrete answers (`categorical`). Weights are learned
 on calibrators, shadows in the role of targets, for each group of targets anew (`roles`). Where an explanation stands
 beside a prediction, the prediction's log-odds are a fixed offset, and what is learned is what the features of both add
-to it: a ridge pulls towards the prediction alone, and the sum counts for as much as it is worth on calibrators that it
-was not learned on, so that an explanation that says nothing changes nothing.
+to it: how strong a ridge pulls towards the prediction alone, and how much of the rest counts, is chosen on calibrators
+that it was not learned on, so that an explanation that says nothing changes nothing.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ from leakjax.attack.roles import Roles, enough, roles
 from leakjax.attack.statistics import Statistics, statistics
 from leakjax.data import evenly_spaced
 
-# Calibrators are looked at on so many points: with 8 of them, some 8,000 samples for some hundred weights.
-CALIBRATION_POINTS = 1024
+# Calibrators are looked at on so many points: with 8 of them, some 16,000 samples for some hundred weights.
+CALIBRATION_POINTS = 2048
 _CHUNK_VALUES = 2**22
 
 
@@ -258,27 +258,24 @@ def learn(groups: list[Group], known: list[Labels], offset: list[Group] | None =
     for number, (group, label) in enumerate(zip(groups, known, strict=True)):
         fixed = None if offset is None else offset[number]
         samples = group.calibration.reshape(label.member.size, -1)
-        at_samples = np.zeros(label.member.size) if fixed is None else fixed.calibration.ravel()
-        model = logistic.fit(samples, label.member.ravel(), label.valid.ravel(), at_samples)
+        folds = np.broadcast_to(np.arange(label.member.shape[1]), label.member.shape)
+        model = logistic.fit(
+            samples,
+            label.member.ravel(),
+            label.valid.ravel(),
+            folds.ravel(),
+            None if fixed is None else fixed.calibration.ravel(),
+        )
         learned = [model.log_odds(each) for each in group]
         if fixed is not None:
-            worth = _worth(samples, label, at_samples, model)
-            learned = [known + worth * more for known, more in zip(fixed, learned, strict=True)]
+            learned = [known + more for known, more in zip(fixed, learned, strict=True)]
         found.append(Group(*learned))
     return found
 
 
-def _worth(samples: np.ndarray, label: Labels, offset: np.ndarray, whole: logistic.Logistic) -> float:
-    """What is learned beside an offset is worth where it was not learned: a weight in [0, 1].
-
-    It is fitted on every other calibrator and weighed on the rest, so that what was fitted to noise counts nothing.
-    """
-    first = np.broadcast_to(np.arange(label.member.shape[1])[None] % 2 == 0, label.member.shape).ravel()
-    member, valid = label.member.ravel(), label.valid.ravel()
-    half = logistic.fit(samples, member, valid & first, offset, start=whole)
-    more = half.log_odds(samples)
-    weighed = logistic.fit(more[:, None], member, valid & ~first, offset, ridge=1.0)
-    return float(np.clip(weighed.weights[0], 0.0, 1.0))
+def learn_alone(groups: list[Group], known: list[Labels]) -> list[Group]:
+    """Log-odds of a prediction alone, learned twice: what stands beside them must not gain by another look at it."""
+    return learn(groups, known, learn(groups, known))
 
 
 def scores_of(log_odds: list[Group]) -> np.ndarray:
@@ -364,7 +361,7 @@ def attack(
         grouped(View(reduce_all(answers, membership, plan), answers.discrete), membership, plan)
         for answers in (prediction, explanation)
     )
-    base = learn(of_prediction, known)
+    base = learn_alone(of_prediction, known)
     both = learn(beside(of_prediction, of_explanation), known, base)
     scores = Scores(*map(scores_of, (base, learn(of_explanation, known), both)))
     return scores, enough(membership, plan.known[: plan.targets]) & there[plan.scored[: plan.targets]]

@@ -64,7 +64,7 @@ def baseline(subject: Subject, predictions: Predictions, releases: Sequence[str]
         )
         for name in releases
     }
-    log_odds = {name: stacked.learn(groups, labels) for name, groups in features.items()}
+    log_odds = {name: stacked.learn_alone(groups, labels) for name, groups in features.items()}
     return Baseline(there, labels, features, log_odds)
 
 

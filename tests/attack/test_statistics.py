@@ -152,7 +152,7 @@ def test_weights_are_those_of_scikit_learn():
     generator = np.random.default_rng(4)
     columns = generator.normal(size=(500, 3)).astype(np.float32) * [1, 10, 0.1]
     member = generator.random(500) < 1 / (1 + np.exp(-columns @ [1.0, -0.1, 5.0]))
-    found = logistic.fit(columns, member, np.ones(500, bool), ridge=1.0)
+    found = logistic.fit(columns, member, np.ones(500, bool), np.arange(500) % 4, ridges=(1.0,))
     scale = np.sqrt((columns**2).mean(axis=0))
     known = LogisticRegression(C=1.0, tol=1e-8).fit(columns / scale, member)
     np.testing.assert_allclose(found.weights * scale, known.coef_[0], rtol=2e-3)
@@ -163,8 +163,46 @@ def test_what_the_offset_says_is_not_learned_again():
     generator = np.random.default_rng(5)
     column = generator.normal(size=(4000, 1)).astype(np.float32)
     member = generator.random(4000) < 1 / (1 + np.exp(-2 * column[:, 0]))
-    found = logistic.fit(column, member, np.ones(4000, bool), 2 * column[:, 0])
+    found = logistic.fit(column, member, np.ones(4000, bool), np.arange(4000) % 4, 2 * column[:, 0])
     assert abs(found.weights[0]) < 0.15
+
+
+def test_noise_beside_an_offset_is_worth_next_to_nothing_and_a_leak_all_of_it():
+    generator = np.random.default_rng(6)
+    samples, folds = np.ones(1600, bool), np.arange(1600) % 8
+    noise = generator.normal(size=(1600, 200)).astype(np.float32)
+    offset, leak = generator.normal(size=(2, 1600)).astype(np.float32)
+    member = generator.random(1600) < 1 / (1 + np.exp(-offset - leak))
+    unworthy = logistic.fit(noise, member, samples, folds, offset)
+    assert np.std(unworthy.log_odds(noise)) < 0.1
+    # Unchosen, a weak ridge learns the noise.
+    overfit = logistic.fit(noise, member, samples, folds, ridges=(1.0,))
+    assert np.std(overfit.log_odds(noise)) > 0.5
+    beside = np.column_stack([noise, leak])
+    worthy = logistic.fit(beside, member, samples, folds, offset)
+    assert np.corrcoef(worthy.log_odds(beside), leak)[0, 1] > 0.8
+
+
+def test_the_ridge_that_is_chosen_is_the_best_on_folds_left_out():
+    generator = np.random.default_rng(7)
+    columns = generator.normal(size=(600, 60)).astype(np.float32)
+    member = generator.random(600) < 1 / (1 + np.exp(-0.5 * columns[:, 0]))
+    folds, ridges = np.arange(600) % 4, (0.1, 10.0, 1000.0)
+    scale = np.sqrt((columns**2).mean(axis=0))
+
+    def left_out(ridge: float) -> float:
+        loss = 0.0
+        for fold in range(4):
+            fitted = LogisticRegression(C=1 / ridge).fit(
+                columns[folds != fold] / scale, member[folds != fold]
+            )
+            odds = fitted.decision_function(columns[folds == fold] / scale)
+            loss += np.sum(np.logaddexp(0, odds) - member[folds == fold] * odds)
+        return loss
+
+    found = logistic.fit(columns, member, np.ones(600, bool), folds, ridges=ridges)
+    best = LogisticRegression(C=1 / min(ridges, key=left_out)).fit(columns / scale, member)
+    np.testing.assert_allclose(found.weights * scale, best.coef_[0], atol=5e-3)
 
 
 def test_counts_and_ratios_of_discrete_answers():
