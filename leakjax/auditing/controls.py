@@ -1,13 +1,13 @@
 """Checks of the audit itself, in every report: attacks that must find nothing, and what was planted."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from leakjax.attack import stacked
+from leakjax.auditing.adequacy import not_run
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.score import Scores
@@ -30,7 +30,9 @@ _HALVINGS = 4
 Attack = Callable[[Subject], Scores]
 
 
-def run(subject: Subject, judge: Judge, attack: Attack, placebo: Attack, untrained: Any) -> list[Control]:
+def run(
+    subject: Subject, judge: Judge, attack: Attack, placebo: Attack, dressed: Attack, untrained: Any
+) -> list[Control]:
     """All controls.
 
     Args:
@@ -38,6 +40,7 @@ def run(subject: Subject, judge: Judge, attack: Attack, placebo: Attack, untrain
       judge: of the subject.
       attack: with plain explanations by one explainer, which stands for all.
       placebo: the same, of explanations that were shuffled between the models.
+      dressed: the same, of explanations that say what the prediction says and nothing else.
       untrained: variables of as many models that saw no data, leaves [models, ...]; None where there are none.
 
     Returns:
@@ -72,6 +75,7 @@ def run(subject: Subject, judge: Judge, attack: Attack, placebo: Attack, untrain
             _headline_margin(*_first(placebo(subject)), judge),
             0.0,
         ),
+        _dressed(subject, judge, dressed),
     ]
     return rows + planted(subject, judge)
 
@@ -113,6 +117,13 @@ def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions) ->
         else:
             weak = shift
     return SmallestMargin(fpr=judge.headline, value=value)
+
+
+def _dressed(subject: Subject, judge: Judge, dressed: Attack) -> Control:
+    name, question = "dressed", "Does the prediction, dressed as an explanation, add anything to itself?"
+    if subject.releases[0] == "none":
+        return not_run(name, question, "the first release shows no prediction; name another one first")
+    return within(name, question, _headline_margin(*_first(dressed(subject)), judge), 0.0)
 
 
 def _first(scores: Scores) -> tuple[np.ndarray, np.ndarray]:
@@ -171,12 +182,6 @@ def planted(subject: Subject, judge: Judge) -> list[Control]:
             passed=worst.low > 0.5,
         ),
     ]
-
-
-def not_run(name: str, question: str, why: str) -> Control:
-    """A row of a control that could not be run. Args: as of `within`, and why, with the way out. Returns: the row."""
-    nothing = Estimate(math.nan, math.nan, math.nan)
-    return Control(name=name, question=question, expected="not run", seen=nothing, passed=False, not_run=why)
 
 
 def within(name: str, question: str, estimate: Estimate, expected: float) -> Control:

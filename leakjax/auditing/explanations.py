@@ -103,13 +103,16 @@ def defend_program(subject: Subject, defense: Defense, *, placebo: bool = False)
     roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
     model_ids = jnp.asarray(subject.model_ids)
 
-    def harden(model_id: jax.Array, point_id: jax.Array, plain: jax.Array) -> jax.Array:
-        return apply(defense, plain, key=_key_of(subject, model_id, point_id, _DEFEND))
+    def harden(model_id: jax.Array, point_id: jax.Array, x: jax.Array, plain: jax.Array) -> jax.Array:
+        return apply(defense, plain, key=_key_of(subject, model_id, point_id, _DEFEND), x=x)
+
+    over_points = jax.vmap(harden, in_axes=(None, 0, 0, 0))
+    over_models = jax.vmap(over_points, in_axes=(0, None, None, 0))
 
     def chunk(
         plain: jax.Array, x: jax.Array, ids: jax.Array, agrees: jax.Array, membership: jax.Array
     ) -> Explanations:
-        maps = jax.vmap(jax.vmap(harden, in_axes=(None, 0, 0)), in_axes=(0, None, 0))(model_ids, ids, plain)
+        maps = over_models(model_ids, ids, x, plain)
         # Looked at before and after: a defense may turn a NaN into a number.
         finite = jnp.all(jnp.isfinite((plain + maps).reshape(*agrees.shape, -1)), axis=-1)
         there = finite.reshape(*agrees.shape, *(1,) * (maps.ndim - 2))
