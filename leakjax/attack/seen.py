@@ -69,8 +69,9 @@ def seen(part: PredictionPart, logits: jax.Array, label: jax.Array, *, label_kno
         truth = jnp.broadcast_to(jnp.argmax(votes, axis=-1)[None], predicted.shape)
     wrong = (predicted != truth).astype(jnp.int32)
     codes = [(predicted, wrong), (wrong, wrong)]
+    named = jax.nn.one_hot(predicted, classes)
     if part.kind == "label":
-        return Seen(jnp.zeros((models, points, 0)), (), tuple(codes))
+        return Seen(jnp.zeros((models, points, 0)), (named,), tuple(codes))
     if part.kind == "vector":
         logs = shown.probabilities
         signals = _vector_signals(logs, truth, predicted)
@@ -84,7 +85,11 @@ def seen(part: PredictionPart, logits: jax.Array, label: jax.Array, *, label_kno
         bins = jnp.round(shown.probabilities[..., 0] * (_BINS - 1)).astype(jnp.int32)
         kinds = wrong * _BINS + bins
         codes += [(predicted * _BINS + bins, kinds), (kinds, kinds)]
-        return Seen(jnp.stack([odds, jnp.where(wrong == 0, odds, -odds)], axis=-1), (), tuple(codes))
+        # Whatever a filter of maps finds in an explanation that repeats the prediction, it finds here first.
+        rounded = shown.probabilities[..., 0]
+        scalars = [sign * each for each in (odds, rounded) for sign in (1, 1 - 2 * wrong)]
+        vector = jnp.concatenate([named, rounded[..., None]], axis=-1)
+        return Seen(jnp.stack(scalars, axis=-1), (vector,), tuple(codes))
     return Seen(_top_signals(shown, truth, classes), (), tuple(codes))
 
 

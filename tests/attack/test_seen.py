@@ -52,8 +52,19 @@ def test_a_label_says_nothing_of_the_confidence():
         seen(prediction_part("label"), (scale * LOGITS).astype(np.float32), LABEL) for scale in (1, 5)
     )
     assert one.signals.shape == (5, 7, 0)
-    assert not one.vectors
+    np.testing.assert_array_equal(one.vectors[0], other.vectors[0])
+    np.testing.assert_array_equal(one.vectors[0], np.eye(4)[LOGITS.argmax(axis=-1)])
     np.testing.assert_array_equal(one.codes[0][0], other.codes[0][0])
+
+
+def test_a_rounded_confidence_is_read_as_it_stands_beside_its_class():
+    found = seen(prediction_part("confidence(1)"), LOGITS.astype(np.float32), LABEL)
+    chance = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=-1, keepdims=True)
+    rounded = np.round(chance.max(axis=-1), 1)
+    np.testing.assert_allclose(found.vectors[0][..., -1], rounded, atol=1e-6)
+    np.testing.assert_allclose(found.signals[..., 2], rounded, atol=1e-6)
+    right = LOGITS.argmax(axis=-1) == LABEL[None]
+    np.testing.assert_allclose(found.signals[..., 3], np.where(right, rounded, -rounded), atol=1e-6)
 
 
 def test_an_attacker_who_does_not_know_the_label_goes_by_the_models_vote():
