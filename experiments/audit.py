@@ -126,10 +126,7 @@ def run(
             attacks=config.attacks,
             targets=config.targets,
             key=jax.random.fold_in(key, 2),
-            attacker=Attacker(
-                label_known=config.label_known,
-                explained_class="true" if config.explain_label else "predicted",
-            ),
+            attacker=Attacker(config.label_known, config.explained_class, config.releases),
             budget=Budget(config.costly_points, pool.background, untrained),
             run=Run(config.group, config.as_json(), workdir, stages.say, promised),
         )

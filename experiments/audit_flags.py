@@ -8,10 +8,13 @@ from typing import Any
 from absl import flags
 
 from leakjax import _spec, _validate, models, shadow
-from leakjax.attack import ATTACKS
+from leakjax.attack import ATTACKS, DEFAULT_ATTACKS
 from leakjax.auditing import explainers
+from leakjax.auditing.options import EXPLAINED_CLASSES
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.defend import registry as defenses
+from leakjax.evaluate.document import ExplainedClass
+from leakjax.oracle import release
 
 from . import _config_file, _main, training_flags
 
@@ -64,7 +67,8 @@ class Config:
     attacks: tuple[str, ...]
     targets: tuple[int, ...] | None
     label_known: bool
-    explain_label: bool
+    explained_class: ExplainedClass
+    releases: tuple[str, ...]
     group: str | None
     seed: int
     ensemble: str | None
@@ -158,10 +162,21 @@ def define_flags() -> None:
             defenses.describe(),
         ),
     )
-    flags.DEFINE_list("attacks", list(ATTACKS), f"Of {', '.join(ATTACKS)}.")
+    flags.DEFINE_list("attacks", list(DEFAULT_ATTACKS), f"Of {', '.join(ATTACKS)}.")
     flags.DEFINE_list("targets", None, "Indices of the attacked models. Default: each in turn.")
     flags.DEFINE_bool("label_known", True, "Whether the attacker knows the true class.")
-    flags.DEFINE_bool("explain_label", False, "Explain the true class, not the model's predicted one.")
+    flags.DEFINE_enum(
+        "explained_class",
+        "predicted",
+        EXPLAINED_CLASSES,
+        "Whose output is explained: of each model's own class, or of the true one.",
+    )
+    flags.DEFINE_list(
+        "releases",
+        list(release.DEFAULT),
+        f"What the service shows beside an explanation, separated by commas: {', '.join(release.PREDICTIONS)}. "
+        "The first leads.",
+    )
     flags.DEFINE_string(
         "group", None, "Column by which leakage is broken down, e.g. race of adult, any of a table."
     )
@@ -195,6 +210,7 @@ def read_config(values: flags.FlagValues) -> Config:
         given[name] = None if given[name] is None else training_flags.numbers(name, given[name], int)
     given["stop_at_gap"] = training_flags.numbers("stop_at_gap", given["stop_at_gap"], float)
     given["attacks"] = tuple(given["attacks"])
+    given["releases"] = tuple(release.prediction_part(text).name for text in given["releases"])
     given["explainers"] = tuple(
         text if text in explainers.LISTS else explainers.parse(text).name
         for text in _spec.split("explainers", given["explainers"])

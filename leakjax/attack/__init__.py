@@ -1,7 +1,7 @@
 """Membership inference on predictions, on explanations, and on both. Higher score = member, always."""
 
-from leakjax.attack.combine import Scores
-from leakjax.attack.likelihood import lira
-from leakjax.attack.thresholds import ATTACKS, THRESHOLDS
+from leakjax.attack.baselines import BASELINES
+from leakjax.attack.stacked import Answers, Discrete, Scores, attack
+from leakjax.attack.thresholds import ATTACKS, DEFAULT_ATTACKS, THRESHOLDS
 
-__all__ = ["ATTACKS", "THRESHOLDS", "Scores", "lira"]
+__all__ = ["ATTACKS", "BASELINES", "DEFAULT_ATTACKS", "THRESHOLDS", "Answers", "Discrete", "Scores", "attack"]

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from leakjax.attack.baselines import BASELINES
+
 
 class Threshold(NamedTuple):
     """A global threshold attack.
@@ -30,4 +32,6 @@ THRESHOLDS: Mapping[str, Threshold] = {
     "confidence": Threshold("prediction", "confidence", False, np.asarray),
     "attribution_norm": Threshold("explanation", "log_l1", False, np.negative),
 }
-ATTACKS = (*THRESHOLDS, "lira")
+# What is reported by default, and all that can be.
+DEFAULT_ATTACKS = ("stacked", *THRESHOLDS)
+ATTACKS = (*DEFAULT_ATTACKS, *BASELINES)

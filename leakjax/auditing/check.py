@@ -3,8 +3,11 @@
 import functools
 from typing import NamedTuple
 
-from leakjax.auditing import controls
+import numpy as np
+
+from leakjax.auditing import adequacy, controls
 from leakjax.auditing.explanations import defend_program, explain_program
+from leakjax.auditing.judge import Judge
 from leakjax.auditing.measure import Measured, attack
 from leakjax.auditing.prepare import Prepared
 from leakjax.auditing.resolve import Methods
@@ -41,13 +44,30 @@ def check(prepared: Prepared, methods: Methods, measured: Measured) -> Checked:
     explain = explain_program(subject, explainer)
     plain = programs.defend.get("none") or defend_program(subject, identity())
     placebo = defend_program(subject, identity(), placebo=True)
-    return Checked(
-        controls.run(
-            sitting.subject,
-            sitting.judge,
-            functools.partial(attack, programs.predict, explain, plain),
-            functools.partial(attack, programs.predict, explain, placebo),
-            prepared.untrained,
+    rows = controls.run(
+        sitting.subject,
+        sitting.judge,
+        functools.partial(attack, programs.predict, explain, plain),
+        functools.partial(attack, programs.predict, explain, placebo),
+        functools.partial(
+            attack, programs.predict, explain_program(subject, adequacy.dressed(subject)), plain
         ),
+        prepared.untrained,
+    )
+    return Checked(
+        [*rows, _hardened(measured)],
         controls.smallest_margin(sitting.subject, sitting.judge, sitting.predictions),
     )
+
+
+def _hardened(measured: Measured) -> Control:
+    """The control of that name, under the first release."""
+    plain: dict[str, np.ndarray] = {}
+    others: dict[str, list[tuple[np.ndarray, Judge]]] = {}
+    for (explainer, defense), (sitting, found, _) in measured.results.items():
+        if defense == identity().name:
+            plain[explainer] = found.both[0]
+        else:
+            one = (found.both[0], sitting.judge.narrowed(found.valid))
+            others.setdefault(explainer, []).append(one)
+    return adequacy.hardened(others, plain)

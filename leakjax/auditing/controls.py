@@ -1,15 +1,16 @@
 """Checks of the audit itself, in every report: attacks that must find nothing, and what was planted."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from leakjax.attack import Scores, lira
+from leakjax.attack import stacked
+from leakjax.auditing.adequacy import not_run
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.predictions import Predictions
+from leakjax.auditing.score import Scores
 from leakjax.auditing.subject import Subject
 from leakjax.evaluate import leakage
 from leakjax.evaluate.document import Control, Estimate, SmallestMargin
@@ -29,7 +30,9 @@ _HALVINGS = 4
 Attack = Callable[[Subject], Scores]
 
 
-def run(subject: Subject, judge: Judge, attack: Attack, placebo: Attack, untrained: Any) -> list[Control]:
+def run(
+    subject: Subject, judge: Judge, attack: Attack, placebo: Attack, dressed: Attack, untrained: Any
+) -> list[Control]:
     """All controls.
 
     Args:
@@ -37,6 +40,7 @@ def run(subject: Subject, judge: Judge, attack: Attack, placebo: Attack, untrain
       judge: of the subject.
       attack: with plain explanations by one explainer, which stands for all.
       placebo: the same, of explanations that were shuffled between the models.
+      dressed: the same, of explanations that say what the prediction says and nothing else.
       untrained: variables of as many models that saw no data, leaves [models, ...]; None where there are none.
 
     Returns:
@@ -50,7 +54,7 @@ def run(subject: Subject, judge: Judge, attack: Attack, placebo: Attack, untrain
         within(
             "permuted_membership",
             "Does the full attack find members when each model is given another's membership list?",
-            false_judge.headline_tpr(false_judge.rates(attack(rolled).both)),
+            false_judge.headline_tpr(false_judge.rates(attack(rolled).both[0])),
             chance,
         ),
         within(
@@ -68,9 +72,10 @@ def run(subject: Subject, judge: Judge, attack: Attack, placebo: Attack, untrain
         within(
             "placebo",
             "Do explanations that were shuffled between the models add anything to the prediction?",
-            _headline_margin(placebo(subject), judge),
+            _headline_margin(*_first(placebo(subject)), judge),
             0.0,
         ),
+        _dressed(subject, judge, dressed),
     ]
     return rows + planted(subject, judge)
 
@@ -85,7 +90,7 @@ def _untrained(subject: Subject, judge: Judge, attack: Attack, untrained: Any, c
             name, question, "the variables hold no weights that could be shuffled; pass untrained="
         )
     blank = dataclasses.replace(subject, variables=untrained)
-    return within(name, question, judge.headline_tpr(judge.rates(attack(blank).both)), chance)
+    return within(name, question, judge.headline_tpr(judge.rates(attack(blank).both[0])), chance)
 
 
 def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions) -> SmallestMargin:
@@ -100,13 +105,13 @@ def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions) ->
       The `smallest_margin` of a report; its value is NaN if none of the planted signals showed.
     """
     weak, strong = _SHIFTS
+    prediction = stacked.Answers(predictions.signal[..., None])
     value = float("nan")
     for _ in range(_HALVINGS):
         shift = (weak * strong) ** 0.5
-        signal = _plant(subject, shift)[..., None]
-        prediction = predictions.signal[..., None]
-        scores, _ = lira(prediction, signal, subject.membership, targets=subject.targets)
-        margin = _headline_margin(scores, judge)
+        signal = stacked.Answers(_plant(subject, shift)[..., None])
+        scores, valid = stacked.attack(prediction, signal, subject.membership, targets=subject.targets)
+        margin = _headline_margin(scores.prediction, scores.both, judge.narrowed(valid))
         if margin.low > 0:
             strong, value = shift, margin.value
         else:
@@ -114,8 +119,20 @@ def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions) ->
     return SmallestMargin(fpr=judge.headline, value=value)
 
 
-def _headline_margin(scores: Scores, judge: Judge) -> Estimate:
-    margin = judge.added(judge.rates(scores.both), judge.rates(scores.prediction))
+def _dressed(subject: Subject, judge: Judge, dressed: Attack) -> Control:
+    name, question = "dressed", "Does the prediction, dressed as an explanation, add anything to itself?"
+    if subject.releases[0] == "none":
+        return not_run(name, question, "the first release shows no prediction; name another one first")
+    return within(name, question, _headline_margin(*_first(dressed(subject)), judge), 0.0)
+
+
+def _first(scores: Scores) -> tuple[np.ndarray, np.ndarray]:
+    """The prediction alone and both views, under the first release."""
+    return scores.prediction[0], scores.both[0]
+
+
+def _headline_margin(prediction: np.ndarray, both: np.ndarray, judge: Judge) -> Estimate:
+    margin = judge.added(judge.rates(both), judge.rates(prediction))
     return margin.tpr_at_fpr[judge.headline]
 
 
@@ -146,8 +163,8 @@ def planted(subject: Subject, judge: Judge) -> list[Control]:
     known = judge.headline_tpr(judge.rates(_plant(subject, _POSITIVE_SHIFT)[subject.targets]))
     signs = []
     for shift in (_POSITIVE_SHIFT, -_POSITIVE_SHIFT):
-        signal = _plant(subject, shift)[..., None]
-        scores, _ = lira(signal, signal, subject.membership, targets=subject.targets)
+        signal = stacked.Answers(_plant(subject, shift)[..., None])
+        scores, _ = stacked.attack(signal, signal, subject.membership, targets=subject.targets)
         signs.append(judge.found(judge.rates(scores.prediction)).auc)
     worst = min(signs, key=lambda auc: auc.low)
     return [
@@ -165,12 +182,6 @@ def planted(subject: Subject, judge: Judge) -> list[Control]:
             passed=worst.low > 0.5,
         ),
     ]
-
-
-def not_run(name: str, question: str, why: str) -> Control:
-    """A row of a control that could not be run. Args: as of `within`, and why, with the way out. Returns: the row."""
-    nothing = Estimate(math.nan, math.nan, math.nan)
-    return Control(name=name, question=question, expected="not run", seen=nothing, passed=False, not_run=why)
 
 
 def within(name: str, question: str, estimate: Estimate, expected: float) -> Control:

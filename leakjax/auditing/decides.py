@@ -31,7 +31,7 @@ def subject_mark(subject: Subject, shown: np.ndarray) -> str:
         membership=subject.membership,
         targets=subject.targets,
         key=subject.key,
-        attacker=(subject.label_known, subject.explained_class),
+        attacker=(subject.label_known, subject.explained_class, subject.releases),
         shown=shown,
     )
 
@@ -55,7 +55,7 @@ def explainer_mark(subject: Subject, mark: str, explainer: Explainer, defenses: 
     one = (_first(subject.variables), subject.points.x[0], jnp.int32(0), subject.key)
     of_one = jax.eval_shape(explain, *one)
     through = [
-        traced(lambda plain, key, by=defense: apply(by, plain, key=key), of_one, subject.key)
+        traced(lambda plain, x, key, by=defense: apply(by, plain, key=key, x=x), of_one, one[1], subject.key)
         for defense in defenses
     ]
     return fingerprint(subject=mark, explainer=traced(explain, *one), through=through)

@@ -1,4 +1,4 @@
-"""Explain, defend and reduce to ratios, a chunk of points at a time, in compiled programs.
+"""Explain, defend and reduce, a chunk of points at a time, in compiled programs.
 
 For a chunk, all models explain all of its points, every defense is applied to the same explanations, and what an
 attack needs of them is reduced to a few numbers for each model and point before anything leaves the device. No
@@ -12,9 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax.attack import likelihood, ratios, signals
-from leakjax.attack.combine import Roles
-from leakjax.attack.ratios import Ratios
+from leakjax.attack import stacked
+from leakjax.attack.map_signals import map_signals, signed_signals
 from leakjax.auditing.chunks import Chunks, Program, compiled
 from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.subject import Subject
@@ -39,19 +38,30 @@ class Explanations(NamedTuple):
     Attributes:
       log_l1: [targets, points].
       change: [points, measures], mean over targets of `MEASURES` between plain and defended maps.
-      non_finite: int32 [points], how many models' maps held a NaN or an infinity and were zeroed.
-      ratios: `Ratios` of `Roles`.
+      finite: bool [models, points], whether the map held no NaN and no infinity; the attack does without the others.
+      reduced: `stacked.Reduced` of the maps.
+      together: `stacked.Reduced` of what maps and labels say only together.
       examples: [examples, ...], defended maps of the first target at the example points.
     """
 
     log_l1: Any
     change: Any
-    non_finite: Any
-    ratios: Any
+    finite: Any
+    reduced: Any
+    together: Any
     examples: Any
 
 
-_AXES = Explanations(log_l1=1, change=0, non_finite=0, ratios=Ratios(Roles(2, 2), Roles(2, 2)), examples=0)
+_AXES = Explanations(
+    log_l1=1,
+    change=0,
+    finite=1,
+    reduced=stacked.reduced_axes(0),
+    together=stacked.reduced_axes(0),
+    examples=0,
+)
+# Below this the norm of a map counts as zero: the threshold attack on it needs a finite logarithm.
+_FLOOR = 1e-12
 
 
 def explain_program(subject: Subject, explainer: Explainer) -> Program:
@@ -87,39 +97,44 @@ def defend_program(subject: Subject, defense: Defense, *, placebo: bool = False)
       placebo: permute each point's defended maps over the models, so that they cannot tell who trained on it.
 
     Returns:
-      program(maps, ids, signal, membership) -> `Explanations` of a chunk, for `stream_explanations`.
+      program(maps, x, ids, agrees, membership) -> `Explanations` of a chunk, for `stream_explanations`.
     """
-    targets, calibrators = jnp.asarray(subject.targets), subject.design.calibrators
+    targets = jnp.asarray(subject.targets)
+    roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
     model_ids = jnp.asarray(subject.model_ids)
 
-    def harden(model_id: jax.Array, point_id: jax.Array, plain: jax.Array) -> jax.Array:
-        return apply(defense, plain, key=_key_of(subject, model_id, point_id, _DEFEND))
+    def harden(model_id: jax.Array, point_id: jax.Array, x: jax.Array, plain: jax.Array) -> jax.Array:
+        return apply(defense, plain, key=_key_of(subject, model_id, point_id, _DEFEND), x=x)
 
-    def at_point(maps: jax.Array, scalars: jax.Array, signal: jax.Array, membership: jax.Array) -> Ratios:
-        of_map = ratios.ratios(maps.reshape(len(maps), -1), membership, signal, calibrators)
-        of_signals = likelihood.signal_ratios(scalars, membership, signal, calibrators)
-        found = jax.tree.map(lambda some, one: jnp.concatenate([some, one[None]]), of_signals, of_map)
-        return likelihood.in_roles(found, targets)
+    over_points = jax.vmap(harden, in_axes=(None, 0, 0, 0))
+    over_models = jax.vmap(over_points, in_axes=(0, None, None, 0))
 
-    def chunk(plain: jax.Array, ids: jax.Array, signal: jax.Array, membership: jax.Array) -> Explanations:
-        maps = jax.vmap(jax.vmap(harden, in_axes=(None, 0, 0)), in_axes=(0, None, 0))(model_ids, ids, plain)
+    def chunk(
+        plain: jax.Array, x: jax.Array, ids: jax.Array, agrees: jax.Array, membership: jax.Array
+    ) -> Explanations:
+        maps = over_models(model_ids, ids, x, plain)
         # Looked at before and after: a defense may turn a NaN into a number.
-        finite = jnp.all(jnp.isfinite((plain + maps).reshape(*signal.shape, -1)), axis=-1)
-        maps = jnp.where(finite.reshape(*signal.shape, *(1,) * (maps.ndim - 2)), maps, 0.0)
+        finite = jnp.all(jnp.isfinite((plain + maps).reshape(*agrees.shape, -1)), axis=-1)
+        there = finite.reshape(*agrees.shape, *(1,) * (maps.ndim - 2))
+        shown = jnp.where(there, maps, 0.0)
+        maps = jnp.where(there, maps, jnp.nan)
         if placebo:
             maps = permute_over_models(maps, subject.key, ids)
-        scalars = jax.vmap(jax.vmap(signals.attribution_signals))(maps)
+        signals = map_signals(maps, x)
+        together = signed_signals(signals, agrees)
         few = targets[:_UTILITY_TARGETS]
-        changes = [jax.vmap(jax.vmap(measure))(plain[few], maps[few]) for measure in MEASURES.values()]
+        changes = [jax.vmap(jax.vmap(measure))(plain[few], shown[few]) for measure in MEASURES.values()]
+        norm = jnp.sum(jnp.abs(shown[targets]).reshape(len(targets), len(x), -1), axis=-1)
         return Explanations(
-            log_l1=scalars[targets, :, 0],
+            log_l1=jnp.log(norm + _FLOOR),
             change=jnp.stack(changes, axis=-1).mean(axis=0),
-            non_finite=jnp.sum(~finite, axis=0, dtype=jnp.int32),
-            ratios=jax.vmap(at_point, in_axes=1, out_axes=2)(maps, scalars, signal, membership),
-            examples=maps[targets[0]],
+            finite=finite,
+            reduced=stacked.reduce_points(signals, (maps,), (), membership, *roles),
+            together=stacked.reduce_points(together, (), (), membership, *roles),
+            examples=shown[targets[0]],
         )
 
-    return compiled(chunk, (1, 0, 1, 1), _AXES)
+    return compiled(chunk, (1, 0, 0, 1, 1), _AXES)
 
 
 def permute_over_models(maps: jax.Array, key: jax.Array, ids: jax.Array) -> jax.Array:
@@ -156,21 +171,19 @@ def stream_explanations(
     Returns:
       `Explanations` of each defense.
     """
-    chunks, design = Chunks(subject), subject.design
+    chunks = Chunks(subject)
 
     def dispatch(rows: np.ndarray) -> list[Explanations]:
         x, ids = chunks.put(subject.points.x[rows]), chunks.put(subject.points.ids[rows])
-        explained, signal, membership = (
-            chunks.put(a[:, rows], 1) for a in (predictions.explained, predictions.signal, subject.membership)
+        explained, agrees, membership = (
+            chunks.put(a[:, rows], 1) for a in (predictions.explained, predictions.agrees, subject.membership)
         )
         maps = explain(chunks.variables, x, ids, explained)
-        return [program(maps, ids, signal, membership) for program in defend]
+        return [program(maps, x, ids, agrees, membership) for program in defend]
 
     def keep(found: list[Explanations], rows: np.ndarray) -> list[Explanations]:
         shown = np.isin(rows, examples)
-        return [
-            one._replace(ratios=design.keep(one.ratios, rows), examples=one.examples[shown]) for one in found
-        ]
+        return [one._replace(examples=one.examples[shown]) for one in found]
 
     return chunks.run(dispatch, [_AXES] * len(defend), keep)
 

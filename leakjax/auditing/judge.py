@@ -1,8 +1,10 @@
 """From scores to rows of the report: one place that knows who is a member, so that no attack has to."""
 
+import copy
+
 import numpy as np
 
-from leakjax.attack import likelihood
+from leakjax.attack.roles import enough
 from leakjax.auditing.subject import Subject
 from leakjax.evaluate import bootstrap, leakage, roc
 from leakjax.evaluate.document import Attacked, Curve, Estimate, ExposedRow, GroupRow, LeakageRow, Margin
@@ -16,10 +18,19 @@ class Judge:
     def __init__(self, subject: Subject, *, seed: int) -> None:
         """Args: subject: whose membership is the truth. seed: of the bootstrap."""
         self.membership = subject.membership[subject.targets]
-        self.valid = likelihood.enough_shadows(subject.membership, subject.targets[:, None])[:, 0]
+        self.valid = enough(subject.membership, subject.roles.known[: len(subject.targets)])
         self.resamples = bootstrap.resample(len(subject.points.x), len(subject.targets), seed=seed)
         self.nonmembers = int((self.valid & ~self.membership).sum(axis=1).mean())
         self.headline = leakage.headline_fpr(self.nonmembers)
+
+    def narrowed(self, valid: np.ndarray) -> "Judge":
+        """The judge of the same points and resamples, but for those that are not valid, bool [targets, points]."""
+        if valid[self.valid].all():
+            return self
+        other = copy.copy(self)
+        other.valid = self.valid & valid
+        other.nonmembers = int((other.valid & ~self.membership).sum(axis=1).mean())
+        return other
 
     def rates(self, scores: np.ndarray, of: np.ndarray | None = None) -> leakage.Rates:
         """AUC and TPR of every target in every resample. Args: as `roc.rates_of`."""
@@ -64,12 +75,7 @@ class Judge:
 
     def caught(self, scores: np.ndarray) -> np.ndarray:
         """Which points are called members at the headline false-positive rate: bool [targets, points]."""
-        result = np.zeros_like(self.membership)
-        for target, valid in enumerate(self.valid):
-            others = np.sort(scores[target][valid & ~self.membership[target]])[::-1]
-            limit = int(roc.allowed(float(self.headline), len(others)))
-            result[target] = valid & (scores[target] > others[min(limit, len(others) - 1)])
-        return result
+        return roc.caught(scores, self.membership, self.valid, float(self.headline))
 
     def exposed(self, scores: np.ndarray, about: Attacked, ids: np.ndarray, most: int) -> list[ExposedRow]:
         """The points that are caught most often.

@@ -7,20 +7,19 @@ from typing import NamedTuple
 import numpy as np
 
 from leakjax._workdir import Workdir
-from leakjax.attack import Scores, combine, likelihood
 from leakjax.auditing.chunks import Program
 from leakjax.auditing.clock import Clock
 from leakjax.auditing.decides import explainer_mark, subject_mark
 from leakjax.auditing.explanations import (
-    Explanations,
     defend_program,
     explain_program,
     stream_explanations,
 )
 from leakjax.auditing.judge import Judge
-from leakjax.auditing.predictions import Predictions, predict_program, stream_predictions
+from leakjax.auditing.predictions import predict_program, stream_predictions
 from leakjax.auditing.resolve import Methods
 from leakjax.auditing.rows import Found, Result, Results, Sitting, explained
+from leakjax.auditing.score import Scores, baseline, score
 from leakjax.auditing.subject import Subject
 from leakjax.explain import Explainer
 
@@ -102,7 +101,7 @@ def measure(
 
 
 def attack(predict: Program, explain: Program, defend: Program, subject: Subject) -> Scores:
-    """The whole likelihood-ratio attack on a subject, from its predictions to scores [targets, points].
+    """The whole attack on a subject under its first release, from its predictions to scores.
 
     Args:
       predict: from `predict_program`, for a subject of these sizes.
@@ -115,22 +114,19 @@ def attack(predict: Program, explain: Program, defend: Program, subject: Subject
     """
     predictions = stream_predictions(predict, subject)
     (explanations,) = stream_explanations(explain, [defend], subject, predictions, np.array([], int))
-    return score(subject, predictions, explanations)
-
-
-def score(subject: Subject, predictions: Predictions, explanations: Explanations) -> Scores:
-    """The scores [targets, points] of the likelihood-ratio attack on what was streamed."""
-    labels = likelihood.labels(subject.membership, subject.design)
-    return combine.scores(predictions.ratios, explanations.ratios, labels)
+    return score(subject, baseline(subject, predictions, subject.releases[:1]), explanations)
 
 
 def _sit(subject: Subject, predict: Program) -> Sitting:
-    return Sitting(subject, stream_predictions(predict, subject), Judge(subject, seed=subject.seed))
+    predictions = stream_predictions(predict, subject)
+    base = baseline(subject, predictions, subject.releases)
+    judge = Judge(subject, seed=subject.seed).narrowed(base.there[subject.targets])
+    return Sitting(subject, predictions, base, judge)
 
 
 def _examples(sitting: Sitting) -> np.ndarray:
     """Ids of the points to show: the first target's members that it is least sure of."""
-    subject, predictions, _ = sitting
+    subject, predictions = sitting.subject, sitting.predictions
     target = subject.targets[0]
     members = np.flatnonzero(subject.membership[target])
     unsure = np.argsort(predictions.signal[target][members], kind="stable")[:_EXAMPLES]
@@ -141,8 +137,8 @@ def _found(
     sitting: Sitting, explainer: Explainer, defend: Sequence[Program], shown: np.ndarray
 ) -> list[dict[str, np.ndarray]]:
     """What one explainer leaks under each defense, the fields of `Found` by name."""
-    subject, predictions, _ = sitting
+    subject, predictions = sitting.subject, sitting.predictions
     program = explain_program(subject, explainer)
     examples = np.flatnonzero(np.isin(subject.points.ids, shown))
     streamed = stream_explanations(program, defend, subject, predictions, examples)
-    return [Found.of(score(subject, predictions, one), one)._asdict() for one in streamed]
+    return [Found.of(score(subject, sitting.base, one), one)._asdict() for one in streamed]

@@ -11,6 +11,7 @@ from leakjax import _validate
 from leakjax._workdir import Workdir
 from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.evaluate.document import ExplainedClass, PrivateTraining
+from leakjax.oracle import release
 
 EXPLAINED_CLASSES = ("predicted", "true")
 
@@ -22,12 +23,19 @@ class Attacker:
     Attributes:
       label_known: whether the attacker knows the true class.
       explained_class: "predicted": each model explains the class that it predicts; "true": the true one.
+      releases: what is shown of a prediction, each for a service of its own, as `leakjax.oracle.prediction_part`
+        reads it; the first one leads.
     """
 
     label_known: bool = True
     explained_class: ExplainedClass = "predicted"
+    releases: tuple[str, ...] = release.DEFAULT
 
     def __post_init__(self) -> None:
+        if not self.releases:
+            raise _validate.fail("releases", self.releases, "must name at least one")
+        names = tuple(release.prediction_part(text).name for text in self.releases)
+        object.__setattr__(self, "releases", tuple(dict.fromkeys(names)))
         _validate.one_of("explained_class", self.explained_class, EXPLAINED_CLASSES)
 
 

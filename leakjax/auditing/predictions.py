@@ -1,4 +1,4 @@
-"""Predict, a chunk of points at a time, and reduce to what an attack needs of the predictions."""
+"""Predict, a chunk of points at a time, and reduce to what an attack needs of what each release shows."""
 
 from typing import Any, NamedTuple
 
@@ -6,34 +6,58 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax.attack import likelihood, ratios, signals
-from leakjax.attack.combine import Roles
+from leakjax.attack import signals, stacked
+from leakjax.attack.seen import codes_of_kind, seen
+from leakjax.attack.stacked import Discrete, View
 from leakjax.auditing.chunks import Chunks, Program, compiled
 from leakjax.auditing.subject import Subject
+from leakjax.oracle import prediction_part
 
 
 class Predictions(NamedTuple):
     """What the predictions of all models on all points say.
 
     Attributes:
-      signal: [models, points], the log-odds of the class that the attacker looks at; explanations are
-        conditioned on it.
+      signal: [models, points], the log-odds of the true class, or where the attacker does not know it of the
+        predicted one.
       explained: int32 [models, points], the class that is explained.
       correct: bool [models, points].
+      agrees: bool [models, points], whether the predicted class is the one that the attacker takes for the true one.
       loss: [targets, points].
       confidence: [targets, points], the log-odds of the predicted class.
-      ratios: `Roles`, marginal.
+      reduced: by release, `stacked.Reduced`.
+      kinds: by release, the kinds of each discrete answer, int [models, points].
     """
 
     signal: Any
     explained: Any
     correct: Any
+    agrees: Any
     loss: Any
     confidence: Any
-    ratios: Any
+    reduced: Any
+    kinds: Any
+
+    def view(self, release: str, classes: int) -> View:
+        """What a release shows, for the attack. Args: release: its name. classes: of the model."""
+        sizes = codes_of_kind(prediction_part(release), classes)
+        # What is left of the codes are the counts; the kinds alone are compared between points.
+        discrete = [Discrete(kind, kind, size) for kind, size in zip(self.kinds[release], sizes, strict=True)]
+        return View(self.reduced[release], discrete)
 
 
-_AXES = Predictions(signal=1, explained=1, correct=1, loss=1, confidence=1, ratios=Roles(2, 2))
+def _axes(subject: Subject) -> Predictions:
+    answers = {name: len(codes_of_kind(prediction_part(name), 2)) for name in subject.releases}
+    return Predictions(
+        signal=1,
+        explained=1,
+        correct=1,
+        agrees=1,
+        loss=1,
+        confidence=1,
+        reduced={name: stacked.reduced_axes(count) for name, count in answers.items()},
+        kinds={name: (1,) * count for name, count in answers.items()},
+    )
 
 
 def predict_program(subject: Subject) -> Program:
@@ -45,38 +69,37 @@ def predict_program(subject: Subject) -> Program:
     Returns:
       program(variables, x, y, membership) -> `Predictions` of a chunk, for `stream_predictions`.
     """
-    targets, calibrators = jnp.asarray(subject.targets), subject.design.calibrators
+    targets = jnp.asarray(subject.targets)
+    roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
     explains_truth = subject.explained_class == "true"
 
     def chunk(variables: Any, x: jax.Array, y: jax.Array, membership: jax.Array) -> Predictions:
-        def one(own: Any, x: jax.Array, y: jax.Array) -> tuple[Predictions, jax.Array]:
-            logits = subject.logits_fn(own, x)
-            predicted = jnp.argmax(logits)
-            answer = Predictions(
-                signal=signals.logit_confidence(logits, y if subject.label_known else predicted),
-                explained=(y if explains_truth else predicted).astype(jnp.int32),
-                correct=predicted == y,
-                loss=signals.cross_entropy(logits, y),
-                confidence=signals.logit_confidence(logits, predicted),
-                ratios=None,
-            )
-            return answer, jax.nn.log_softmax(logits)
-
-        over_points = jax.vmap(one, in_axes=(None, 0, 0))
-        answers, logs = jax.vmap(over_points, in_axes=(0, None, None))(variables, x, y)
-
-        def at_point(signal: jax.Array, logs: jax.Array, membership: jax.Array) -> Roles:
-            of_signal = likelihood.prediction_ratios(signal[:, None], membership, calibrators)
-            of_vector = ratios.ratios(logs, membership, signal, calibrators).marginal
-            return likelihood.in_roles(jnp.concatenate([of_signal, of_vector[None]]), targets)
-
-        return answers._replace(
-            loss=answers.loss[targets],
-            confidence=answers.confidence[targets],
-            ratios=jax.vmap(at_point, in_axes=1, out_axes=2)(answers.signal, logs, membership),
+        over_points = jax.vmap(subject.logits_fn, in_axes=(None, 0))
+        logits = jax.vmap(over_points, in_axes=(0, None))(variables, x)
+        predicted = jnp.argmax(logits, axis=-1)
+        truth = jnp.broadcast_to(y[None], predicted.shape)
+        of_class = lambda measure, classes: jax.vmap(jax.vmap(measure))(logits, classes)
+        confidence = of_class(signals.logit_confidence, predicted)
+        shown = {
+            name: seen(prediction_part(name), logits, y, label_known=subject.label_known)
+            for name in subject.releases
+        }
+        label = seen(prediction_part("label"), logits, y, label_known=subject.label_known)
+        return Predictions(
+            signal=of_class(signals.logit_confidence, truth) if subject.label_known else confidence,
+            explained=(truth if explains_truth else predicted).astype(jnp.int32),
+            correct=predicted == truth,
+            agrees=label.codes[1][0] == 0,
+            loss=of_class(signals.cross_entropy, truth)[targets],
+            confidence=confidence[targets],
+            reduced={
+                name: stacked.reduce_points(each.signals, each.vectors, each.codes, membership, *roles)
+                for name, each in shown.items()
+            },
+            kinds={name: tuple(kind for _, kind in each.codes) for name, each in shown.items()},
         )
 
-    return compiled(chunk, (None, 0, 0, 1), _AXES)
+    return compiled(chunk, (None, 0, 0, 1), _axes(subject))
 
 
 def stream_predictions(program: Program, subject: Subject) -> Predictions:
@@ -89,13 +112,10 @@ def stream_predictions(program: Program, subject: Subject) -> Predictions:
     Returns:
       `Predictions`.
     """
-    chunks, design = Chunks(subject), subject.design
+    chunks = Chunks(subject)
 
     def dispatch(rows: np.ndarray) -> Predictions:
         x, y = chunks.put(subject.points.x[rows]), chunks.put(subject.points.y[rows])
         return program(chunks.variables, x, y, chunks.put(subject.membership[:, rows], 1))
 
-    def keep(found: Predictions, rows: np.ndarray) -> Predictions:
-        return found._replace(ratios=design.keep(found.ratios, rows))
-
-    return chunks.run(dispatch, _AXES, keep)
+    return chunks.run(dispatch, _axes(subject), lambda found, rows: found)

@@ -71,6 +71,7 @@ def prepare(
         key=key,
         label_known=attacker.label_known,
         explained_class=attacker.explained_class,
+        releases=attacker.releases,
     )
     return Prepared(subject, untrained, left_out)
 

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from leakjax.attack import THRESHOLDS, combine
+from leakjax.attack import BASELINES, THRESHOLDS
 from leakjax.auditing.explanations import MEASURES, Explanations
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.predictions import Predictions
+from leakjax.auditing.score import Baseline, Scores
 from leakjax.auditing.subject import Subject
 from leakjax.data import Points
 from leakjax.evaluate import bootstrap, headline
@@ -28,18 +29,18 @@ from leakjax.evaluate.leakage import Rates
 from leakjax.explain import Named
 
 _EXPOSED = 20
-_RELEASE = "vector"  # every attack on predictions sees all probabilities
 
 
 class Found(NamedTuple):
     """What one explainer leaks under one defense, as arrays that can be kept.
 
     Attributes:
-      prediction: [targets, points], scores of the likelihood-ratio attack on the prediction.
-      explanation: on the explanation.
-      both: on both.
+      prediction: [releases, targets, points], scores of the stacked attack on the prediction.
+      explanation: [targets, points], on the explanation.
+      both: [releases, targets, points], on both.
+      valid: bool [targets, points], where these scores mean something.
       log_l1: [targets, points], log of the released attribution's L1 norm.
-      change: [points, measures], see `stream.Explanations`.
+      change: [points, measures], see `explanations.Explanations`.
       non_finite: how many attributions were not finite.
       examples: [examples, ...], released maps.
     """
@@ -47,30 +48,24 @@ class Found(NamedTuple):
     prediction: np.ndarray
     explanation: np.ndarray
     both: np.ndarray
+    valid: np.ndarray
     log_l1: np.ndarray
     change: np.ndarray
     non_finite: np.ndarray
     examples: np.ndarray
 
     @classmethod
-    def of(cls, scores: combine.Scores, streamed: Explanations) -> "Found":
+    def of(cls, scores: Scores, streamed: Explanations) -> "Found":
         """What was scored and what was streamed, together."""
-        return cls(
-            scores.prediction,
-            scores.explanation,
-            scores.both,
-            streamed.log_l1,
-            streamed.change,
-            streamed.non_finite.sum(),
-            streamed.examples,
-        )
+        return cls(*scores, streamed.log_l1, streamed.change, np.sum(~streamed.finite), streamed.examples)
 
 
 class Sitting(NamedTuple):
-    """Points that are audited together: what is audited, its predictions, and who judges scores about it."""
+    """Points that are audited together: what is audited, its predictions, the attack on them, and who judges scores."""
 
     subject: Subject
     predictions: Predictions
+    base: Baseline
     judge: Judge
 
 
@@ -97,16 +92,16 @@ def explained(name: str, method: Named | None, defense: str, subject: Subject) -
     )
 
 
-def attacked(view: View, attack: str, subject: Subject, explanation: Explained | None = None) -> Attacked:
+def attacked(
+    view: View, attack: str, subject: Subject, release: str, explanation: Explained | None = None
+) -> Attacked:
     """What an attack on a subject saw and knew."""
     shown = explanation or Explained()
-    return Attacked(
-        **vars(shown), release=_RELEASE, view=view, attack=attack, label_known=subject.label_known
-    )
+    return Attacked(**vars(shown), release=release, view=view, attack=attack, label_known=subject.label_known)
 
 
 def leakage(results: Results, attacks: Sequence[str]) -> tuple[list[LeakageRow], list[Curve]]:
-    """The leakage rows and their curves: predictions first, then each explainer and defense.
+    """The leakage rows and their curves, release by release: predictions first, then each explainer and defense.
 
     Args:
       results: by explainer and defense; the predictions are those of the first one's sitting.
@@ -114,32 +109,41 @@ def leakage(results: Results, attacks: Sequence[str]) -> tuple[list[LeakageRow],
     """
     found: list[tuple[LeakageRow, Curve]] = []
     thresholds = {name: THRESHOLDS[name] for name in attacks if name in THRESHOLDS}
-    (subject, predictions, judge), first, _ = next(iter(results.values()))
-    if "lira" in attacks:
-        found.append(judge.row(first.prediction, attacked("prediction", "lira", subject)))
+    (subject, predictions, _, judge), first, _ = next(iter(results.values()))
+    judges = {about: one.sitting.judge.narrowed(one.found.valid) for about, one in results.items()}
+    for at, release in enumerate(subject.releases if "stacked" in attacks else ()):
+        found.append(judge.row(first.prediction[at], attacked("prediction", "stacked", subject, release)))
+        over: dict[int, Rates] = {}  # the prediction alone on the same points, of each judge
+        for about, (_, one, explanation) in results.items():
+            own = judges[about]
+            if id(own) not in over:
+                over[id(own)] = own.rates(one.prediction[at])
+            seen = attacked("both", "stacked", subject, release, explanation)
+            found.append(own.row(one.both[at], seen, over[id(own)]))
     for name, threshold in thresholds.items():
         if threshold.view == "prediction" and (subject.label_known or not threshold.needs_label):
             scores = threshold.score(getattr(predictions, threshold.signal))
-            found.append(judge.row(scores, attacked("prediction", name, subject)))
-    over: dict[int, Rates] = {}  # of each sitting
-    for sitting, one, explanation in results.values():
-        subject, _, judge = sitting
-        if "lira" in attacks:
-            if id(sitting) not in over:
-                over[id(sitting)] = judge.rates(one.prediction)
-            about = attacked("both", "lira", subject, explanation)
-            found.append(judge.row(one.both, about, over[id(sitting)]))
-            found.append(judge.row(one.explanation, attacked("explanation", "lira", subject, explanation)))
+            own = judge.narrowed(np.isfinite(scores))
+            found.append(own.row(scores, attacked("prediction", name, subject, "vector")))
+    for name in (name for name in attacks if name in BASELINES):
+        if subject.label_known:
+            scores = BASELINES[name](predictions.signal, subject.membership, subject.roles)
+            found.append(judge.row(scores, attacked("prediction", name, subject, "vector")))
+    for about, (_, one, explanation) in results.items():
+        if "stacked" in attacks:
+            seen = attacked("explanation", "stacked", subject, "none", explanation)
+            found.append(judges[about].row(one.explanation, seen))
         for name, threshold in thresholds.items():
             if threshold.view == "explanation":
                 scores = threshold.score(getattr(one, threshold.signal))
-                found.append(judge.row(scores, attacked("explanation", name, subject, explanation)))
+                seen = attacked("explanation", name, subject, "none", explanation)
+                found.append(judges[about].row(scores, seen))
     return [row for row, _ in found], [curve for _, curve in found]
 
 
 def task(sitting: Sitting, results: Results, diverged: np.ndarray) -> Task:
     """What was attacked: sizes, accuracies with intervals over points, what was dropped."""
-    subject, predictions, judge = sitting
+    subject, predictions, _, judge = sitting
     correct, membership = predictions.correct, subject.membership
     weights = judge.resamples.points
 
@@ -182,20 +186,22 @@ def exposed(results: Results, leakage: Sequence[LeakageRow]) -> list[ExposedRow]
     worst = headline.worst(leakage)
     if worst is None:
         return []
-    (subject, _, judge), found, _ = results[worst.explainer, worst.defense]
-    return judge.exposed(found.both, worst.about, subject.points.ids, _EXPOSED)
+    (subject, _, _, judge), found, _ = results[worst.explainer, worst.defense]
+    scores = found.both[subject.releases.index(worst.release)]
+    return judge.exposed(scores, worst.about, subject.points.ids, _EXPOSED)
 
 
 def groups(results: Results, group: str | None) -> list[GroupRow]:
     """Leakage by the levels of a group column: from predictions, and from both for each explainer and defense."""
     if group is None:
         return []
-    (subject, _, judge), first, _ = next(iter(results.values()))
-    levels = subject.points.groups[group]
-    rows = judge.groups(first.prediction, attacked("prediction", "lira", subject), group, levels)
-    for (subject, _, judge), found, explanation in results.values():
-        about = attacked("both", "lira", subject, explanation)
-        rows += judge.groups(found.both, about, group, subject.points.groups[group])
+    (subject, _, _, judge), first, _ = next(iter(results.values()))
+    levels, leading = subject.points.groups[group], subject.releases[0]
+    about = attacked("prediction", "stacked", subject, leading)
+    rows = judge.groups(first.prediction[0], about, group, levels)
+    for (subject, _, _, judge), found, explanation in results.values():
+        about = attacked("both", "stacked", subject, leading, explanation)
+        rows += judge.groups(found.both[0], about, group, subject.points.groups[group])
     return rows
 
 

@@ -7,7 +7,7 @@ import jax
 
 from leakjax import _validate
 from leakjax._workdir import opened
-from leakjax.attack import ATTACKS
+from leakjax.attack import DEFAULT_ATTACKS
 from leakjax.auditing import door
 from leakjax.auditing.assemble import assemble
 from leakjax.auditing.check import check
@@ -32,7 +32,7 @@ def audit(
     *,
     explainers: Sequence[str | Named | Explainer] | Mapping[str, Explainer] = ("gradient",),
     defenses: Sequence[DefenseLike] = ("none",),
-    attacks: Sequence[str] = ATTACKS,
+    attacks: Sequence[str] = DEFAULT_ATTACKS,
     targets: Sequence[int] | None = None,
     key: jax.Array,
     attacker: Attacker = Attacker(),  # noqa: B008  (frozen)

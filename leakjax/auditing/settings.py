@@ -23,6 +23,7 @@ class Settings:
     targets: Sequence[int] | None = described("indices of the attacked models; null for each in turn")
     label_known: bool = described("whether the attacker knows the true label")
     explained_class: ExplainedClass = described("the class whose output is explained")
+    releases: Sequence[str] = described("what is shown of a prediction, each for a service of its own")
     group: str | None = described("the column by which leakage is broken down")
     untrained: bool = described("whether networks that saw no data were given for the control")
     background: int = described("points that stand for the rest of the world to some explainers", "points")
@@ -45,6 +46,7 @@ def settings_of(
         targets=None if targets is None else [int(target) for target in targets],
         label_known=subject.label_known,
         explained_class=subject.explained_class,
+        releases=list(subject.releases),
         group=run.group,
         untrained=budget.untrained is not None,
         background=0 if budget.background is None else len(budget.background),

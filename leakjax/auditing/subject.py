@@ -7,11 +7,12 @@ import jax
 import numpy as np
 
 from leakjax import _validate
-from leakjax.attack import likelihood
+from leakjax.attack.roles import Roles, roles
 from leakjax.auditing.door import check_targets
 from leakjax.data import Points, evenly_spaced, take
 from leakjax.evaluate.document import ExplainedClass
 from leakjax.explain import LogitsFn
+from leakjax.oracle import release
 
 Variables = Any
 LEAST_MODELS = 16
@@ -32,6 +33,7 @@ class Subject:
       key: of all randomness of the audit.
       label_known: whether the attacker knows the true class, beside the prediction and beside the explanation alike.
       explained_class: "predicted", by each model itself, or "true".
+      releases: what may be shown of a prediction, as `oracle.prediction_part` reads it; the first one leads.
     """
 
     logits_fn: LogitsFn
@@ -43,6 +45,7 @@ class Subject:
     key: jax.Array
     label_known: bool = True
     explained_class: ExplainedClass = "predicted"
+    releases: tuple[str, ...] = release.DEFAULT
 
     def __post_init__(self) -> None:
         models = len(self.membership)
@@ -62,9 +65,9 @@ class Subject:
         return len(self.model_ids)
 
     @property
-    def design(self) -> likelihood.Design:
+    def roles(self) -> Roles:
         """Who is attacked with the help of whom."""
-        return likelihood.Design.of(self.models, len(self.points.x), self.targets)
+        return roles(self.models, self.targets)
 
     @property
     def seed(self) -> int:

@@ -40,9 +40,8 @@ def row(leakage: Rows, view: str, explainer: str = NONE, defense: str = PLAIN) -
     rows = [row for row in leakage if (row.view, row.explainer, row.defense) == (view, explainer, defense)]
     leading = lead(leakage)
     if leading is not None:
-        rows = [
-            row for row in rows if (row.release, row.label_known) == (leading.release, leading.label_known)
-        ]
+        releases = (leading.release, NONE)  # an explanation alone stands beside every release
+        rows = [row for row in rows if row.release in releases and row.label_known == leading.label_known]
         rows = [row for row in rows if row.attack == leading.attack] or rows
     return rows[0] if rows else None
 

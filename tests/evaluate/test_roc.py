@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from leakjax._validate import UsageError
 from leakjax.evaluate.bootstrap import Resamples
-from leakjax.evaluate.roc import allowed, mean_curve, rates_of
+from leakjax.evaluate.roc import allowed, caught, mean_curve, over_targets, rates_of
 
 RATES = (0.0, 0.01, 0.1, 0.3)
 TARGETS, POINTS, RESAMPLES = 3, 150, 5
@@ -25,15 +26,20 @@ def world(levels, seed=0):
 
 
 def literal(members, others, rates):
-    """AUC by counting all pairs; TPR by trying every threshold, in exact integers."""
+    """AUC by counting all pairs; TPR by going down level by level, a level's share by its order's chance."""
     wins = (members[:, None] > others[None]).sum() + (members[:, None] == others[None]).sum() / 2
     tpr = []
     for rate in rates:
-        best = 0.0
-        for threshold in [np.inf, *np.unique(np.concatenate([members, others]))]:
-            if (others >= threshold).sum() <= rate * len(others) + 1e-9:
-                best = max(best, (members >= threshold).mean())
-        tpr.append(best)
+        left, found = int(np.floor(rate * len(others) + 1e-6)), 0.0
+        for score in np.unique(np.concatenate([members, others]))[::-1]:
+            m, h = (members == score).sum(), (others == score).sum()
+            if h <= left:
+                found, left = found + m, left - h
+                continue
+            # A member falls into each of the h + 1 gaps between the others of this level with the same chance.
+            found += m * sum(gap <= left for gap in range(h + 1)) / (h + 1)
+            break
+        tpr.append(found / len(members))
     return wins / len(members) / len(others), tpr
 
 
@@ -96,7 +102,10 @@ def test_rates_equal_scikit_learns_with_sample_weights(levels):
                 membership[t, keep], scores[t, keep], sample_weight=weight, drop_intermediate=False
             )
             expected = [tpr[fpr <= rate + 1e-9].max() for rate in RATES]
-            np.testing.assert_allclose(found.tpr[:, t, r], expected, rtol=1e-6)
+            if levels is None:
+                np.testing.assert_allclose(found.tpr[:, t, r], expected, rtol=1e-6)
+            else:  # scikit-learn's curve has no point within a level
+                assert np.all(found.tpr[:, t, r] >= np.asarray(expected) - 1e-9)
 
 
 def test_the_false_positive_rate_never_exceeds_its_bound_however_near_the_next_point_is():
@@ -110,12 +119,13 @@ def test_the_false_positive_rate_never_exceeds_its_bound_however_near_the_next_p
     np.testing.assert_array_equal(found.tpr[:, 0, 0], [0, 0.25, 0.5])
 
 
-def test_non_members_level_with_a_member_are_alarms_with_it():
+def test_a_member_level_with_two_non_members_counts_by_its_chance():
     scores = np.array([[3.0, 3.0, 3.0, 2.0, 1.0]])
     membership = np.array([[True, False, False, True, False]])
     one = Resamples(np.ones((5, 1), np.float32), np.ones((1, 1)))
     found = rates_of(scores, membership, np.ones_like(membership), one, (0.5, 0.67))
-    np.testing.assert_array_equal(found.tpr[:, 0, 0], [0, 1])
+    # One false positive of three is allowed by 0.5, two by 0.67: the member may be first or second of its level.
+    np.testing.assert_allclose(found.tpr[:, 0, 0], [(2 / 3) / 2, 1])
 
 
 def test_points_that_are_not_valid_count_for_nothing():
@@ -172,3 +182,53 @@ def test_how_many_false_alarms_a_rate_allows():
     assert allowed(0.001, 999) == 0
     assert allowed(0.29, 100) == 29  # 0.29 * 100 is 28.999999999999996
     np.testing.assert_array_equal(allowed(np.array([0.0, 0.01, 1.0]), 250), [0, 2, 250])
+
+
+def test_scores_that_tie_count_by_their_expectation_over_random_orders():
+    """A binary score that says 1 of nearly every non-member is worth about chance at 1 %, not 0."""
+    rng = np.random.default_rng(8)
+    membership = rng.random((1, 400)) < 0.5
+    scores = (rng.random((1, 400)) < np.where(membership, 0.999, 0.9)).astype(float)
+    ones = Resamples(np.ones((400, 1)), np.ones((1, 1)))
+    everyone = np.ones_like(membership)
+    found = rates_of(scores, membership, everyone, ones, (0.01, 0.05)).tpr[:, 0, 0]
+    orders = []
+    for _ in range(2000):
+        broken = scores + 1e-3 * rng.random(scores.shape)
+        orders.append(rates_of(broken, membership, everyone, ones, (0.01, 0.05)).tpr[:, 0, 0])
+    np.testing.assert_allclose(found, np.mean(orders, axis=0), atol=0.002)
+    np.testing.assert_allclose(found, mean_curve(scores, membership, everyone, np.array([0.01, 0.05])))
+    assert 0.01 < found[0] < 0.02
+
+
+def test_scores_that_are_not_finite_are_refused_where_they_count():
+    scores, membership, valid, resamples = world(None)
+    scores[1, 5] = np.nan
+    valid[1, 5] = True
+    for measure in (
+        lambda: rates_of(scores, membership, valid, resamples, RATES),
+        lambda: mean_curve(scores, membership, valid, np.array([0.1])),
+        lambda: caught(scores, membership, valid, 0.1),
+    ):
+        with pytest.raises(UsageError, match="1 not finite"):
+            measure()
+    valid[1, 5] = False
+    assert np.isfinite(rates_of(scores, membership, valid, resamples, RATES).tpr).all()
+
+
+def test_caught_are_the_points_above_the_first_non_member_too_many():
+    scores, membership, valid, _ = world(None)
+    found = caught(scores, membership, valid, 0.1)
+    for target in range(TARGETS):
+        alarms = found[target] & ~membership[target]
+        assert alarms.sum() == allowed(0.1, (valid[target] & ~membership[target]).sum())
+        assert not (found[target] & ~valid[target]).any()
+    membership[1] = True  # no non-member sets a threshold
+    assert not caught(scores, membership, valid, 0.1)[1].any()
+
+
+def test_differences_are_paired_target_by_target():
+    values, beside = np.array([0.3, 0.5, np.nan, 0.7]), np.array([0.2, 0.3, 0.1, 0.6])
+    found = over_targets(values, beside)
+    np.testing.assert_allclose(found, (np.mean([0.1, 0.2, 0.1]), np.std([0.1, 0.2, 0.1], ddof=1) / 3**0.5))
+    assert np.isnan(over_targets(np.array([0.5])).error)

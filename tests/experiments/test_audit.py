@@ -85,7 +85,7 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--explainers=gradient(steps=2)"], ["explainers='gradient(steps=2)'", "steps"]),
         (["--defenses=clip_nom(1)"], ["defense='clip_nom'", "keep_top_k", "'clip_norm'"]),
         (["--defenses=clip_norm(-1)"], ["clip_norm(-1)", "radius=-1", "must be"]),
-        (["--attacks=lyra"], ["attacks='lyra'", "loss", "'lira'"]),
+        (["--attacks=lyra"], ["attacks='lyra'", "loss", "stacked"]),
         (["--model=mpl"], ["model='mpl'", "logistic", "'mlp'"]),
         (["--optimizer=adamm"], ["optimizer='adamm'", "sgd", "'adam'"]),
         (["--models=8"], ["models=8", "at least 16"]),

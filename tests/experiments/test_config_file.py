@@ -40,7 +40,7 @@ OTHER = [
     "--defenses=none,clip_norm(1.0, norm=1)+gaussian_noise(0.5)",
     "--targets=1,2",
     "--nolabel_known",
-    "--explain_label",
+    "--explained_class=true",
     "--learning_rate=1e-05",
     "--weight_decay=0.25",
     "--seed=4",

@@ -54,7 +54,9 @@ class Explained:
 class Attacked(Explained):
     """What one attack saw and knew."""
 
-    release: str = described("what the service shows of its prediction: vector, label, confidence(1), ...")
+    release: str = described(
+        'what the service shows of its prediction: vector, label, confidence(1), ...; "none" for an explanation alone'
+    )
     view: View = described("what the attacker uses")
     attack: str = described("name of the attack")
     label_known: bool = described("whether the attacker knows the true label")

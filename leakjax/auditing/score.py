@@ -1,0 +1,100 @@
+"""From what was streamed to scores: the stacked attack on every release."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from leakjax.attack import stacked
+from leakjax.attack.roles import enough
+from leakjax.attack.stacked import Group, Labels, View
+from leakjax.auditing.explanations import Explanations
+from leakjax.auditing.predictions import Predictions
+from leakjax.auditing.subject import Subject
+
+
+class Baseline(NamedTuple):
+    """The attack on predictions alone, on which every explanation stands.
+
+    Attributes:
+      there: bool [models, points], where a model predicted at all.
+      labels: what the weights are learned from.
+      features: by release.
+      log_odds: by release.
+    """
+
+    there: np.ndarray
+    labels: list[Labels]
+    features: Mapping[str, list[Group]]
+    log_odds: Mapping[str, list[Group]]
+
+
+class Scores(NamedTuple):
+    """Scores of the stacked attack, higher = member.
+
+    Attributes:
+      prediction: [releases, targets, points].
+      explanation: [targets, points]; a map alone says the same beside every release.
+      both: [releases, targets, points].
+      valid: bool [targets, points]: enough shadows stood behind the scores, and the target answered.
+    """
+
+    prediction: np.ndarray
+    explanation: np.ndarray
+    both: np.ndarray
+    valid: np.ndarray
+
+
+def baseline(subject: Subject, predictions: Predictions, releases: Sequence[str]) -> Baseline:
+    """Attacks the predictions alone.
+
+    Args:
+      subject: what is attacked.
+      predictions: of all models.
+      releases: names, of those of the subject.
+
+    Returns:
+      `Baseline`.
+    """
+    there = np.isfinite(predictions.signal)
+    labels = stacked.labels(subject.membership, subject.roles, there)
+    features = {
+        name: stacked.grouped(
+            predictions.view(name, subject.points.classes), subject.membership, subject.roles
+        )
+        for name in releases
+    }
+    log_odds = {name: stacked.learn_alone(groups, labels) for name, groups in features.items()}
+    return Baseline(there, labels, features, log_odds)
+
+
+def score(subject: Subject, base: Baseline, explanations: Explanations) -> Scores:
+    """Attacks explanations, alone and beside the prediction of every release.
+
+    Args:
+      subject: what is attacked.
+      base: of the same subject.
+      explanations: of one explainer under one defense.
+
+    Returns:
+      `Scores`, whose releases are those of the baseline.
+    """
+    roles, membership = subject.roles, subject.membership
+    there = base.there & explanations.finite
+    labels = base.labels if there.all() else stacked.labels(membership, roles, there)
+    of_map, of_both = (
+        stacked.grouped(View(one, ()), membership, roles)
+        for one in (explanations.reduced, explanations.together)
+    )
+    both = []
+    for name, log_odds in base.log_odds.items():
+        # What map and label say together is seen where a label is.
+        more = (of_map,) if name == "none" else (of_map, of_both)
+        features = stacked.beside(base.features[name], *more)
+        both.append(stacked.scores_of(stacked.learn(features, labels, log_odds)))
+    return Scores(
+        np.stack([stacked.scores_of(log_odds) for log_odds in base.log_odds.values()]),
+        stacked.scores_of(stacked.learn(of_map, labels)),
+        np.stack(both),
+        enough(membership, roles.known[: roles.targets]) & there[subject.targets],
+    )
