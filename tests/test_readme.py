@@ -3,6 +3,7 @@
 import pathlib
 import re
 
+import jax
 import pytest
 
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
@@ -56,11 +57,19 @@ def test_networks_of_every_library_are_explained_as_it_says(tmp_path, monkeypatc
     assert (tmp_path / "attribution.png").stat().st_size > 1000
 
 
-def test_the_sensitivity_it_states_is_the_one_computed():
-    from leakjax import defend
-
-    defense = defend.chain(defend.keep_top_k(10), defend.clip_norm(1.0), defend.gaussian_noise(0.1))
-    found = defend.sensitivity(defense, (8, 8, 1), norm=1)
+def test_the_bounds_it_states_are_the_ones_computed(scope):
+    own = dict(scope)
+    exec(recipe("defend"), own)
+    found = own["defend"].sensitivity(own["defense"], (8, 8, 1), norm=1)
     assert bool(found.exact)
     assert abs(float(found.value) - 2 * 10**0.5) < 1e-6
     assert "2 sqrt(10), exact" in README
+    assert bool(own["bound"].exact)
+    assert abs(float(own["bound"].value) - 2) < 1e-6
+    assert 4 < own["spent"] < 40  # ten releases of epsilon 4: more than one, less than by adding up
+    # The hardened explainer stands in a list as ours do.
+    x = jax.numpy.ones((8, 8, 1))
+    variables = {"w": jax.numpy.ones((8, 8, 1)), "b": jax.numpy.zeros(())}
+    linear = lambda own, x: jax.numpy.stack([0.0 * own["b"], jax.numpy.sum(x * own["w"])])
+    hardened = own["defend"].harden(own["leakjax"].explain.gradient(linear), own["private"])
+    assert hardened(variables, x, 1, key=jax.random.key(0)).shape == (4, 4, 1)
