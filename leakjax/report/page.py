@@ -10,7 +10,6 @@ from leakjax.evaluate.document import GroupRow, Report
 from leakjax.report import shell, tables, verdict, words
 from leakjax.report.figures import examples_of
 
-SHOWN = 20  # records in a table of the page; report.json has all
 LEAKAGE = (
     "Each bar is what an explanation adds to the prediction under the first release, plain or hardened; the whisker "
     "is its 95 % interval. Where a whisker reaches 0, no leak was measured. Leaks planted evenly over all "
@@ -53,7 +52,6 @@ def render(report: Report, images: Mapping[str, bytes], sections: Sequence[str] 
         lead=verdict.lead(report),
         basis=verdict.basis(report),
         cards=_cards(report),
-        rate=words.false_alarms(headline.rate(report.leakage)),
         task=words.task(report),
         exclusions=words.exclusions(report),
         hardening=words.hardening(report),
@@ -65,8 +63,7 @@ def render(report: Report, images: Mapping[str, bytes], sections: Sequence[str] 
         utility=tables.utility(report) if cost else None,
         example=_example(images, worst.explainer) if worst else None,
         other_examples=[found for found in (_example(images, name) for name in others) if found],
-        exposed=tables.exposed(report.exposed[:SHOWN]) if report.exposed else None,
-        more_exposed=f" report.json has all {len(report.exposed)}." if len(report.exposed) > SHOWN else "",
+        exposed=words.exposed(report),
         groups=tables.groups(groups) if groups else None,
         controls=tables.controls(report),
         limits=words.limits(report),
@@ -129,7 +126,8 @@ def _roc(report: Report) -> str:
 def _example(images: Mapping[str, bytes], explainer: str) -> shell.Picture | None:
     description = (
         f"Inputs and their explanations by {explainer}, before and after hardening. Red speaks for the "
-        "class, blue against it; the explanations in a row share one scale."
+        "class, blue against it; the explanations in a row share one scale. The model that they explain was not "
+        "trained on these inputs."
     )
     return _picture(images, examples_of(explainer), description)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from leakjax.evaluate import headline
-from leakjax.evaluate.document import Attacked, ExposedRow, GroupRow, LeakageRow, Report
+from leakjax.evaluate.document import Attacked, GroupRow, LeakageRow, Report
 from leakjax.evaluate.leakage import RATES
 from leakjax.report import words
 
@@ -134,32 +134,6 @@ def utility(report: Report) -> Table:
         if row.defense != headline.PLAIN
     ]
     return table(columns, rows)
-
-
-def exposed(rows: Iterable[ExposedRow]) -> Table:
-    """The most exposed records."""
-    columns = {
-        "record": NUMBER,
-        "caught": NUMBER,
-        "models trained on it": NUMBER,
-        "score": NUMBER,
-        "explainer": TEXT,
-        "defense": TEXT,
-    }
-    return table(
-        columns,
-        [
-            [
-                str(row.id),
-                words.percent(row.share_caught),
-                str(row.times_member),
-                words.ratio(row.score),
-                row.explainer,
-                words.defense(row.defense),
-            ]
-            for row in rows
-        ],
-    )
 
 
 def groups(rows: Iterable[GroupRow]) -> Table:

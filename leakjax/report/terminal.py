@@ -47,7 +47,7 @@ def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None
     if report.left_out:
         _say(console, *words.left_out(report))
     _say(console, f"{words.sentence(words.floor(report))} Intervals are 95 %.")
-    for name in ("report.html", "report.json", "figures"):
+    for name in ("report.html", "report.json", "figures", *(["exposed.json"] if report.exposed else [])):
         console.print(Text(os.path.join(workdir, name)), soft_wrap=True)
 
 

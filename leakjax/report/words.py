@@ -309,6 +309,18 @@ def state(control: Control) -> str:
     return "passed" if control.passed else "FAILED"
 
 
+def exposed(report: Report) -> str:
+    """How surely the most exposed records are recognised: counts, and no record's id."""
+    if not report.exposed:
+        return "None were listed."
+    shares = [row.share_caught for row in report.exposed]
+    return (
+        f"The {len(shares)} records that are recognised most surely were found in {percent(min(shares))} to "
+        f"{percent(max(shares))} of the models trained on them, at {false_alarms(headline.rate(report.leakage))}. "
+        "exposed.json beside this page names them; it is for the owner of the data alone."
+    )
+
+
 def left_out(report: Report) -> list[str]:
     """The explainers that do not apply to the model, one sentence each."""
     return [f"{one.name} was left out: {one.why}" for one in report.left_out]

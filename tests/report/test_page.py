@@ -3,6 +3,7 @@ import dataclasses
 import json
 import math
 import struct
+from dataclasses import replace
 
 import jinja2
 import pytest
@@ -101,9 +102,12 @@ def test_the_cost_of_hardening_is_there():
     ]
 
 
-def test_records_controls_attacks_and_settings_are_there():
+def test_exposed_records_controls_attacks_and_settings_are_there():
     reader = read()
-    assert reader.table("record")[0][:4] == ["100", "97.0 %", "31", "9.50"]
+    assert (
+        "The 8 records that are recognised most surely were found in 76.0 % to 97.0 % of the models"
+        in reader.text
+    )
     assert reader.table("control")[0] == [
         "untrained networks",
         "Does the attack find members of models that never saw them? It must not.",
@@ -193,12 +197,29 @@ def test_everything_is_published_and_twice_the_same(published, tmp_path):
     figures_of = {
         f"figures/{name}.png" for name in ("leakage", "roc", *(f"examples_{name}" for name in MARGINS))
     }
-    assert names == {"report.json", "report.html", *figures_of, *tables_csv.files(fake_report())}
+    assert names == {
+        "report.json",
+        "report.html",
+        "exposed.json",
+        *figures_of,
+        *tables_csv.files(fake_report()),
+    }
     assert all((published / name).read_bytes() == (tmp_path / name).read_bytes() for name in names)
-    assert json.loads((tmp_path / "report.json").read_text()) == to_json(fake_report())
+    assert json.loads((tmp_path / "report.json").read_text()) == to_json(fake_report(exposed=[]))
     links = Reader((tmp_path / "report.html").read_text()).links
     embedded = {base64.b64decode(link.partition(",")[2]) for link in links}
     assert embedded == {(tmp_path / name).read_bytes() for name in figures_of}
+
+
+def test_only_a_file_of_the_owner_alone_names_exposed_records(tmp_path):
+    named = [replace(row, id=row.id + 7_654_000) for row in fake_report().exposed]
+    paths = publish(fake_report(exposed=named), tmp_path)
+    owners = tmp_path / "exposed.json"
+    assert [row["id"] for row in json.loads(owners.read_text())] == [row.id for row in named]
+    assert owners.stat().st_mode & 0o777 == 0o600
+    for path in paths:
+        content = path.read_bytes()
+        assert path == owners or not any(str(row.id).encode() in content for row in named), path
 
 
 def test_sections_of_other_measurements_stand_before_the_glossary(tmp_path):
