@@ -125,12 +125,12 @@ def _sit(subject: Subject, predict: Program) -> Sitting:
 
 
 def _examples(sitting: Sitting) -> np.ndarray:
-    """Ids of the points to show: the first target's members that it is least sure of."""
+    """Ids of the points to show: those that the first target was not trained on and is least sure of."""
     subject, predictions = sitting.subject, sitting.predictions
     target = subject.targets[0]
-    members = np.flatnonzero(subject.membership[target])
-    unsure = np.argsort(predictions.signal[target][members], kind="stable")[:_EXAMPLES]
-    return subject.points.ids[members[unsure]]
+    others = np.flatnonzero(~subject.membership[target].astype(bool))
+    unsure = np.argsort(predictions.signal[target][others], kind="stable")[:_EXAMPLES]
+    return subject.points.ids[others[unsure]]
 
 
 def _found(

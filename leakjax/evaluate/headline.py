@@ -1,19 +1,22 @@
 """Which rows of a report lead: one attack, one knowledge of the label, and the explainer that leaks most.
 
 Nothing is chosen by its result but the explainer: the headline attack is the one that the audit lists first
-among the rows of the view "both".
+among the rows of the view "both". The release listed first leads; every release is judged by its own rows.
 """
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from leakjax.evaluate.document import NONE, Estimate, LeakageRow, Rate
 
 PLAIN = NONE  # the name of no defense
+# An audit that could have missed a leak of more than this share of the members says nothing of smaller ones.
+COARSE = 0.02
 
 Rows = Sequence[LeakageRow]
 T = TypeVar("T")
+Grade = Literal["leaks", "no measurable leak", "inconclusive", "not measured"]
 
 
 def known(estimate: Estimate) -> bool:
@@ -31,25 +34,34 @@ def rate(leakage: Rows) -> Rate:
     return next((row.headline_fpr for row in leakage), "0.01")
 
 
-def row(leakage: Rows, view: str, explainer: str = NONE, defense: str = PLAIN) -> LeakageRow | None:
+def releases(leakage: Rows) -> list[str]:
+    """The releases beside which explanations were attacked by the headline attack, the leading one first."""
+    leading = lead(leakage)
+    rows = [row for row in leakage if leading and row.view == "both" and row.attack == leading.attack]
+    return unique(row.release for row in rows)
+
+
+def row(
+    leakage: Rows, view: str, explainer: str = NONE, defense: str = PLAIN, *, release: str | None = None
+) -> LeakageRow | None:
     """The headline row of a view: by the headline attack if it is there, else by the attack listed first.
 
-    Rows that know the label, or see another release, are never set beside rows that do not: None rather than
-    the other kind.
+    It is of the release given, else of the leading one. Rows that know the label, or see another release, are
+    never set beside rows that do not: None rather than the other kind.
     """
     rows = [row for row in leakage if (row.view, row.explainer, row.defense) == (view, explainer, defense)]
     leading = lead(leakage)
     if leading is not None:
-        releases = (leading.release, NONE)  # an explanation alone stands beside every release
-        rows = [row for row in rows if row.release in releases and row.label_known == leading.label_known]
+        beside = (release or leading.release, NONE)  # an explanation alone stands beside every release
+        rows = [row for row in rows if row.release in beside and row.label_known == leading.label_known]
         rows = [row for row in rows if row.attack == leading.attack] or rows
     return rows[0] if rows else None
 
 
-def listed(leakage: Rows) -> list[tuple[str, str, LeakageRow | None]]:
+def listed(leakage: Rows, release: str | None = None) -> list[tuple[str, str, LeakageRow | None]]:
     """(explainer, defense, row of the view "both") for a table, plain first, None if that is missing."""
     rows = [
-        (explainer, defense, row(leakage, "both", explainer, defense))
+        (explainer, defense, row(leakage, "both", explainer, defense, release=release))
         for explainer in explainers(leakage)
         for defense in unique((PLAIN, *defenses(leakage)))
     ]
@@ -81,7 +93,7 @@ def margin(leakage: Rows, both: LeakageRow) -> Estimate:
 
 def fewer(leakage: Rows, both: LeakageRow) -> bool:
     """Whether a row was measured on fewer points than the attack on predictions, as costly explainers may be."""
-    prediction = row(leakage, "prediction")
+    prediction = row(leakage, "prediction", release=both.release)
     return prediction is not None and both.nonmembers < prediction.nonmembers
 
 
@@ -89,7 +101,7 @@ def alone(leakage: Rows, both: LeakageRow | None) -> float | None:
     """The share of members that the prediction alone catches, on the points of a row of the view "both"."""
     if both is not None and fewer(leakage, both):
         return tpr(leakage, both).value - margin(leakage, both).value
-    prediction = row(leakage, "prediction")
+    prediction = row(leakage, "prediction", release=both.release if both else None)
     return tpr(leakage, prediction).value if prediction else None
 
 
@@ -103,13 +115,35 @@ def reaches_zero(margin: Estimate) -> bool:
     return margin.low <= 0
 
 
-def worst(leakage: Rows) -> LeakageRow | None:
-    """The row of the explainer that leaks most, which everything that is said of "the worst" is about.
+def unseen(margin: Estimate, smallest: float) -> float:
+    """The largest leak that may be there although none was measured; NaN if that is not known.
 
-    It is the row of the view "both" whose plain explanations add most, or where none is plain, whose hardened
-    ones do: a plain explanation is what a service lets out today.
+    Args:
+      margin: what an explanation adds.
+      smallest: the smallest margin that the audit is known to be able to see, NaN if it is none.
     """
-    rows = [both for _, _, both in listed(leakage) if both]
+    return math.nan if math.isnan(smallest) else max(smallest, margin.high)
+
+
+def grade(margin: Estimate, smallest: float) -> Grade:
+    """What a margin shows: no leak is claimed to be absent that this audit could not have seen.
+
+    Args: as `unseen`.
+    """
+    if measurable(margin):
+        return "leaks"
+    if not reaches_zero(margin):
+        return "not measured"
+    return "no measurable leak" if unseen(margin, smallest) <= COARSE else "inconclusive"
+
+
+def worst(leakage: Rows, release: str | None = None) -> LeakageRow | None:
+    """The row of the explainer that leaks most beside a release, the leading one if None is given.
+
+    Everything that is said of "the worst" is about it: the row of the view "both" whose plain explanations add
+    most, or where none is plain, whose hardened ones do: a plain explanation is what a service lets out today.
+    """
+    rows = [both for _, _, both in listed(leakage, release) if both]
     rows = [both for both in rows if both.defense == PLAIN] or rows
 
     def added(both: LeakageRow) -> float:

@@ -123,4 +123,4 @@ def scale(arrays: list[np.ndarray]) -> float:
 
 
 def _name(example: Example) -> str:
-    return f"record {example.id}\nclass {example.label}"
+    return f"class {example.label}"

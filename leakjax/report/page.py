@@ -7,28 +7,28 @@ from markupsafe import Markup
 
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import GroupRow, Report
-from leakjax.report import shell, tables, words
+from leakjax.report import shell, tables, verdict, words
 from leakjax.report.figures import examples_of
 
-SHOWN = 20  # records in a table of the page; report.json has all
 LEAKAGE = (
-    "Each bar is what an explanation adds to the prediction, plain or hardened; the whisker is its 95 % "
-    "interval. A whisker that reaches 0 is no measurable extra leakage. Leaks planted evenly over all "
+    "Each bar is what an explanation adds to the prediction under the first release, plain or hardened; the whisker "
+    "is its 95 % interval. Where a whisker reaches 0, no leak was measured. Leaks planted evenly over all "
     "records did not show inside the grey band."
 )
 ROC = (
-    "Each line is an attack on the explainer that adds most, from cautious (left) to bold (right): the "
-    "higher it runs above the dotted line, the more training records it catches for the same false alarms. "
-    "Both axes are logarithmic. Where the blue line runs on the black one, the explanation adds nothing that "
-    "was seen."
+    "Each line is an attack on the explainer that adds most under the first release, from cautious (left) to "
+    "bold (right): the higher it runs above the dotted line, the more training records it catches for the same "
+    "false alarms. Both axes are logarithmic. Where the blue line runs on the black one, the explanation adds "
+    "nothing that was seen."
 )
 
 
 class Card(NamedTuple):
-    """A number that leads: what was seen, and the share caught."""
+    """A number that leads, what it is, and what it stands beside."""
 
+    value: str
     name: str
-    caught: str
+    beside: str
 
 
 def render(report: Report, images: Mapping[str, bytes], sections: Sequence[str] = ()) -> str:
@@ -49,22 +49,21 @@ def render(report: Report, images: Mapping[str, bytes], sections: Sequence[str] 
         "page.html",
         dataset=report.task.dataset,
         alarm=words.alarm(report),
-        lead=words.lead(report),
+        lead=verdict.lead(report),
+        basis=verdict.basis(report),
         cards=_cards(report),
-        rate=words.false_alarms(headline.rate(report.leakage)),
         task=words.task(report),
         exclusions=words.exclusions(report),
         hardening=words.hardening(report),
         leakage=tables.leakage(report),
-        fewer=words.fewer(report),
+        notes=[*words.marks(report), *words.fewer(report)],
         attacker=words.attacker(leading) if leading else "",
         pictures=pictures,
         cost=cost,
         utility=tables.utility(report) if cost else None,
         example=_example(images, worst.explainer) if worst else None,
         other_examples=[found for found in (_example(images, name) for name in others) if found],
-        exposed=tables.exposed(report.exposed[:SHOWN]) if report.exposed else None,
-        more_exposed=f" report.json has all {len(report.exposed)}." if len(report.exposed) > SHOWN else "",
+        exposed=words.exposed(report),
         groups=tables.groups(groups) if groups else None,
         controls=tables.controls(report),
         limits=words.limits(report),
@@ -77,16 +76,43 @@ def render(report: Report, images: Mapping[str, bytes], sections: Sequence[str] 
 
 
 def _cards(report: Report) -> list[Card]:
+    """The margin under the leading release, the explanation beside that release, and what hardening keeps."""
     worst = headline.worst(report.leakage)
-    explainer = worst.explainer if worst else ""
-    plain = headline.row(report.leakage, "both", explainer)
-    shares = {"prediction alone": headline.alone(report.leakage, plain)}
-    for defense in headline.defenses(report.leakage):
-        named = f"with {explainer}" if defense == headline.PLAIN else f"hardened with {defense}"
-        row = headline.row(report.leakage, "both", explainer, defense)
-        if row:
-            shares[named] = headline.tpr(report.leakage, row).value
-    return [Card(name, words.percent(share)) for name, share in shares.items() if share is not None]
+    if worst is None:
+        return []
+    rate, margin = words.false_alarms(headline.rate(report.leakage)), headline.margin(report.leakage, worst)
+    cards = [
+        Card(
+            words.signed(margin.value),
+            f"percentage points: what explanations add under {worst.release}",
+            f"{words.verdict(report, margin)}; {worst.explainer}, at {rate}",
+        )
+    ]
+    sole = headline.row(report.leakage, "explanation", worst.explainer)
+    if sole is not None:
+        found = words.percent(headline.tpr(report.leakage, sole).value)
+        alone = words.percent(headline.alone(report.leakage, worst))
+        cards.append(
+            Card(
+                found,
+                "of training records found from the explanation alone",
+                f"{worst.release} alone: {alone}",
+            )
+        )
+    hardened = [
+        row for _, defense, row in headline.listed(report.leakage) if row and defense != headline.PLAIN
+    ]
+    least = min(
+        (row for row in hardened if row.explainer == worst.explainer),
+        key=lambda row: headline.margin(report.leakage, row).value,
+        default=None,
+    )
+    cards += [
+        Card(words.ratio(row.cosine.value), "cosine to the plain explanation, hardened", row.defense)
+        for row in report.utility
+        if least and (row.explainer, row.defense) == (least.explainer, least.defense)
+    ]
+    return cards
 
 
 def _roc(report: Report) -> str:
@@ -100,7 +126,8 @@ def _roc(report: Report) -> str:
 def _example(images: Mapping[str, bytes], explainer: str) -> shell.Picture | None:
     description = (
         f"Inputs and their explanations by {explainer}, before and after hardening. Red speaks for the "
-        "class, blue against it; the explanations in a row share one scale."
+        "class, blue against it; the explanations in a row share one scale. The model that they explain was not "
+        "trained on these inputs."
     )
     return _picture(images, examples_of(explainer), description)
 

@@ -1,5 +1,6 @@
 """Everything that a report leaves in a work directory."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,10 @@ from leakjax.report import figures, page, schema, tables_csv
 def publish(
     report: Report, workdir: str | os.PathLike[str] | Workdir, sections: Sequence[str] = ()
 ) -> list[Path]:
-    """Writes report.json, figures/*.png, tables/*.csv and report.html.
+    """Writes report.json, figures/*.png, tables/*.csv, report.html and exposed.json.
+
+    exposed.json lists the most exposed records by their ids, for the owner alone: what may be passed round, all the
+    other files, names no record.
 
     Args:
         report: What the audit found.
@@ -26,4 +30,7 @@ def publish(
     contents = {f"figures/{name}.png": content for name, content in images.items()}
     contents |= tables_csv.files(report)
     contents["report.html"] = page.render(report, images, sections).encode()
-    return [schema.write(report, workdir), *(write(name, content) for name, content in contents.items())]
+    if report.exposed:
+        contents["exposed.json"] = schema.exposed(report)
+    shared = dataclasses.replace(report, exposed=[])
+    return [schema.write(shared, workdir), *(write(name, content) for name, content in contents.items())]

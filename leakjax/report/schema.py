@@ -6,7 +6,7 @@ from pathlib import Path
 
 from leakjax._validate import fail
 from leakjax._workdir import Workdir, writer
-from leakjax.evaluate.document import Report, dumps, from_json
+from leakjax.evaluate.document import Report, dumps, from_json, to_json
 
 
 def write(report: Report, workdir: str | os.PathLike[str] | Workdir) -> Path:
@@ -18,8 +18,13 @@ def write(report: Report, workdir: str | os.PathLike[str] | Workdir) -> Path:
     return writer(workdir)("report.json", dumps(report).encode())
 
 
+def exposed(report: Report) -> bytes:
+    """The content of exposed.json: the most exposed records by their ids, as a report lists them."""
+    return (json.dumps(to_json(report)["exposed"], indent=1) + "\n").encode()
+
+
 def read(workdir: str | os.PathLike[str]) -> Report:
-    """The report of a work directory, without the examples.
+    """The report of a work directory, without the examples and the exposed records.
 
     Raises:
       UsageError: there is none, or it is not of the types that `leakjax.evaluate.document` says.

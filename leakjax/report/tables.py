@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from leakjax.evaluate import headline
-from leakjax.evaluate.document import Attacked, ExposedRow, GroupRow, Report
+from leakjax.evaluate.document import Attacked, GroupRow, LeakageRow, Report
 from leakjax.evaluate.leakage import RATES
 from leakjax.report import words
 
-NUMBER, TEXT, VERDICT, QUESTION, INDENTED = "n", "", "v", "q", "in"  # classes of the style sheet
+NUMBER, BROKEN, TEXT, QUESTION, INDENTED = "n", "n two", "", "q", "in"  # classes of the style sheet
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 class Cell(NamedTuple):
@@ -47,43 +48,45 @@ def table(columns: Mapping[str, str], rows: Iterable[Sequence[str | Cell]]) -> T
 
 
 def leakage(report: Report) -> Table:
-    """What each explainer adds to the prediction, plain and under each defense, by the headline attack."""
-    columns = {
-        "explainer, and its defenses": TEXT,
-        "prediction and explanation": NUMBER,
-        "the explanation adds": NUMBER,
-        "explanation alone": NUMBER,
-        "AUC": NUMBER,
-        "": VERDICT,
-    }
-    rows: list[Sequence[str | Cell]] = []
-    alone = headline.row(report.leakage, "prediction")
-    if alone is not None:
-        caught = words.percent(headline.tpr(report.leakage, alone).value)
-        rows.append(["prediction alone", caught, "", "", words.area(alone.auc.value), ""])
-    for explainer, defense, both in headline.listed(report.leakage):
-        if both is None:
-            rows.append([explainer, *[""] * (len(columns) - 1)])
-            continue
+    """What each explainer adds to the prediction, plain and under each defense: the releases side by side."""
+    releases = headline.releases(report.leakage)
+    columns = {"explainer, and its defenses": TEXT}
+    columns |= {f"{release}: caught with the explanation, and what it adds": NUMBER for release in releases}
+    columns["explanation alone"] = NUMBER
+    alone = [headline.row(report.leakage, "prediction", release=release) for release in releases]
+    shares = [words.percent(headline.tpr(report.leakage, row).value) if row else "" for row in alone]
+    rows: list[Sequence[str | Cell]] = [["prediction alone", *shares, ""]]
+    for explainer, defense, _ in headline.listed(report.leakage):
+        boths = [
+            headline.row(report.leakage, "both", explainer, defense, release=release) for release in releases
+        ]
         sole = headline.row(report.leakage, "explanation", explainer, defense)
-        margin = headline.margin(report.leakage, both)
         rows.append(
             [
                 explainer if defense == headline.PLAIN else Cell(defense, INDENTED),
-                words.caught_with(report, both),
-                words.with_interval(margin, words.signed),
+                *(_beside(report, both) for both in boths),
                 words.percent(headline.tpr(report.leakage, sole).value) if sole else "",
-                words.area(both.auc.value),
-                Cell(words.verdict(margin), "leaks" if headline.measurable(margin) else VERDICT),
             ]
         )
     return table(columns, rows)
+
+
+def _beside(report: Report, both: LeakageRow | None) -> Cell:
+    """The share caught, and what the explanation adds to it; a line breaks before the interval alone."""
+    if both is None:
+        return Cell("", NUMBER)
+    margin = headline.margin(report.leakage, both)
+    added = f"{words.caught_with(report, both)}, {words.signed(margin.value)}".replace(" ", NO_BREAK)
+    ends = f"({words.interval(margin, words.signed)})".replace(" ", NO_BREAK)
+    style = f"{BROKEN} leaks" if headline.measurable(margin) else BROKEN
+    return Cell(f"{added} {ends}{words.mark(report, margin)}", style)
 
 
 def attacks(report: Report) -> Table:
     """Every row of leakage."""
     columns = {
         "view": TEXT,
+        "release": TEXT,
         "explainer": TEXT,
         "explained": TEXT,
         "defense": TEXT,
@@ -96,6 +99,7 @@ def attacks(report: Report) -> Table:
     rows = [
         [
             row.view,
+            row.release,
             row.explainer,
             words.explained(row),
             words.defense(row.defense) if row.view != "prediction" else "none",
@@ -130,32 +134,6 @@ def utility(report: Report) -> Table:
         if row.defense != headline.PLAIN
     ]
     return table(columns, rows)
-
-
-def exposed(rows: Iterable[ExposedRow]) -> Table:
-    """The most exposed records."""
-    columns = {
-        "record": NUMBER,
-        "caught": NUMBER,
-        "models trained on it": NUMBER,
-        "score": NUMBER,
-        "explainer": TEXT,
-        "defense": TEXT,
-    }
-    return table(
-        columns,
-        [
-            [
-                str(row.id),
-                words.percent(row.share_caught),
-                str(row.times_member),
-                words.ratio(row.score),
-                row.explainer,
-                words.defense(row.defense),
-            ]
-            for row in rows
-        ],
-    )
 
 
 def groups(rows: Iterable[GroupRow]) -> Table:

@@ -2,6 +2,7 @@
 
 import os
 import textwrap
+from collections.abc import Sequence
 from typing import TextIO
 
 import rich.box
@@ -10,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from leakjax.evaluate import headline
-from leakjax.evaluate.document import Report
-from leakjax.report import words
+from leakjax.evaluate.document import LeakageRow, Report
+from leakjax.report import verdict, words
 
 PIPED_WIDTH = 100
+SIDE_BY_SIDE = 3  # releases that fit beside each other into the width
 
 
 def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None = None) -> None:
@@ -32,20 +34,20 @@ def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None
         console.print(Text(alarm, style="bold red"))
         console.print()
     _say(console, words.task(report), *words.exclusions(report))
-    _say(console, words.lead(report), *words.hardening(report), *words.cost(report))
-    console.print(_leakage(report))
-    margins = [
-        headline.margin(report.leakage, both) for _, _, both in headline.listed(report.leakage) if both
-    ]
-    if any(headline.reaches_zero(margin) for margin in margins):
-        _say(console, "* No measurable extra leakage: the interval reaches 0.")
+    _say(console, verdict.lead(report), *verdict.basis(report))
+    _say(console, *words.hardening(report), *words.cost(report))
+    releases = headline.releases(report.leakage)
+    for start in range(0, len(releases), SIDE_BY_SIDE):
+        console.print(_leakage(report, releases[start : start + SIDE_BY_SIDE]))
+    if words.marks(report):
+        _say(console, *words.marks(report))
     if words.fewer(report):
         _say(console, *words.fewer(report))
     console.print(_controls(report))
     if report.left_out:
         _say(console, *words.left_out(report))
     _say(console, f"{words.sentence(words.floor(report))} Intervals are 95 %.")
-    for name in ("report.html", "report.json", "figures"):
+    for name in ("report.html", "report.json", "figures", *(["exposed.json"] if report.exposed else [])):
         console.print(Text(os.path.join(workdir, name)), soft_wrap=True)
 
 
@@ -55,39 +57,44 @@ def _say(console: Console, *sentences: str) -> None:
     console.print()
 
 
-def _leakage(report: Report) -> Table:
+def _leakage(report: Report, releases: Sequence[str]) -> Table:
     rate = words.false_alarms(headline.rate(report.leakage))
     leading = headline.lead(report.leakage)
     by = f" (attack: {leading.attack})" if leading else ""
     table = Table(
-        title=f"Training records caught at {rate}{by}",
+        title=f"Training records caught at {rate}, and what the explanation adds in percentage points{by}",
         title_justify="left",
         box=rich.box.SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("", overflow="fold")
-    added = "the explanation adds,\npercentage points"
-    for name in ("prediction and\nexplanation", added, "explanation\nalone", "\nAUC"):
+    for name in (*(f"{release} +\nexplanation" for release in releases), "explanation\nalone"):
         table.add_column(name, justify="right", no_wrap=True)
-    alone = headline.row(report.leakage, "prediction")
-    if alone is not None:
-        tpr = words.percent(headline.tpr(report.leakage, alone).value)
-        table.add_row("prediction alone", tpr, "", "", words.area(alone.auc.value))
-    for explainer, defense, both in headline.listed(report.leakage):
-        if both is None:
-            table.add_row(Text(explainer))
-            continue
-        name = explainer if defense == headline.PLAIN else textwrap.indent(words.wrapped(defense, 32), "  ")
+    alone = [headline.row(report.leakage, "prediction", release=release) for release in releases]
+    shares = [words.percent(headline.tpr(report.leakage, row).value) if row else "" for row in alone]
+    table.add_row("prediction alone", *shares, "")
+    for explainer, defense, _ in headline.listed(report.leakage):
+        name = explainer if defense == headline.PLAIN else textwrap.indent(words.wrapped(defense, 26), "  ")
+        rows = [
+            headline.row(report.leakage, "both", explainer, defense, release=release) for release in releases
+        ]
         sole = headline.row(report.leakage, "explanation", explainer, defense)
-        margin = headline.margin(report.leakage, both)
         table.add_row(
             Text(name),
-            words.caught_with(report, both),
-            words.with_interval(margin, words.signed) + ("*" if headline.reaches_zero(margin) else " "),
+            *(_beside(report, row) for row in rows),
             words.percent(headline.tpr(report.leakage, sole).value) if sole else "",
-            words.area(both.auc.value),
         )
     return table
+
+
+def _beside(report: Report, both: LeakageRow | None) -> str:
+    """The share caught, what the explanation adds to it, and the interval of that below."""
+    if both is None:
+        return ""
+    margin = headline.margin(report.leakage, both)
+    added = words.signed(margin.value) + words.mark(report, margin)
+    return f"{words.caught_with(report, both)}  {added}\n({words.interval(margin, words.signed)})"
 
 
 def _controls(report: Report) -> Table:

@@ -10,6 +10,7 @@ from leakjax.evaluate.document import NONE, Control, Estimate, Explained, Leakag
 
 UNKNOWN = "not measured"
 FEWER = "†"
+MARKS = {"no measurable leak": "*", "inconclusive": "?"}  # by the grade of a margin
 
 Form = Callable[[float | None], str]
 
@@ -31,7 +32,7 @@ def ratio(value: float | None) -> str:
 
 def percent(value: float | None) -> str:
     """A share in percent: 0.083 is "8.3 %"."""
-    return f"{_hundredths(value)} %" if measured(value) else UNKNOWN
+    return f"{hundredths(value)} %" if measured(value) else UNKNOWN
 
 
 def signed(value: float | None) -> str:
@@ -69,6 +70,19 @@ def defense(name: str) -> str:
     return "plain" if name == headline.PLAIN else name
 
 
+def released(release: str) -> str:
+    """What a service shows of its prediction: "confidence(1)" is "the class and its probability to 1 decimal"."""
+    kind, _, detail = release.rstrip(")").partition("(")
+    said = {
+        NONE: "no prediction",
+        "label": "only the class",
+        "confidence": f"the class and its probability to {detail} decimal{'' if detail == '1' else 's'}",
+        "top": f"the probabilities of the {detail} likeliest classes",
+        "vector": "all probabilities",
+    }
+    return said.get(kind, release)
+
+
 def explained(row: Explained) -> str:
     """What of the model a row's explanation explains: "logit of the predicted class"."""
     if row.explainer == NONE:
@@ -93,7 +107,7 @@ def task(report: Report) -> str:
     return (
         f"{facts.models - len(facts.diverged)} models trained on {facts.dataset} "
         f"({facts.points:,} records, {facts.classes} classes) are right on {train} of the records "
-        f"they were trained on and on {test} of the others: a gap of {_points(facts.generalisation_gap)}. "
+        f"they were trained on and on {test} of the others: a gap of {points(facts.generalisation_gap)}. "
         f"The membership of {facts.audited_points:,} records was attacked.{_private(facts.private)}"
     )
 
@@ -124,30 +138,6 @@ def exclusions(report: Report) -> list[str]:
     return said
 
 
-def lead(report: Report) -> str:
-    """The headline: what predictions give away, and what the worst explanation adds."""
-    worst = headline.worst(report.leakage)
-    both = headline.row(report.leakage, "both", worst.explainer) if worst else None
-    alone = headline.alone(report.leakage, both)
-    if alone is None:
-        return "No attack on predictions was run."
-    first = (
-        f"An attacker who sees only predictions catches {percent(alone)} "
-        f"of the training records at {false_alarms(headline.rate(report.leakage))}"
-    )
-    if both is None:
-        return f"{first}."
-    if headline.fewer(report.leakage, both):
-        first += f" among the fewer that {both.explainer} explained"
-    count = len(headline.explainers(report.leakage))
-    among = f" (the largest margin of {count} explainers)" if count > 1 else ""
-    caught = percent(headline.tpr(report.leakage, both).value)
-    return (
-        f"{first}; with explanations by {both.explainer}{among}, {caught}: "
-        f"{added(report, headline.margin(report.leakage, both))}."
-    )
-
-
 def fewer(report: Report) -> list[str]:
     """What the mark FEWER beside an explainer's number says; empty where all were audited on all records."""
     rows = [
@@ -172,19 +162,48 @@ def caught_with(report: Report, both: LeakageRow) -> str:
 
 
 def added(report: Report, margin: Estimate) -> str:
-    """What an explanation adds, as a clause; never "safe", but what margin could have been seen."""
-    if not headline.known(margin):
+    """What an explanation adds, as a clause; never "safe", but what leak could have gone unseen."""
+    grade = headline.grade(margin, report.smallest_margin.value)
+    if grade == "not measured":
         return "what the explanation adds could not be measured"
-    if headline.reaches_zero(margin):
-        return f"{verdict(margin)}, {_points(margin)}; {floor(report)}"
-    return f"the explanation adds {_points(margin)}"
+    if grade == "leaks":
+        return f"the explanation adds {points(margin)}"
+    return f"{verdict(report, margin)}, {points(margin)}"
 
 
-def verdict(margin: Estimate) -> str:
+def verdict(report: Report, margin: Estimate) -> str:
     """What a margin shows, in a few words."""
-    if headline.measurable(margin):
-        return "leaks"
-    return "no measurable extra leakage" if headline.reaches_zero(margin) else UNKNOWN
+    grade = headline.grade(margin, report.smallest_margin.value)
+    unseen = headline.unseen(margin, report.smallest_margin.value)
+    if grade == "no measurable leak":
+        return f"{grade} above {hundredths(unseen)} percentage points"
+    if grade == "inconclusive":
+        return f"{grade} ({missed(unseen)})"
+    return grade
+
+
+def missed(unseen: float) -> str:
+    """What leak an inconclusive audit could have missed, as a clause."""
+    if not measured(unseen):
+        return "none of the leaks that were planted to test this audit showed"
+    return f"a leak of up to {hundredths(unseen)} percentage points could have gone unseen"
+
+
+def mark(report: Report, margin: Estimate) -> str:
+    """The mark of a margin's grade; empty where it leaks or was not measured."""
+    return MARKS.get(headline.grade(margin, report.smallest_margin.value), "")
+
+
+def marks(report: Report) -> list[str]:
+    """What the marks beside margins say; empty where there are none."""
+    margins = [row.margin.tpr_at_fpr[headline.rate(report.leakage)] for row in report.leakage if row.margin]
+    grades = {headline.grade(margin, report.smallest_margin.value) for margin in margins}
+    leak = f"a leak above {hundredths(headline.COARSE)} percentage points"
+    said = {
+        "no measurable leak": f"No measurable leak: the interval reaches 0, and {leak} would have shown.",
+        "inconclusive": f"Inconclusive: the interval reaches 0, but {leak} could have gone unseen.",
+    }
+    return [f"{shown} {said[grade]}" for grade, shown in MARKS.items() if grade in grades]
 
 
 def hardening(report: Report) -> list[str]:
@@ -198,8 +217,9 @@ def hardening(report: Report) -> list[str]:
         both = headline.row(report.leakage, "both", explainer, name)
         if both is None or name == headline.PLAIN:
             continue
+        found = added(report, headline.margin(report.leakage, both))
         sentences.append(
-            f"{explainer} hardened with {name}: {added(report, headline.margin(report.leakage, both))}."
+            f"{explainer} hardened with {name}, where the service shows {released(worst.release)}: {found}."
         )
         alone = [
             headline.row(report.leakage, "explanation", explainer, one) for one in (headline.PLAIN, name)
@@ -207,7 +227,7 @@ def hardening(report: Report) -> list[str]:
         shares = [percent(headline.tpr(report.leakage, row).value) for row in alone if row is not None]
         if len(shares) == 2:
             sentences.append(
-                f"Without the prediction, the explanation alone catches {shares[0]} of the training records, and "
+                f"Without anything else, the explanation alone catches {shares[0]} of the training records, and "
                 f"{shares[1]} when hardened."
             )
     return sentences
@@ -229,7 +249,7 @@ def floor(report: Report) -> str:
     value, rate = report.smallest_margin.value, report.smallest_margin.fpr
     if not measured(value):
         return "none of the leaks that were planted to test this audit showed"
-    least = f"{_hundredths(value)} percentage points"
+    least = f"{hundredths(value)} percentage points"
     return f"the weakest planted leak that this audit saw adds {least} at {false_alarms(rate)}"
 
 
@@ -256,8 +276,8 @@ def limits(report: Report) -> list[str]:
     count = len(headline.explainers(report.leakage))
     if count > 1:
         said.append(
-            f"The explainer in the headline is the one of {count} that added most, so that its number is "
-            "rather too high than too low; each interval is for one row."
+            f"The explainer in the headline is the one of {count} that added most beside that release, so that "
+            "its number is rather too high than too low; each interval is for one row."
         )
     said.append(
         "Only the attacks in the list below were run: a stronger attack, or one that sees several "
@@ -289,6 +309,18 @@ def state(control: Control) -> str:
     return "passed" if control.passed else "FAILED"
 
 
+def exposed(report: Report) -> str:
+    """How surely the most exposed records are recognised: counts, and no record's id."""
+    if not report.exposed:
+        return "None were listed."
+    shares = [row.share_caught for row in report.exposed]
+    return (
+        f"The {len(shares)} records that are recognised most surely were found in {percent(min(shares))} to "
+        f"{percent(max(shares))} of the models trained on them, at {false_alarms(headline.rate(report.leakage))}. "
+        "exposed.json beside this page names them; it is for the owner of the data alone."
+    )
+
+
 def left_out(report: Report) -> list[str]:
     """The explainers that do not apply to the model, one sentence each."""
     return [f"{one.name} was left out: {one.why}" for one in report.left_out]
@@ -299,14 +331,16 @@ def sentence(clause: str) -> str:
     return f"{clause[:1].upper()}{clause[1:]}."
 
 
-def _points(estimate: Estimate) -> str:
+def points(estimate: Estimate) -> str:
+    """A difference of shares with its interval: "2.1 percentage points (1.7 to 2.7)"."""
     if not measured(estimate.value):
         return UNKNOWN
-    ends = interval(estimate, _hundredths)
-    return f"{_hundredths(estimate.value)} percentage points ({ends})"
+    ends = interval(estimate, hundredths)
+    return f"{hundredths(estimate.value)} percentage points ({ends})"
 
 
-def _hundredths(value: float | None) -> str:
+def hundredths(value: float | None) -> str:
+    """A share times 100: 0.0047 is "0.47", 0.047 is "4.7"."""
     if not measured(value):
         return UNKNOWN
     scaled = round(100.0 * value, 2) + 0.0

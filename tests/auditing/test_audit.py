@@ -97,6 +97,12 @@ def test_the_report_is_sound_and_complete(report):
     assert report.feature_names[-1] == "number"
 
 
+def test_the_examples_are_no_training_records_of_the_first_target(report, points, ensemble):
+    rows = np.flatnonzero(np.isin(points.ids, [example.id for example in report.examples]))
+    assert len(rows) == len(report.examples) > 0
+    assert not ensemble.membership[0][rows].any()
+
+
 def test_all_controls_are_there_and_pass(report):
     assert {row.name for row in report.controls} == CONTROLS
     assert [row.name for row in report.controls if row.failed] == []

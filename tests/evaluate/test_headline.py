@@ -1,7 +1,9 @@
 from dataclasses import replace
 
+import pytest
+
 from leakjax.evaluate import headline
-from tests.report.fake_report import MARGINS, fake_report, leakage, leakage_row
+from tests.report.fake_report import MARGINS, estimate, fake_report, leakage, leakage_row, released_leakage
 
 
 def test_the_headline_attack_is_the_first_listed_and_not_the_best():
@@ -49,6 +51,37 @@ def test_a_margin_that_could_not_be_measured_is_never_the_worst():
 def test_rows_of_another_release_are_not_set_beside_the_leading_one():
     rows = [replace(row, release="label") if row.view == "prediction" else row for row in leakage()]
     assert headline.row(rows, "prediction") is None
+
+
+def test_each_release_has_its_own_rows():
+    rows = released_leakage({"gradient": (0.03, 0.0, 0.0), "smoothgrad": (0.01, 0.0, 0.0)}, {"label": 1.0})
+    rows += released_leakage({"gradient": (0.01, 0.0, 0.0), "smoothgrad": (0.06, 0.0, 0.0)}, {"vector": 1.0})
+    assert headline.releases(rows) == ["label", "vector"]
+    assert headline.worst(rows).explainer == headline.worst(rows, "label").explainer == "gradient"
+    worst = headline.worst(rows, "vector")
+    assert (worst.explainer, worst.release, headline.margin(rows, worst).value) == (
+        "smoothgrad",
+        "vector",
+        0.06,
+    )
+    assert headline.row(rows, "prediction", release="vector").release == "vector"
+    assert headline.row(rows, "explanation", "gradient", release="vector").release == "none"
+
+
+@pytest.mark.parametrize(
+    ("value", "spread", "smallest", "grade"),
+    [
+        (0.03, 0.02, 0.05, "leaks"),
+        (0.0, 0.02, 0.02, "no measurable leak"),
+        (0.0, 0.021, 0.02, "inconclusive"),
+        (0.0, 0.001, 0.021, "inconclusive"),
+        (0.0, 0.001, float("nan"), "inconclusive"),
+        (0.0, float("nan"), 0.001, "not measured"),
+        (float("nan"), float("nan"), 0.001, "not measured"),
+    ],
+)
+def test_a_margin_is_graded_by_what_the_audit_could_have_missed(value, spread, smallest, grade):
+    assert headline.grade(estimate(value, spread), smallest) == grade
 
 
 def test_defenses_are_listed_after_plain_whatever_their_order():

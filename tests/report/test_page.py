@@ -3,14 +3,15 @@ import dataclasses
 import json
 import math
 import struct
+from dataclasses import replace
 
 import jinja2
 import pytest
 from markupsafe import Markup
 
 from leakjax.evaluate.document import SmallestMargin
-from leakjax.report import figures, page, publish, shell, tables_csv, to_json
-from tests.report.fake_report import ALONE, MARGINS, fake_report, leakage
+from leakjax.report import figures, page, publish, shell, tables_csv, to_json, words
+from tests.report.fake_report import ALONE, MARGINS, RELEASES, fake_report, leakage, released_leakage
 from tests.report.reader import Reader
 
 IMAGES = {
@@ -36,30 +37,47 @@ def test_it_is_one_well_formed_page_that_loads_nothing():
 
 def test_the_headline_is_that_of_the_terminal():
     assert (
-        "An attacker who sees only predictions catches 8.3 % of the training records at 1 % false alarms; "
-        "with explanations by integrated_gradients (the largest margin of 4 explainers), 13.0 %: "
-        "the explanation adds 4.7 percentage points (4.2 to 5.2)."
+        "Where your service shows all probabilities, an attacker finds 8.3 % of the training records from that "
+        "alone and 13.0 % with the explanations (chance 1.0 %). Found at 1 % false alarms. Under vector the "
+        "explanations are by integrated_gradients, the one of 4 that adds most: the explanation adds "
+        "4.7 percentage points (4.2 to 5.2)."
     ) in read().text
 
 
 def test_the_leakage_table_holds_the_numbers_of_the_report():
-    rows = read().table("the explanation adds")
-    assert rows[0][:2] == ["prediction alone", f"{100 * ALONE:.1f} %"]
+    rows = read(fake_report(leakage=released_leakage())).table(
+        "label: caught with the explanation, and what it adds"
+    )
+    assert rows[0] == ["prediction alone", *[f"{100 * ALONE:.1f} %"] * 3, ""]
     start = 1
     for explainer, margins in MARGINS.items():
         for row, name, margin in zip(
             rows[start:], (explainer, "clip_norm", "clip_norm+gaussian_noise"), margins, strict=False
         ):
-            ends = f"({100 * margin - 0.45:+.2f} to {100 * margin + 0.45:+.2f})"
-            assert row[:3] == [name, f"{100 * (ALONE + margin):.1f} %", f"{100 * margin:+.2f} {ends}"]
-            assert row[-1] == ("leaks" if margin > 0.0045 else "no measurable extra leakage")
+            assert row[0] == name
+            for cell, share in zip(row[1:], RELEASES.values(), strict=False):
+                added = share * margin
+                ends = f"({words.signed(added - 0.0045)} to {words.signed(added + 0.0045)})"
+                mark = "" if added > 0.0045 else "*"
+                assert cell == f"{words.percent(ALONE + added)}, {words.signed(added)} {ends}{mark}"
+            assert row[-1] == f"{100 * (0.01 + 1.4 * abs(margin)):.1f} %"
         start += len(margins)
     assert start == len(rows)
 
 
+def test_the_cards_are_the_margin_the_explanation_alone_and_what_hardening_keeps():
+    text = read(fake_report(leakage=released_leakage())).text
+    for said in (
+        "+4.70percentage points: what explanations add under label",
+        "7.6 %of training records found from the explanation alone label alone: 8.3 %",
+        "0.31cosine to the plain explanation, hardened clip_norm+gaussian_noise",
+    ):
+        assert said in text
+
+
 def test_it_never_says_safe_but_how_small_a_margin_it_could_see():
     text = read().text
-    assert "no measurable extra leakage" in text
+    assert "No measurable leak" in text
     assert (
         "The weakest planted leak that this audit saw adds 0.52 percentage points at 1 % false alarms."
         in text
@@ -84,9 +102,12 @@ def test_the_cost_of_hardening_is_there():
     ]
 
 
-def test_records_controls_attacks_and_settings_are_there():
+def test_exposed_records_controls_attacks_and_settings_are_there():
     reader = read()
-    assert reader.table("record")[0][:4] == ["100", "97.0 %", "31", "9.50"]
+    assert (
+        "The 8 records that are recognised most surely were found in 76.0 % to 97.0 % of the models"
+        in reader.text
+    )
     assert reader.table("control")[0] == [
         "untrained networks",
         "Does the attack find members of models that never saw them? It must not.",
@@ -103,7 +124,7 @@ def test_a_failed_control_is_the_first_thing_on_the_page():
     assert "FAILED" not in read().text
     reader = read(fake_report(placebo_passed=False))
     assert reader.text.split("Glossary")[0].index("1 OF 6 CONTROLS FAILED (placebo)") < reader.text.index(
-        "An attacker"
+        "an attacker finds"
     )
     assert [row[-1] for row in reader.table("control") if row[0] == "placebo"] == ["FAILED"]
 
@@ -147,8 +168,8 @@ def test_the_card_the_headline_and_the_exposed_records_are_about_one_explanation
     """A hardened explanation of one explainer adds most of all, the plain ones of another lead."""
     margins = {"gradient": (0.01, 0.05, 0.0), "smoothgrad": (0.03, 0.02, 0.0)}
     reader = read(fake_report(leakage=leakage(margins)))
-    assert "with explanations by smoothgrad (the largest margin of 2 explainers)" in reader.text
-    assert "11.3 %with smoothgrad" in reader.text
+    assert "are by smoothgrad, the one of 2 that adds most" in reader.text
+    assert "+3.00percentage points: what explanations add under vector leaks; smoothgrad" in reader.text
 
 
 @pytest.mark.parametrize(
@@ -176,12 +197,29 @@ def test_everything_is_published_and_twice_the_same(published, tmp_path):
     figures_of = {
         f"figures/{name}.png" for name in ("leakage", "roc", *(f"examples_{name}" for name in MARGINS))
     }
-    assert names == {"report.json", "report.html", *figures_of, *tables_csv.files(fake_report())}
+    assert names == {
+        "report.json",
+        "report.html",
+        "exposed.json",
+        *figures_of,
+        *tables_csv.files(fake_report()),
+    }
     assert all((published / name).read_bytes() == (tmp_path / name).read_bytes() for name in names)
-    assert json.loads((tmp_path / "report.json").read_text()) == to_json(fake_report())
+    assert json.loads((tmp_path / "report.json").read_text()) == to_json(fake_report(exposed=[]))
     links = Reader((tmp_path / "report.html").read_text()).links
     embedded = {base64.b64decode(link.partition(",")[2]) for link in links}
     assert embedded == {(tmp_path / name).read_bytes() for name in figures_of}
+
+
+def test_only_a_file_of_the_owner_alone_names_exposed_records(tmp_path):
+    named = [replace(row, id=row.id + 7_654_000) for row in fake_report().exposed]
+    paths = publish(fake_report(exposed=named), tmp_path)
+    owners = tmp_path / "exposed.json"
+    assert [row["id"] for row in json.loads(owners.read_text())] == [row.id for row in named]
+    assert owners.stat().st_mode & 0o777 == 0o600
+    for path in paths:
+        content = path.read_bytes()
+        assert path == owners or not any(str(row.id).encode() in content for row in named), path
 
 
 def test_sections_of_other_measurements_stand_before_the_glossary(tmp_path):
@@ -190,7 +228,7 @@ def test_sections_of_other_measurements_stand_before_the_glossary(tmp_path):
     text = (tmp_path / "report.html").read_text()
     assert own in text
     reader = Reader(text)
-    places = [reader.text.index(words) for words in ("How it was measured", "7 < 8", "6 < 8", "Glossary")]
+    places = [reader.text.index(heading) for heading in ("How it was measured", "7 < 8", "6 < 8", "Glossary")]
     assert places == sorted(places)
     assert (
         text.replace(own, "").replace(own.replace("7", "6"), "").split()

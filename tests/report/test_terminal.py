@@ -6,7 +6,14 @@ import pytest
 
 from leakjax.evaluate.document import Estimate
 from leakjax.report import terminal, words
-from tests.report.fake_report import MARGINS, fake_report, fake_task, same_everywhere
+from tests.report.fake_report import (
+    MARGINS,
+    RELEASES,
+    fake_report,
+    fake_task,
+    released_leakage,
+    same_everywhere,
+)
 
 
 def shown(report) -> str:
@@ -22,29 +29,42 @@ def flat(text: str) -> str:
 def test_the_sentences_come_before_the_table_with_their_numbers():
     text = flat(shown(fake_report()))
     sentence = (
-        "An attacker who sees only predictions catches 8.3 % of the training records at 1 % false alarms; "
-        "with explanations by integrated_gradients (the largest margin of 4 explainers), 13.0 %: "
-        "the explanation adds 4.7 percentage points (4.2 to 5.2)."
+        "Where your service shows all probabilities, an attacker finds 8.3 % of the training records from that "
+        "alone and 13.0 % with the explanations (chance 1.0 %). Found at 1 % false alarms. Under vector the "
+        "explanations are by integrated_gradients, the one of 4 that adds most: the explanation adds "
+        "4.7 percentage points (4.2 to 5.2)."
     )
     assert sentence in text
     assert "99.8 % of the records they were trained on and on 95.1 % of the others: a gap of 4.7" in text
-    assert text.index(sentence) < text.index("AUC")
+    assert text.index(sentence) < text.index("explanation alone")
 
 
 def test_each_explainer_and_defense_has_its_row():
-    lines = shown(fake_report()).partition("Training records caught")[2].splitlines()
+    lines = (
+        shown(fake_report(leakage=released_leakage())).partition("Training records caught")[2].splitlines()
+    )
     (alone,) = [line for line in lines if line.strip().startswith("prediction alone")]
-    assert alone.split() == ["prediction", "alone", "8.3", "%", "0.592"]
+    assert alone.split() == ["prediction", "alone", *["8.3", "%"] * 3]
     for explainer, (plain, clipped, _) in MARGINS.items():
         (start,) = [index for index, line in enumerate(lines) if line.strip().startswith(f"{explainer} ")]
-        assert f"{100 * plain:+.2f} (" in lines[start]
-        assert f"{100 * (0.083 + plain):.1f} %" in lines[start]
-        assert lines[start + 1].strip().startswith("clip_norm ")
-        assert f"{100 * clipped:+.2f} (" in lines[start + 1]
+        added = [share * plain for share in RELEASES.values()]
+        caught = [f"{words.percent(0.083 + one)}  {words.signed(one)}" for one in added]
+        places = [lines[start].index(one) for one in caught]
+        assert places == sorted(places)
+        assert lines[start].split()[-2:] == [f"{100 * (0.01 + 1.4 * plain):.1f}", "%"]
+        assert f"({100 * plain - 0.45:+.2f} to {100 * plain + 0.45:+.2f})" in lines[start + 1]
+        assert lines[start + 2].strip().startswith("clip_norm ")
+        assert f"{100 * clipped:+.2f}" in lines[start + 2]
+
+
+def test_more_releases_than_fit_get_a_table_of_their_own():
+    text = shown(fake_report(leakage=released_leakage(left={**RELEASES, "top(3)": 0.5})))
+    assert text.count("prediction alone") == 2
+    assert max(len(line) for line in text.splitlines()) <= 100
 
 
 def test_it_is_plain_text_of_100_columns_when_piped():
-    text = shown(fake_report())
+    text = shown(fake_report(leakage=released_leakage()))
     assert "\x1b" not in text
     assert max(len(line) for line in text.splitlines()) <= 100
 
@@ -52,12 +72,13 @@ def test_it_is_plain_text_of_100_columns_when_piped():
 def test_no_measurable_leakage_is_never_called_safe():
     text = flat(shown(fake_report()))
     assert (
-        "integrated_gradients hardened with clip_norm+gaussian_noise: no measurable extra leakage, "
-        "0.20 percentage points (-0.25 to 0.65); "
-        "the weakest planted leak that this audit saw adds 0.52 percentage points at 1 % false alarms."
-        in text
+        "integrated_gradients hardened with clip_norm+gaussian_noise, where the service shows all probabilities: "
+        "no measurable leak above 0.65 percentage points, 0.20 percentage points (-0.25 to 0.65)." in text
     )
-    assert "integrated_gradients hardened with clip_norm: the explanation adds 2.9 percentage points" in text
+    assert "the service shows all probabilities: the explanation adds 2.9 percentage points" in text
+    assert (
+        "* No measurable leak: the interval reaches 0, and a leak above 2.0 percentage points would" in text
+    )
     assert "safe" not in text.lower()
 
 
@@ -88,7 +109,7 @@ def test_markup_in_names_is_text():
 def test_a_report_of_predictions_alone_has_no_margin():
     predictions = [row for row in fake_report().leakage if row.view == "prediction"]
     text = flat(shown(fake_report(leakage=predictions)))
-    assert "catches 8.3 % of the training records at 1 % false alarms." in text
+    assert "finds 8.3 % of the training records at 1 % false alarms (chance 1.0 %)." in text
 
 
 def test_a_margin_that_could_not_be_measured_is_said_to_be_so():
