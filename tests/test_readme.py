@@ -27,7 +27,7 @@ def scope(tmp_path_factory):
 def test_an_own_model_makes_a_report(scope):
     report = scope["report"]
     assert {row.explainer for row in report.leakage} == {"none", "gradient"}
-    assert all(control.passed for control in report.controls)
+    assert not any(control.failed for control in report.controls)
     assert (scope["work"] / "runs/breast-cancer/report.html").stat().st_size > 10_000
 
 
