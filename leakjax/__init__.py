@@ -1,7 +1,8 @@
 """leakjax: what model explanations leak about their training data, measured and hardened.
 
-`audit` measures, told more by the options in `auditing`; everything else is a submodule: `data`, `models`, `shadow`,
-`explain`, `influence`, `defend`, `attack`, `evaluate`, `records`, `report`. What a caller can mend is a `UsageError`.
+`audit` measures models, `score` the answers of models elsewhere, told more by the options in `auditing`; everything
+else is a submodule: `data`, `models`, `shadow`, `explain`, `influence`, `defend`, `attack`, `evaluate`, `records`,
+`report`. What a caller can mend is a `UsageError`.
 """
 
 from leakjax import (
@@ -20,6 +21,7 @@ from leakjax import (
 from leakjax._validate import UsageError
 from leakjax._version import version
 from leakjax.auditing.run import audit
+from leakjax.auditing.scored import score
 from leakjax.data import Points
 from leakjax.shadow import Ensemble
 
@@ -41,5 +43,6 @@ __all__ = [
     "models",
     "records",
     "report",
+    "score",
     "shadow",
 ]

@@ -1,0 +1,191 @@
+"""The audit of answers alone: a scikit-learn forest from its training to a report, and what is refused."""
+
+import jax
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.ensemble import RandomForestClassifier
+
+import leakjax
+from leakjax._validate import UsageError
+from leakjax.auditing import Attacker
+from leakjax.data.mapped import mapped
+from leakjax.evaluate.document import dumps
+
+MODELS, POINTS, FEATURES = 16, 150, 5
+LITERATURE = ["lira", "rmia", "map_ratio", "lira(signal='depth')"]
+
+
+@pytest.fixture(scope="module")
+def forest():
+    """What forests answer that were each trained on a random half: logits, occlusions, and one signal."""
+    x, y = make_classification(POINTS, FEATURES, n_informative=3, flip_y=0.3, n_redundant=0, random_state=0)
+    member = np.random.default_rng(0).random((MODELS, POINTS)) < 0.5
+    logits, maps = [], []
+    for own in member:
+        model = RandomForestClassifier(20, max_features=2, random_state=0).fit(x[own], y[own])
+        chance = lambda points, model=model: np.clip(model.predict_proba(points), 0.01, 0.99)
+        p = chance(x)
+        predicted = p.argmax(axis=1)
+        without = []
+        for feature in range(FEATURES):
+            less = x.copy()
+            less[:, feature] = 0
+            without.append((p - chance(less))[np.arange(POINTS), predicted])
+        logits.append(np.log(p))
+        maps.append(np.stack(without, axis=1))
+    signals = np.stack([np.max(logits, axis=-1), np.abs(maps).sum(axis=-1)], axis=-1)
+    return {
+        "member": member,
+        "logits": np.array(logits),
+        "labels": y,
+        "attributions_occlusion": np.array(maps),
+        "signals": signals,
+        "names": np.array(["sure", "depth"]),
+        "views": np.array(["prediction", "explanation"]),
+        "x": x,
+        "groups": np.where(x[:, 0] > 0, "high", "low"),
+    }
+
+
+@pytest.fixture(scope="module")
+def report(forest):
+    attacks = [*leakjax.attack.DEFAULT_ATTACKS, *LITERATURE]
+    return leakjax.score(forest, name="forest", attacks=attacks, key=jax.random.key(0))
+
+
+@pytest.mark.slow
+def test_forests_that_overfit_are_found_to_leak(report):
+    rows = {(row.view, row.attack, row.release, row.explainer): row for row in report.leakage}
+    assert rows["prediction", "stacked", "vector", "none"].auc.value > 0.8
+    assert rows["explanation", "stacked", "none", "occlusion"].auc.value > 0.55
+    assert rows["prediction", "lira", "vector", "none"].auc.value > 0.8
+    assert rows["explanation", "lira(signal='depth')", "none", "signals"].release == "none"
+    assert {row.explainer for row in report.leakage} == {"none", "occlusion", "signals"}
+    assert {row.release for row in report.leakage if row.attack == "rmia"} == {
+        "label",
+        "confidence(1)",
+        "vector",
+    }
+    assert report.task.train_accuracy.value > report.task.test_accuracy.value + 0.1
+
+
+@pytest.mark.slow
+def test_it_makes_the_document_of_an_audit_with_the_controls_that_need_no_model(report):
+    assert len(dumps(report)) > 1000
+    names = {control.name for control in report.controls}
+    assert names == {"permuted_membership", "inclusion_count", "placebo", "planted", "score_sign"}
+    assert report.config["controls_not_run"] == ["untrained: there are answers and no models"]
+
+
+@pytest.mark.slow
+def test_it_says_what_an_audit_of_the_same_models_says(ensemble, points):
+    """The linear models of the other tests: their audit, and the score of their answers."""
+    from tests.auditing.world import gradient, logits_fn
+
+    audited = leakjax.audit(
+        logits_fn, ensemble, points, explainers={"gradient": gradient}, key=jax.random.key(7)
+    )
+    over = lambda function: jax.vmap(jax.vmap(function, (None, 0)), (0, None))(ensemble.variables, points.x)
+    logits = over(logits_fn)
+
+    def explained(own, x):
+        return gradient(own, x, logits_fn(own, x).argmax(), key=None)
+
+    scored = leakjax.score(
+        {
+            "member": np.asarray(ensemble.membership),
+            "logits": np.asarray(logits),
+            "labels": points.y,
+            "attributions_gradient": np.asarray(over(explained)),
+            "x": points.x,
+        },
+        key=jax.random.key(7),
+    )
+    rows = lambda report: {
+        (row.view, row.attack, row.release, row.explainer): row.auc.value for row in report.leakage
+    }
+    mine, theirs = rows(scored), rows(audited)
+    assert mine.keys() == theirs.keys()
+    for about, auc in mine.items():
+        assert auc == pytest.approx(theirs[about], abs=1e-3), about
+
+
+@pytest.mark.slow
+def test_signals_alone_are_enough(forest):
+    few = {name: forest[name] for name in ("member", "signals", "names", "views")}
+    report = leakjax.score(few, key=jax.random.key(0))
+    assert np.isnan(report.task.train_accuracy.value)
+    row = next(row for row in report.leakage if row.view == "explanation")
+    assert (row.explainer, row.release) == ("signals", "none")
+
+
+def test_a_file_is_mapped_and_says_the_same(forest, tmp_path):
+    path = tmp_path / "forest.npz"
+    arrays = {**forest, "logits": np.asfortranarray(forest["logits"])}
+    np.savez(path, **arrays)
+    found = mapped(path)
+    assert all(isinstance(array, np.memmap) for array in found.values())
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+def test_files_that_cannot_be_mapped_are_refused(forest, tmp_path):
+    path = tmp_path / "answers.npz"
+    with pytest.raises(UsageError, match="no such file"):
+        mapped(path)
+    np.savez_compressed(path, member=forest["member"])
+    with pytest.raises(UsageError, match="is compressed"):
+        mapped(path)
+    np.savez(path, member=np.array([None]))
+    with pytest.raises(UsageError, match="holds objects"):
+        mapped(path)
+    path.write_bytes(b"nothing")
+    with pytest.raises(UsageError, match="not a readable"):
+        mapped(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"member": None}, "must hold member"),
+        ({"member": np.zeros(3)}, "member"),
+        ({"logits": np.zeros((MODELS, 9, 2))}, r"logits=.*shape of member"),
+        ({"member": np.arange(MODELS)[:, None] % 2 == np.arange(POINTS)[None] % 2}, "independent coins"),
+        ({"labels": None}, "labels"),
+        ({"labels": np.full(POINTS, 7)}, "labels"),
+        ({"logit": np.zeros((MODELS, POINTS, 2))}, "did you mean 'logits'"),
+        ({"names": np.array(["one"])}, "names"),
+        ({"views": np.array(["other", "other"])}, "views"),
+        ({"attributions_occlusion": np.full((MODELS, POINTS, 2), "a")}, "real numbers"),
+        ({"attributions_occlusion": None, "signals": None}, "holds no explanation"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_named_in_one_line(forest, change, words):
+    arrays = {name: a for name, a in {**forest, **change}.items() if a is not None}
+    with pytest.raises(UsageError, match=words) as error:
+        leakjax.score(arrays, key=jax.random.key(0))
+    assert "\n" not in str(error.value)
+
+
+def test_attacks_that_miss_something_are_named(forest):
+    few = {name: a for name, a in forest.items() if not name.startswith("attributions")}
+    with pytest.raises(UsageError, match="needs queries"):
+        leakjax.score(forest, attacks=["stacked", "augmentation"], key=jax.random.key(0))
+    with pytest.raises(UsageError, match="attacks"):
+        leakjax.score(few, attacks=["nothing"], key=jax.random.key(0))
+    with pytest.raises(UsageError, match="models"):
+        leakjax.score({**forest, **_few_models(forest, 5)}, key=jax.random.key(0))
+
+
+def _few_models(forest, models):
+    per_model = ("member", "logits", "attributions_occlusion", "signals")
+    return {name: forest[name][:models] for name in per_model}
+
+
+@pytest.mark.slow
+def test_an_attacker_who_does_not_know_the_label_gets_no_row_that_needs_it(forest):
+    attacker = Attacker(label_known=False)
+    report = leakjax.score(forest, attacker=attacker, key=jax.random.key(0))
+    assert not any(row.attack == "loss" for row in report.leakage)
+    assert all(not row.label_known for row in report.leakage)
