@@ -94,8 +94,11 @@ def numbers(name: str, texts: Sequence[Any], kind: type) -> tuple[Any, ...]:
     Raises:
         UsageError: one of them is none.
     """
-    try:
-        return tuple(kind(text) for text in texts)
-    except ValueError:
-        what = "whole numbers" if kind is int else "numbers"
-        raise _validate.fail(name, list(texts), f"must be {what}, separated by commas") from None
+    what = "whole numbers" if kind is int else "numbers"
+    found = []
+    for text in texts:
+        try:
+            found.append(kind(text))
+        except ValueError:
+            raise _validate.fail(name, text, f"must be {what}, separated by commas") from None
+    return tuple(found)

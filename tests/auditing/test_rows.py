@@ -24,15 +24,25 @@ def sitting(ensemble, points):
         np.arange(MODELS),
         jax.random.key(0),
     )
-    return rows.Sitting(subject, None, Judge(subject, seed=0))
+    return rows.Sitting(subject, None, None, Judge(subject, seed=0))
 
 
 def result(sitting, explainer, defense, leak):
     """Scores of an explanation whose score is `leak` standard deviations higher for members."""
     membership = sitting.subject.membership
     noise = np.random.default_rng(0).normal(size=(3, *membership.shape))
-    scores = [noise[0] + 0.1 * membership, noise[1], noise[2] + leak * membership]
-    found = rows.Found(*scores, noise[0], np.ones((POINTS, 3)), np.asarray(0), np.zeros((0, 2)))
+    every = [1] * len(sitting.subject.releases)
+    prediction, both = noise[0] + 0.1 * membership, noise[2] + leak * membership
+    found = rows.Found(
+        prediction=np.stack([prediction for _ in every]),
+        explanation=noise[1],
+        both=np.stack([both for _ in every]),
+        valid=np.ones(membership.shape, bool),
+        log_l1=noise[0],
+        change=np.ones((POINTS, 3)),
+        non_finite=np.asarray(0),
+        examples=np.zeros((0, 2)),
+    )
     about = rows.explained(explainer, None, defense, sitting.subject)
     return rows.Result(sitting, found, about)
 
@@ -41,7 +51,7 @@ def test_the_exposed_records_are_those_of_the_explanation_in_the_headline(sittin
     """A hardened explanation of one explainer adds most of all, the plain ones of another lead."""
     leaks = {("one", "none"): 0.2, ("one", "noise"): 3.0, ("two", "none"): 1.5, ("two", "noise"): 0.1}
     results = {about: result(sitting, *about, leak) for about, leak in leaks.items()}
-    leakage, _ = rows.leakage(results, ["lira"])
+    leakage, _ = rows.leakage(results, ["stacked"])
     exposed = rows.exposed(results, leakage)
     assert {(row.explainer, row.defense) for row in exposed} == {("two", "none")}
     assert exposed[0].about == headline.worst(leakage).about
@@ -68,7 +78,8 @@ def test_a_row_states_which_output_of_which_class_was_explained(sitting, text, f
 
 def test_every_row_of_an_explanation_states_its_output_and_every_row_its_release(report):
     for row in (*report.leakage, *report.curves, *report.groups, *report.exposed):
-        assert row.release == "vector"
+        assert row.release in ("label", "confidence(1)", "vector", "none")
+        assert (row.release == "none") == (row.view == "explanation")
         assert (row.output == "none") == (row.explained_class == "none") == (row.view == "prediction")
     assert {row.explained_class for row in report.utility} == {"predicted"}
     # The user's own functions, although one bears the name of a method of ours.
@@ -77,13 +88,13 @@ def test_every_row_of_an_explanation_states_its_output_and_every_row_its_release
 
 
 def test_a_call_from_python_records_every_setting(run):
-    given = {"defenses": ("none", HARDENED), "attacks": ("lira", "loss"), "targets": np.array([2, 5])}
+    given = {"defenses": ("none", HARDENED), "attacks": ("stacked", "loss"), "targets": np.array([2, 5])}
     attacker = {"label_known": False, "explained_class": "true"}
     config = run(**given, attacker=Attacker(**attacker), budget=Budget(costly_points=30)).config
     assert config["explainers"] == ["leaky", "direction", "gradient"]
     assert config["defenses"][0] == "none"
     assert config["defenses"][1].startswith("clip_norm(1.0")
-    assert config["attacks"] == ["lira", "loss"]
+    assert config["attacks"] == ["stacked", "loss"]
     assert config["targets"] == [2, 5]
     assert (config["label_known"], config["explained_class"], config["group"]) == (False, "true", "side")
     assert (config["models"], config["audited_points"], config["costly_points"]) == (MODELS, POINTS, 30)

@@ -34,7 +34,7 @@ def values():
     own, absl_flags = flags.FlagValues(), flags.FLAGS
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flags, "FLAGS", own)
-        for kind in ("string", "integer", "float", "bool", "list"):
+        for kind in ("string", "integer", "float", "bool", "list", "enum"):
             define = getattr(flags, f"DEFINE_{kind}")
             patch.setattr(
                 flags, f"DEFINE_{kind}", lambda *a, _define=define, **k: _define(*a, flag_values=own, **k)
@@ -80,7 +80,7 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--explainers=gradient,gradiant"], ["explainers='gradiant'", "smoothgrad", "'gradient'"]),
         (["--explainers=saliency"], ["explainers='saliency'", "mean 'gradient'"]),
         (["--explainers=gradcam"], ["layer=None", "finds no map"]),
-        (["--explainers=lime(grid=4)"], ["height, width, channels"]),
+        (["--explainers=lime(grid=400)"], ["cells=(400,)", "must be between 1 and the sides"]),
         (["--explainers=smoothgrad(samples=4000000000)"], ["4,000,000,000 runs", "are allowed"]),
         (["--explainers=gradient(steps=2)"], ["explainers='gradient(steps=2)'", "steps"]),
         (["--defenses=clip_nom(1)"], ["defense='clip_nom'", "keep_top_k", "'clip_norm'"]),
@@ -298,6 +298,9 @@ def test_help_lists_the_flags():
 
 
 def test_the_flags_of_training_are_those_of_train_shadows(values):
+    values.unparse_flags()
+    for name in values:
+        values[name].unparse()
     given = ["--optimizer=sgd", "--momentum=0.9", "--schedule=cosine", "--label_smoothing=0.1", "--flip"]
     values(["audit", *given, "--shift=2", "--stop_at_gap=0.05,0.1", "--model=mlp(widths=(8,))"])
     training = audit_flags.read_config(values).training
@@ -310,7 +313,7 @@ def test_the_flags_of_training_are_those_of_train_shadows(values):
 @pytest.mark.parametrize(
     ("argument", "words"),
     [
-        ("--stop_at_gap=often", "stop_at_gap=['often']: must be numbers"),
+        ("--stop_at_gap=often", "stop_at_gap='often': must be numbers"),
         ("--schedule=sine", "schedule='sine'"),
         ("--delta=0", "delta=0.0"),
     ],

@@ -55,7 +55,7 @@ def test_bad_usage_is_one_line(workdirs, capsys, arguments, said):
 def test_each_seed_has_a_folder_of_its_own(tmp_path):
     own = flags.FlagValues()
     with pytest.MonkeyPatch.context() as patch:
-        for kind in ("string", "integer", "float", "bool", "list"):
+        for kind in ("string", "integer", "float", "bool", "list", "enum"):
             define = getattr(flags, f"DEFINE_{kind}")
             patch.setattr(
                 flags, f"DEFINE_{kind}", lambda *a, _define=define, **k: _define(*a, flag_values=own, **k)

@@ -13,7 +13,7 @@ def values(monkeypatch):
     """The flags of the audit, defined apart from those of other tests."""
     own = flags.FlagValues()
     own["verbosity"] = flags.FLAGS["verbosity"]
-    for kind in ("string", "integer", "float", "bool", "list"):
+    for kind in ("string", "integer", "float", "bool", "list", "enum"):
         define = getattr(flags, f"DEFINE_{kind}")
         monkeypatch.setattr(
             flags, f"DEFINE_{kind}", lambda *a, _define=define, **k: _define(*a, flag_values=own, **k)
