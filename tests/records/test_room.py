@@ -32,4 +32,9 @@ def test_a_study_is_a_plan_its_units_and_a_report(tmp_path):
     shares = report.results.draws.self_revealing
     assert shares["1"].value <= shares["5"].value <= shares["10"].value
     records.publish_report(report, measured, tmp_path / "run")
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {"report.json", "report.html", "figures"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        "report.json",
+        "tables",
+        "report.html",
+        "figures",
+    }

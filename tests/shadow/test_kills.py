@@ -1,8 +1,12 @@
 import socket
 
+import pytest
+
 from leakjax import shadow
 from tests.shadow.kills import finish, start, trial, wait_for_epoch
 from tests.shadow.small import assert_same_bits, train
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_run_killed_at_random_times_ends_with_the_same_models(tmp_path):
