@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax.attack import stacked
-from leakjax.attack.map_signals import map_signals, signed_signals
+from leakjax.attack.map_signals import MAP_SIGNALS, map_signals, signed_signals
 from leakjax.auditing.chunks import Chunks, Program, compiled
 from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.subject import Subject
@@ -36,7 +36,7 @@ class Explanations(NamedTuple):
     """What the defended explanations of all models on all points say, of one explainer and one defense.
 
     Attributes:
-      log_l1: [targets, points].
+      log_l1: [models, points], log of the map's L1 norm; NaN of a map that is zero or not finite.
       change: [points, measures], mean over targets of `MEASURES` between plain and defended maps.
       finite: bool [models, points], whether the map held no NaN and no infinity; the attack does without the others.
       reduced: `stacked.Reduced` of the maps.
@@ -60,8 +60,6 @@ _AXES = Explanations(
     together=stacked.reduced_axes(0),
     examples=0,
 )
-# Below this the norm of a map counts as zero: the threshold attack on it needs a finite logarithm.
-_FLOOR = 1e-12
 
 
 def explain_program(subject: Subject, explainer: Explainer) -> Program:
@@ -124,9 +122,8 @@ def defend_program(subject: Subject, defense: Defense, *, placebo: bool = False)
         together = signed_signals(signals, agrees)
         few = targets[:_UTILITY_TARGETS]
         changes = [jax.vmap(jax.vmap(measure))(plain[few], shown[few]) for measure in MEASURES.values()]
-        norm = jnp.sum(jnp.abs(shown[targets]).reshape(len(targets), len(x), -1), axis=-1)
         return Explanations(
-            log_l1=jnp.log(norm + _FLOOR),
+            log_l1=signals[..., MAP_SIGNALS.index("log_l1")],
             change=jnp.stack(changes, axis=-1).mean(axis=0),
             finite=finite,
             reduced=stacked.reduce_points(signals, (maps,), (), membership, *roles),

@@ -85,7 +85,8 @@ def test_the_report_is_sound_and_complete(report):
     assert set(EXPLAINERS) == {row["explainer"] for row in document["leakage"]} - {"none"}
     rows = [(row["release"], row["attack"]) for row in document["leakage"] if row["view"] == "prediction"]
     shown = [("label", "stacked"), ("confidence(1)", "stacked"), ("vector", "stacked")]
-    assert rows == [*shown, ("vector", "loss"), ("vector", "confidence")]
+    each = [(name, f"threshold(signal='{one}')") for one in ("loss", "confidence") for name, _ in shown]
+    assert rows == [*shown, *each]
     # Both views under each release, the explanation alone, and its norm.
     assert len(document["leakage"]) == len(rows) + len(EXPLAINERS) * 3 * (len(shown) + 2)
     assert len(document["curves"]) == len(document["leakage"])
@@ -131,7 +132,7 @@ def test_an_explanation_that_tells_who_is_a_member_is_found(report):
 
 
 def test_a_clip_to_a_common_norm_blinds_the_norm_and_stops_nothing(report):
-    norm = {"view": "explanation", "attack": "attribution_norm"}
+    norm = {"view": "explanation", "attack": "threshold(signal='map_log_l1')"}
     assert auc(report, "direction", **norm) > 0.7
     assert auc(report, "direction", CLIP, **norm) == pytest.approx(0.5, abs=0.06)
     assert auc(report, "direction", CLIP, view="explanation") > 0.95
