@@ -23,6 +23,7 @@ class Predictions(NamedTuple):
       explained: int32 [models, points], the class that is explained.
       correct: bool [models, points].
       agrees: bool [models, points], whether the predicted class is the one that the attacker takes for the true one.
+      confidence: [targets, points], the log-odds of the predicted class.
       reduced: by release, `stacked.Reduced`.
       kinds: by release, the kinds of each discrete answer, int [models, points].
     """
@@ -31,6 +32,7 @@ class Predictions(NamedTuple):
     explained: Any
     correct: Any
     agrees: Any
+    confidence: Any
     reduced: Any
     kinds: Any
 
@@ -49,6 +51,7 @@ def _axes(subject: Subject) -> Predictions:
         explained=1,
         correct=1,
         agrees=1,
+        confidence=1,
         reduced={name: stacked.reduced_axes(count) for name, count in answers.items()},
         kinds={name: (1,) * count for name, count in answers.items()},
     )
@@ -63,6 +66,7 @@ def predict_program(subject: Subject) -> Program:
     Returns:
       program(variables, x, y, membership) -> `Predictions` of a chunk, for `stream_predictions`.
     """
+    targets = jnp.asarray(subject.targets)
     roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
     explains_truth = subject.explained_class == "true"
 
@@ -71,17 +75,19 @@ def predict_program(subject: Subject) -> Program:
         logits = jax.vmap(over_points, in_axes=(0, None))(variables, x)
         predicted = jnp.argmax(logits, axis=-1)
         truth = jnp.broadcast_to(y[None], predicted.shape)
-        named = truth if subject.label_known else predicted
+        of_class = lambda classes: jax.vmap(jax.vmap(signals.logit_confidence))(logits, classes)
+        confidence = of_class(predicted)
         shown = {
             name: seen(prediction_part(name), logits, y, label_known=subject.label_known)
             for name in subject.releases
         }
         label = seen(prediction_part("label"), logits, y, label_known=subject.label_known)
         return Predictions(
-            signal=jax.vmap(jax.vmap(signals.logit_confidence))(logits, named),
+            signal=of_class(truth) if subject.label_known else confidence,
             explained=(truth if explains_truth else predicted).astype(jnp.int32),
             correct=predicted == truth,
             agrees=label.codes[1][0] == 0,
+            confidence=confidence[targets],
             reduced={
                 name: stacked.reduce_points(each.signals, each.vectors, each.codes, membership, *roles)
                 for name, each in shown.items()

@@ -94,17 +94,17 @@ def test_predictions_and_norms_against_numpy(streamed, points, ensemble):
     np.testing.assert_allclose(predictions.signal, np.log(own / (1 - own)), rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(predictions.explained, logits.argmax(axis=-1))
     np.testing.assert_array_equal(predictions.correct, logits.argmax(axis=-1) == points.y)
+    most = chances.max(axis=-1)[TARGETS]
+    np.testing.assert_allclose(predictions.confidence, np.log(most / (1 - most)), rtol=1e-3, atol=1e-4)
     there = plain.finite[TARGETS[0]]
     norms = np.log(np.abs(plain.examples[there]).sum(axis=1))
     np.testing.assert_allclose(plain.log_l1[TARGETS[0]][there], norms, rtol=1e-5, atol=1e-5)
 
 
-def test_an_attacker_who_does_not_know_the_label_looks_at_the_predicted_class(subject, points, ensemble):
+def test_an_attacker_who_does_not_know_the_label_looks_at_the_predicted_class(subject, streamed):
     unaware = dataclasses.replace(subject, label_known=False, explained_class="true")
     found = stream_predictions(predict_program(unaware), unaware)
-    logits = np.einsum("pf,mfc->mpc", points.x[:, :-1], ensemble.variables["w"].astype(np.float64))
-    logits = np.sort(logits + ensemble.variables["b"][:, None], axis=-1)  # of two classes
-    np.testing.assert_allclose(found.signal, logits[..., 1] - logits[..., 0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found.signal[TARGETS], streamed[0].confidence, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(found.explained, np.tile(subject.points.y, (MODELS, 1)))
 
 
@@ -161,7 +161,7 @@ def test_who_is_a_member_changes_no_released_map(programs, subject, streamed):
         np.roll(subject.membership, 1, axis=0),
     ):
         found = programs.run(dataclasses.replace(subject, membership=membership))
-        for name in ("signal", "explained", "correct", "agrees"):
+        for name in ("signal", "explained", "correct", "agrees", "confidence"):
             np.testing.assert_array_equal(getattr(found[0], name), getattr(streamed[0], name))
         for released, expected in zip(found[1:], streamed[1:], strict=True):
             np.testing.assert_array_equal(released.examples, expected.examples)
