@@ -108,13 +108,15 @@ class Config:
         """What flags of their own say of the network."""
         return {} if self.widths is None else {"widths": self.widths}
 
-    def sizes(self, points: int) -> dict[str, int]:
+    def sizes(self, points: int) -> dict[str, Any]:
         """What decides how much memory an audit of a pool of so many points takes."""
         return {
             "models": self.models,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "audited": self.audit_points or points,
+            "targets": self.models if self.targets is None else len(self.targets),
+            "releases": self.releases,
             "defenses": len(self.defenses),
         }
 
@@ -176,7 +178,8 @@ def define_flags() -> None:
         "explained_class",
         "predicted",
         EXPLAINED_CLASSES,
-        "Whose output is explained: of each model's own class, or of the true one.",
+        "Whose output is explained: predicted, of each model's own class; true, of the true one; asked, of all, each "
+        "a query; reference, of the class that the other models vote for.",
     )
     flags.DEFINE_list(
         "releases",

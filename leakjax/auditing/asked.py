@@ -39,8 +39,8 @@ def source_of(
       subject: what is audited.
       explainers: by name.
       defenses: by name; a map passes through its own.
-      results: what was found about explanations, each on the points of its own sitting; numbers of maps that are
-        kept there are read, and nothing is explained anew for them.
+      results: what was found about explanations, each on the points of its own sitting: which class is explained,
+        of several the first; numbers of maps that are kept there are read, and nothing is explained anew for them.
       neighbours: further queries near each point, the same inputs for every model; see `queries.neighbours`.
       noise: standard deviation of their steps.
 
@@ -94,8 +94,9 @@ def source_of(
                 return replies_by(release, None, own.label_known, seen)
             logits = predict(own.variables, jnp.asarray(x))
             if about is not None and explained:
-                truth = jnp.broadcast_to(jnp.asarray(y)[None], logits.shape[:2])
-                shown = truth if own.explained_class == "true" else jnp.argmax(logits, axis=-1)
+                shown = jnp.argmax(logits, axis=-1)  # where nobody has asked yet
+                if result is not None:
+                    shown = jnp.asarray(result.sitting.predictions.explained[:, rows])
                 maps = mapper(about)(own.variables, jnp.asarray(x), jnp.asarray(ids), shown)
                 seen = seen._replace(maps=maps)
             if neighbours:

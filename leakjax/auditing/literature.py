@@ -66,29 +66,79 @@ def literature(
     """
     found = []
     for attack in (attack for attack in attacks if isinstance(attack, Attack)):
-        of_signal = next(
-            (about for name, about in of_explanation.items() if f"signals[{name}]" in attack.needs), None
-        )
-        view = attack.views[0] if of_signal is None else "explanation"
-        explanations: list[About | None] = [of_signal]
-        if view == "both" or looks_at_maps(attack.needs):
-            if not maps:
-                raise _validate.fail("attacks", attack.name, "looks at maps, and there are none")
-            explanations = list(maps)
-        key = jax.random.fold_in(jax.random.fold_in(subject.key, _STAGE), zlib.crc32(attack.name.encode()))
-        pairs = list(itertools.product(_releases(attack, view, subject), explanations))
-        works = [_Work(attack, view, *pair, subject, results, key) for pair in pairs]
+        works = works_of(attack, subject, results, maps=maps, of_explanation=of_explanation)
         with clock(f"attack by {attack.name}"):
-            say = functools.partial(_say, works, source_of)
+            work = functools.partial(say, works, source_of)
             if store is None:
-                said = say()
+                said = work()
             else:
-                named = {None, *(about[0] for about in explanations if about is not None)}
-                order = [name for name in marks if name in named]
-                mark = attack_mark([marks[name] for name in order], attack)
-                said = store.stage(f"attack by {attack.name}", mark, say)
-            found += [_judged(work, Attacked(**one)) for work, one in zip(works, said, strict=True)]
+                mark = attack_mark([marks[name] for name in _looked_at(works, marks)], attack)
+                said = store.stage(f"attack by {attack.name}", mark, work)
+            found += [_judged(one, Attacked(**what)) for one, what in zip(works, said, strict=True)]
     return found
+
+
+class Work(NamedTuple):
+    """One row: an attack beside one release, on one explanation; None where it looks at no such thing.
+
+    Attributes:
+      attack: which.
+      view: what it uses.
+      release: beside which.
+      about: the explanation.
+      result: what was found about the explanation, or where there is none about the first one.
+      key: of what the attack draws.
+    """
+
+    attack: Attack
+    view: View
+    release: str | None
+    about: About | None
+    result: Result
+    key: jax.Array
+
+
+def works_of(
+    attack: Attack,
+    subject: Subject,
+    results: Results,
+    *,
+    maps: Sequence[About],
+    of_explanation: Mapping[str, About] = NO_SIGNALS,
+) -> list[Work]:
+    """The rows of one attack: every release and every explanation that it looks at. Args: as of `literature`."""
+    of_signal = next(
+        (about for name, about in of_explanation.items() if f"signals[{name}]" in attack.needs), None
+    )
+    view = attack.views[0] if of_signal is None else "explanation"
+    explanations: list[About | None] = [of_signal]
+    if view == "both" or looks_at_maps(attack.needs):
+        if not maps:
+            raise _validate.fail("attacks", attack.name, "looks at maps, and there are none")
+        explanations = list(maps)
+    key = jax.random.fold_in(jax.random.fold_in(subject.key, _STAGE), zlib.crc32(attack.name.encode()))
+    first = next(iter(results.values()))
+    return [
+        Work(attack, view, release, about, first if about is None else results[about], key)
+        for release, about in itertools.product(_releases(attack, view, subject), explanations)
+    ]
+
+
+def say(works: Sequence[Work], source_of: SourceOf) -> list[dict[str, np.ndarray]]:
+    """What the attack says in each of the rows, the fields of `Attacked` by name."""
+    found = []
+    for work in _progress.track(works):
+        own = work.result.sitting.subject
+        source = source_of(work.release, work.about, work.attack.needs)
+        said = run(work.attack, source, own.membership, targets=own.targets, key=work.key)
+        found.append(said._asdict())
+    return found
+
+
+def _looked_at(works: Sequence[Work], marks: Mapping[str | None, str]) -> list[str | None]:
+    """The names of what the works look at, in the order of their marks: the subject, under None, and explainers."""
+    named = {None, *(work.about[0] for work in works if work.about is not None)}
+    return [name for name in marks if name in named]
 
 
 def looks_at_maps(needs: Sequence[str]) -> bool:
@@ -135,35 +185,7 @@ def _program(part: PredictionPart) -> Callable[[jax.Array], jax.Array]:
     return jax.jit(show)
 
 
-class _Work(NamedTuple):
-    """One row: an attack beside one release, on one explanation; None where it looks at no such thing."""
-
-    attack: Attack
-    view: View
-    release: str | None
-    about: About | None
-    subject: Subject
-    results: Results
-    key: jax.Array
-
-    @property
-    def result(self) -> Result:
-        """What was found about the explanation, or where there is none about the first one."""
-        return next(iter(self.results.values())) if self.about is None else self.results[self.about]
-
-
-def _say(works: Sequence[_Work], source_of: SourceOf) -> list[dict[str, np.ndarray]]:
-    """What the attack says in each of the rows, the fields of `Attacked` by name."""
-    found = []
-    for work in _progress.track(works):
-        own = work.result.sitting.subject
-        source = source_of(work.release, work.about, work.attack.needs)
-        said = run(work.attack, source, own.membership, targets=own.targets, key=work.key)
-        found.append(said._asdict())
-    return found
-
-
-def _judged(work: _Work, said: Attacked) -> Judged:
+def _judged(work: Work, said: Attacked) -> Judged:
     (subject, _, _, judge), found, explanation = work.result
     judge = judge.narrowed(said.valid & (found.valid if work.about is not None else True))
     release = work.release or "none"

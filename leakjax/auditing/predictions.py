@@ -20,7 +20,7 @@ class Predictions(NamedTuple):
     Attributes:
       signal: [models, points], the log-odds of the true class, or where the attacker does not know it of the
         predicted one.
-      explained: int32 [models, points], the class that is explained.
+      explained: int32 [models, points], the class that is explained, or the first one of all that are.
       correct: bool [models, points].
       agrees: bool [models, points], whether the predicted class is the one that the attacker takes for the true one.
       confidence: [targets, points], the log-odds of the predicted class.
@@ -68,7 +68,6 @@ def predict_program(subject: Subject) -> Program:
     """
     targets = jnp.asarray(subject.targets)
     roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
-    explains_truth = subject.explained_class == "true"
 
     def chunk(variables: Any, x: jax.Array, y: jax.Array, membership: jax.Array) -> Predictions:
         over_points = jax.vmap(subject.logits_fn, in_axes=(None, 0))
@@ -84,7 +83,7 @@ def predict_program(subject: Subject) -> Program:
         label = seen(prediction_part("label"), logits, y, label_known=subject.label_known)
         return Predictions(
             signal=of_class(truth) if subject.label_known else confidence,
-            explained=(truth if explains_truth else predicted).astype(jnp.int32),
+            explained=_explained(subject, predicted, truth).astype(jnp.int32),
             correct=predicted == truth,
             agrees=label.codes[1][0] == 0,
             confidence=confidence[targets],
@@ -96,6 +95,26 @@ def predict_program(subject: Subject) -> Program:
         )
 
     return compiled(chunk, (None, 0, 0, 1), _axes(subject))
+
+
+def _explained(subject: Subject, predicted: jax.Array, truth: jax.Array) -> jax.Array:
+    """The class that each model explains at each point, the first of several: int [models, points].
+
+    Args:
+      subject: whose explained class it is.
+      predicted: int [models, points].
+      truth: int [models, points].
+    """
+    if subject.explained_class == "predicted":
+        return predicted
+    if subject.explained_class == "true":
+        return truth
+    votes = jax.nn.one_hot(predicted, subject.points.classes)
+    if subject.explained_class == "reference":
+        # No model has a say in the class of its own map, so that the map does not name what it predicts.
+        return jnp.argmax(votes.sum(axis=0, keepdims=True) - votes, axis=-1)
+    vote = jnp.broadcast_to(jnp.argmax(votes.sum(axis=0), axis=-1)[None], truth.shape)
+    return truth if subject.label_known else vote
 
 
 def stream_predictions(program: Program, subject: Subject) -> Predictions:

@@ -131,6 +131,9 @@ def score(
 
 def _subject(given: Answers, targets: Sequence[int] | None, key: jax.Array, attacker: Attacker) -> Subject:
     models = len(given.member)
+    if attacker.explained_class == "asked":
+        rule = "stands for maps of all classes; give each class's as attributions_NAME, and say predicted or true"
+        raise _validate.fail("explained_class", attacker.explained_class, rule)
     return Subject(
         lambda own, x: own[x[0].astype(jnp.int32)],  # the answer of a chunk's place
         (),

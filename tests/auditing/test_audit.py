@@ -10,6 +10,7 @@ import pytest
 import leakjax
 from leakjax._validate import UsageError
 from leakjax.auditing import Attacker, Budget, Run, measure
+from leakjax.auditing.coins import check_coins
 from leakjax.auditing.controls import planted, within
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.subject import Subject
@@ -312,3 +313,14 @@ def test_variables_of_another_number_of_models_are_named(ensemble, points):
             points,
             key=jax.random.key(0),
         )
+
+
+def test_a_membership_whose_counts_give_the_target_away_is_refused(points, ensemble):
+    halves = np.zeros_like(ensemble.membership)
+    for place in range(POINTS):
+        halves[np.random.default_rng(place).permutation(MODELS)[: MODELS // 2], place] = True
+    with pytest.raises(UsageError, match=r"membership.*independent coins"):
+        leakjax.audit(logits_fn, ensemble._replace(membership=halves), points, key=jax.random.key(0))
+    for seed in range(200):
+        coins = np.random.default_rng(seed).random((MODELS, POINTS)) < 0.5
+        check_coins("membership", coins)
