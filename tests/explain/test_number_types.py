@@ -54,7 +54,7 @@ def test_deeplift_of_whole_numbers_is_complete(network, shape):
 
 
 def test_lrp_says_where_whole_numbers_end_it():
-    with pytest.raises(UsageError, match="'convert_element_type': ends what lrp follows, at .*quantised"):
+    with pytest.raises(UsageError, match=r"'convert_element_type': ends what lrp follows, at .*quantised"):
         lrp(dense)(None, np.ones(6, np.float32), 1)
 
 
