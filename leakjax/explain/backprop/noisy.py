@@ -97,7 +97,8 @@ def vargrad(
 ) -> Explainer:
     """The variance of the gradient over noisy copies of the example; arguments as for `smoothgrad`.
 
-    The variance is that of the sample, divided by `samples`.
+    The variance is that of the sample, divided by `samples`. In half precision it takes in the rounding of the
+    gradients, which can be as large as itself.
 
     Source: Adebayo et al. 2018, "Local Explanation Methods for Deep Neural Networks Lack Sensitivity to
     Parameter Values", section 2.
