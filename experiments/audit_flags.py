@@ -203,7 +203,7 @@ def read_config(values: flags.FlagValues) -> Config:
     """The flags as a frozen config.
 
     Raises:
-        UsageError: a flag's value is not allowed.
+      UsageError: a flag's value is not allowed.
     """
     given = {field.name: getattr(values, field.name) for field in dataclasses.fields(Config)}
     for name in ("widths", "targets"):
