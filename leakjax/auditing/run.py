@@ -70,6 +70,12 @@ def audit(
       UsageError: an argument that the caller can mend.
       Exception: what the caller's own function raised, with a note that says which one.
     """
+    for name, options, kind in (
+        ("attacker", attacker, Attacker),
+        ("budget", budget, Budget),
+        ("run", run, Run),
+    ):
+        door.check_options(name, options, kind)
     points = door.checked_points(points)
     if run.group is not None:
         _validate.one_of("group", run.group, points.groups)
