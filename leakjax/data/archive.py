@@ -111,8 +111,8 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
             raise UsageError(f"{path}: array {key_of(member)!r} is encrypted; save the file with np.savez")
         if member.compress_type not in _COMPRESSIONS:
             raise UsageError(
-                f"{path}: array {key_of(member)!r} is compressed by method {member.compress_type} of zip; save the file "
-                "with np.savez_compressed"
+                f"{path}: array {key_of(member)!r} is compressed by method {member.compress_type} of zip; save the "
+                "file with np.savez_compressed"
             )
         most = member.compress_size * (_MOST_DEFLATED if member.compress_type == zipfile.ZIP_DEFLATED else 1)
         if member.compress_size > size or member.file_size > most:

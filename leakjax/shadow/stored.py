@@ -12,6 +12,7 @@ import jax
 from orbax import checkpoint as orbax
 
 from leakjax._validate import UsageError
+from leakjax._workdir import reading
 
 PyTree = Any
 _ARRAYS, _MANIFEST = "arrays", "manifest.json"
@@ -116,7 +117,7 @@ def read(path: str | Path) -> PyTree:
 
 def _manifest(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     try:
-        manifest = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+        manifest = reading.json_of(path / _MANIFEST)
         if manifest.pop("own") != _own(manifest):
             raise ValueError
         return dict(manifest["about"]), dict(manifest["sha256"])
