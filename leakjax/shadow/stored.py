@@ -49,7 +49,7 @@ def write(path: str | Path, tree: PyTree, about: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         for remains in (unfinished, replaced):  # of a killed run
             shutil.rmtree(remains, ignore_errors=True)
-        unfinished.mkdir()
+        unfinished.mkdir(mode=0o700)  # it says who was trained on what
         _checkpointer().save(unfinished / _ARRAYS, args=orbax.args.StandardSave(tree))
         manifest: dict[str, Any] = {"about": about, "sha256": _digests(unfinished / _ARRAYS)}
         manifest["own"] = _own(manifest)
