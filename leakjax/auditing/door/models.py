@@ -31,7 +31,7 @@ def check_ensemble(ensemble: Any, points: Points) -> Ensemble:
     if not isinstance(ensemble, Ensemble):
         rule = "must be a leakjax.Ensemble; leakjax.shadow.from_arrays(variables, membership) makes one"
         raise _validate.fail("ensemble", type(ensemble).__name__, rule)
-    membership = check_membership(ensemble.membership, len(points.x))
+    membership = check_membership("membership", ensemble.membership, len(points.x))
     models = len(membership)
     check_models("variables", ensemble.variables, models)
     ids = np.asarray(ensemble.ids)
@@ -80,22 +80,27 @@ def check_untrained(untrained: Any, variables: Any, models: int) -> None:
             raise _validate.fail("untrained", "non-finite", "must hold finite numbers alone")
 
 
-def check_membership(membership: Any, points: int) -> np.ndarray:
+def check_membership(name: str, membership: Any, points: int | None = None) -> np.ndarray:
     """The membership as bool [models, points].
 
     Points that are in nearly all or nearly none of the models stay: they are dropped later and counted.
 
+    Args:
+      name: of the argument.
+      membership: what the caller gave.
+      points: how many there are; None: as many as it has.
+
     Raises:
       UsageError: values other than 0 and 1, another shape, or no point about which anything can be told.
     """
-    found = _validate.yes_or_no("membership", membership)
-    if found.ndim != 2 or found.shape[1] != points:
-        rule = f"must have the shape of the models and points, (models, {points})"
-        raise _validate.fail("membership", found.shape, rule)
+    found = _validate.yes_or_no(name, membership)
+    if found.ndim != 2 or found.shape[1] != (found.shape[1] if points is None else points):
+        rule = f"must have the shape of the models and points, (models, {points or 'points'})"
+        raise _validate.fail(name, found.shape, rule)
     if not _told(found).any():
         rule = "no point is both in some models and out of some, so that nothing can be told; draw who trains on what "
         rule += "for each model anew, as leakjax.data.membership does"
-        raise _validate.fail("membership", found.shape, rule)
+        raise _validate.fail(name, found.shape, rule)
     return found
 
 

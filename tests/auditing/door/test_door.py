@@ -257,3 +257,15 @@ def test_lists_and_jax_arrays_are_taken_where_arrays_are(enter, points, ensemble
 
 def gradient_of_mine(variables, x, target, *, key):
     return jax.grad(lambda x: logits_fn(variables, x)[target])(x)
+
+
+def nowhere_finite(variables, x, target, *, key):
+    return jnp.nan * x
+
+
+@pytest.mark.slow
+def test_an_audit_of_which_nothing_is_left_says_so(ensemble, points):
+    for options in ({"logits_fn": changed_logits(lambda z: z * jnp.nan)}, {"explainers": [nowhere_finite]}):
+        model = options.pop("logits_fn", logits_fn)
+        with pytest.raises(UsageError, match="^points=0: no point is left on which a target can be attacked"):
+            leakjax.audit(model, ensemble, points, key=jax.random.key(0), **options)
