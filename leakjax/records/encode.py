@@ -125,14 +125,19 @@ def pair(
     return Task(name, np.maximum(flat @ weights, 0), label, np.arange(width), {})
 
 
+def check_count(name: str, count: int, task: Task) -> None:
+    """Raises UsageError unless the task has so many points to draw; `name` is the argument that asks for them."""
+    if not 2 <= count <= len(task.y):
+        raise fail(name, count, f"must be between 2 and {len(task.y)}, the points of {task.name}")
+
+
 def draw(task: Task, count: int, *, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
     """A random training set of `count` points and the rest: two int arrays of rows.
 
     Raises:
       UsageError: More points than the task has.
     """
-    if not 2 <= count <= len(task.y):
-        raise fail("points", count, f"must be between 2 and {len(task.y)}, the points of {task.name}")
+    check_count("points", count, task)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     order = rng.permutation(len(task.y))
     return order[:count], order[count:]
