@@ -50,9 +50,9 @@ from leakjax.auditing.stored import stored
 from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.auditing.trained import trained
 from leakjax.explain import Named
-from leakjax.records import section
 from leakjax.report import compare, publish, show
 from leakjax.report.progress import Stages
+from leakjax.report.records import section
 
 from . import _main, audit_flags, training_flags
 from .audit_flags import Config, Places, read_config

@@ -9,7 +9,8 @@ from absl import flags
 
 from leakjax import _spec, _validate, attack, models, shadow
 from leakjax.auditing import explainers
-from leakjax.auditing.options import EXPLAINED_CLASSES
+from leakjax.auditing.door import check_targets
+from leakjax.auditing.options import EXPLAINED_CLASSES, Attacker
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.defend import registry as defenses
 from leakjax.evaluate.document import ExplainedClass
@@ -85,9 +86,9 @@ class Config:
         _validate.distinct("attacks", self.attacks)
         for text in self.attacks:
             attack.parse(text)
-        for target in self.targets or ():
-            if not 0 <= target < self.models:
-                raise _validate.fail("targets", target, f"must be indices of models, 0 to {self.models - 1}")
+        if self.targets is not None:
+            check_targets(self.targets, self.models)
+        Attacker(self.label_known, self.explained_class, self.releases)  # its own checks
         self.training  # noqa: B018  (its own checks)
         if not 0 < self.delta < 1:
             raise _validate.fail("delta", self.delta, "must be above 0 and below 1")
@@ -213,7 +214,7 @@ def read_config(values: flags.FlagValues) -> Config:
     """The flags as a frozen config.
 
     Raises:
-        UsageError: a flag's value is not allowed.
+      UsageError: a flag's value is not allowed.
     """
     given = {field.name: getattr(values, field.name) for field in dataclasses.fields(Config)}
     for name in ("widths", "targets"):

@@ -72,12 +72,12 @@ def columns(report: Report, example: Example, arrays: list[np.ndarray]) -> tuple
     """What an attribution says of each column of an example, the indicators of a category together.
 
     Args:
-        report: names features and columns; without columns each feature stands for itself.
-        example: whose values are shown beside the names.
-        arrays: attributions of its shape.
+      report: names features and columns; without columns each feature stands for itself.
+      example: whose values are shown beside the names.
+      arrays: attributions of its shape.
 
     Returns:
-        The columns with their values, and for each attribution its sum over each column [columns].
+      The columns with their values, and for each attribution its sum over each column [columns].
     """
     values = np.asarray(example.input, dtype=float).ravel()
     names = report.feature_names or [f"feature {index}" for index in range(values.size)]

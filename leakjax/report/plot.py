@@ -30,13 +30,13 @@ def roc(
     """The log-log ROC curves of the three views, from the least false-positive rate that could be attained.
 
     Args:
-        report: what an audit found.
-        axes: where to draw; new ones if None.
-        explainer: its name; the one that leaks most if None.
-        defense: its name.
+      report: what an audit found.
+      axes: where to draw; new ones if None.
+      explainer: its name; the one that leaks most if None.
+      defense: its name.
 
     Raises:
-        UsageError: the report has no such curve.
+      UsageError: the report has no such curve.
     """
     explainer = _explainer(report, explainer)
     row = headline.row(report.leakage, "both", explainer, defense)
@@ -63,12 +63,12 @@ def margin(report: Report, axes: "Axes | None" = None, *, release: str | None = 
     """What each explanation adds to the prediction, with intervals: a group of marks for each explainer.
 
     Args:
-        report: what an audit found.
-        axes: where to draw; new ones if None.
-        release: the release of the prediction; the leading one if None.
+      report: what an audit found.
+      axes: where to draw; new ones if None.
+      release: the release of the prediction; the leading one if None.
 
     Raises:
-        UsageError: the report has no such release, or no explanation at all.
+      UsageError: the report has no such release, or no explanation at all.
     """
     rows = _rows(report, release)
     axes = _axes(axes)
@@ -103,14 +103,14 @@ def leakage_utility(
     """What an explainer leaks under each defense against what is left of its use, with intervals of both.
 
     Args:
-        report: what an audit found.
-        axes: where to draw; new ones if None.
-        explainer: its name; the one that leaks most if None.
-        utility: "cosine" or "top_overlap", of the released explanation with the plain one.
-        release: as in `margin`.
+      report: what an audit found.
+      axes: where to draw; new ones if None.
+      explainer: its name; the one that leaks most if None.
+      utility: "cosine" or "top_overlap", of the released explanation with the plain one.
+      release: as in `margin`.
 
     Raises:
-        UsageError: the report has no such explainer, measure or release.
+      UsageError: the report has no such explainer, measure or release.
     """
     one_of("utility", utility, ("cosine", "top_overlap"))
     explainer = _explainer(report, explainer)
@@ -140,13 +140,13 @@ def attribution(
     """One attribution: an image in red (for the class) and blue (against it), or bars for the largest features.
 
     Args:
-        values: [height, width, channels], channels summed, or [features].
-        axes: where to draw; new ones if None.
-        names: of the features.
-        most: how many features get a bar.
+      values: [height, width, channels], channels summed, or [features].
+      axes: where to draw; new ones if None.
+      names: of the features.
+      most: how many features get a bar.
 
     Raises:
-        UsageError: another shape, or not as many names as features.
+      UsageError: another shape, or not as many names as features.
     """
     array = np.asarray(values, dtype=float)
     if array.ndim not in (1, 3):

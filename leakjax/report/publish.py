@@ -19,12 +19,12 @@ def publish(
     other files, names no record.
 
     Args:
-        report: What the audit found.
-        workdir: Where the files go.
-        sections: Finished HTML for the page alone, of other measurements.
+      report: What the audit found.
+      workdir: Where the files go.
+      sections: Finished HTML for the page alone, of other measurements.
 
     Returns:
-        The paths of the files.
+      The paths of the files.
     """
     images, write = figures.images(report), writer(workdir)
     contents = {f"figures/{name}.png": content for name, content in images.items()}
