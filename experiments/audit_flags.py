@@ -180,8 +180,8 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "group", None, "Column by which leakage is broken down, e.g. race of adult, any of a table."
     )
-    flags.DEFINE_string(
-        "records", None, "A workdir of experiments.records, whose findings become a section of report.html."
+    flags.DEFINE_list(
+        "with", [], "Workdirs of other studies, as experiments.records, whose findings become sections of report.html."
     )
     flags.DEFINE_string(
         "ensemble",
