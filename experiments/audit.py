@@ -18,6 +18,7 @@ Larger audits:
 takes the settings of a run's config.json where no flag says otherwise.
 
 --with=runs/records-adult adds what `experiments.records` found there to the page, as a section; so for other studies.
+--show_records shows explanations of records of the data set, where the page by itself shows typical inputs alone.
 
 The same command on the same --workdir goes on where it stopped, and one with other flags does again only what they
 change. Exit codes: 0 done, 1 failed, 2 bad usage, 3 the upper bound of a margin is above --fail_above, 130 and 143
@@ -79,9 +80,7 @@ def methods(config: Config, model: models.Model, pool: Pool, say: Callable[[str]
     ).methods
 
 
-def run(
-    config: Config, places: Places, stages: Stages, added: Sequence[str] = ()
-) -> leakjax.report.Report:
+def run(config: Config, places: Places, stages: Stages, added: Sequence[str] = ()) -> leakjax.report.Report:
     """The audit that a config describes; its page ends with the sections added."""
     pool = load_pool(config, places)
     points = pool.points
@@ -127,7 +126,7 @@ def run(
             key=jax.random.fold_in(key, 2),
             attacker=Attacker(config.label_known, config.explained_class, config.releases),
             budget=Budget(config.costly_points, pool.background, untrained),
-            run=Run(config.group, config.as_json(), workdir, stages.say, promised),
+            run=Run(config.group, config.as_json(), workdir, stages.say, promised, places.show_records),
         )
         publish(report, workdir, added)
     return report
@@ -174,10 +173,12 @@ def print_plan(config: Config, places: Places, stages: Stages) -> None:
 def main(values: flags.FlagValues) -> int:
     """Reads the flags and runs; the exit code that the module's docstring names."""
     config = read_config(values)
-    added = sections.of_workdirs(getattr(values, "with"))  # before any work, which a wrong folder must not cost
+    added = sections.of_workdirs(
+        getattr(values, "with")
+    )  # before any work, which a wrong folder must not cost
     name = re.sub(r"[^\w.=-]", "_", config.dataset)[-100:]
     workdir = Path(values.workdir or f"runs/audit-{name}").expanduser()
-    places = Places(workdir, values.data_dir, values.source_dir, values.take_over)
+    places = Places(workdir, values.data_dir, values.source_dir, values.take_over, values.show_records)
     with Stages(Console(stderr=True)) as stages:
         if values.plan:
             print_plan(config, places, stages)

@@ -23,12 +23,13 @@ _COSTLY_POINTS = 500
 
 @dataclasses.dataclass(frozen=True)
 class Places:
-    """Where things are; they do not change a number."""
+    """Where things are, and whether the page may show records; none of it changes a number."""
 
     workdir: Path
     data_dir: str | None
     source_dir: str | None
     take_over: bool
+    show_records: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,7 +182,15 @@ def define_flags() -> None:
         "group", None, "Column by which leakage is broken down, e.g. race of adult, any of a table."
     )
     flags.DEFINE_list(
-        "with", [], "Workdirs of other studies, as experiments.records, whose findings become sections of report.html."
+        "with",
+        [],
+        "Workdirs of other studies, as experiments.records, whose findings become sections of report.html.",
+    )
+    flags.DEFINE_bool(
+        "show_records",
+        False,
+        "Show explanations of records of the data set, under a banner that says so. Default: of typical inputs, each the mean "
+        "of many records.",
     )
     flags.DEFINE_string(
         "ensemble",

@@ -40,11 +40,14 @@ def people(wheel):
         names = next(rows)
         person, age, sex = names.index("MemberID_t"), names.index("age_MISS"), names.index("sexMISS")
         known = {row[person]: row for row in rows if row[age] == row[sex] == "0"}
-    values = np.array(list(known.values()), dtype=np.float32)
     bands = [place for place, name in enumerate(names) if name.startswith("age_") and place != age]
     without = {person, names.index("YEAR_t"), names.index("trainset"), age, sex, *bands}
     features = [place for place in range(len(names)) if place not in without]
-    return values[:, features], [names[place] for place in features], values[:, bands].argmax(axis=1)
+    x, own = (
+        np.array([[row[place] for place in some] for row in known.values()], np.float32)
+        for some in (features, bands)
+    )
+    return x, [names[place] for place in features], own.argmax(axis=1)
 
 
 x, names, y = people(WHEEL)

@@ -71,6 +71,8 @@ class Run:
         it at a time.
       say: called with a line when a stage begins.
       private: what private training guarantees of the models, to stand in the report.
+      show_records: whether the examples of the report are points, which the first target was not trained on; else they
+        are typical inputs, means of many points, so that the page shows nobody's values.
     """
 
     group: str | None = None
@@ -78,3 +80,4 @@ class Run:
     store: str | os.PathLike[str] | Workdir | None = None
     say: Callable[[str], None] = lambda text: None
     private: PrivateTraining | None = None
+    show_records: bool = False

@@ -7,6 +7,7 @@ import numpy as np
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import Example, Report
 from leakjax.report import words
+from leakjax.report.looks import ink
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ RAISES, LOWERS = "#B2182B", "#2166AC"  # the ends of that colour map
 FEATURES = 8
 
 
-def draw(report: Report, explainer: str) -> "Figure | None":
+def draw(report: Report, explainer: str, *, narrow: bool = False) -> "Figure | None":
     """Each example's input beside its attributions by an explainer, plain and hardened; None without any.
 
     All attributions of one example share one scale, symmetric about zero, so that they can be compared.
@@ -30,18 +31,23 @@ def draw(report: Report, explainer: str) -> "Figure | None":
     defenses = sorted(examples[0].maps[explainer], key=lambda name: name != headline.PLAIN)
     pixels = np.ndim(examples[0].input) == 3
     panels = len(defenses) + pixels
-    names, width, height = (0.4, 2.1, 2.1) if pixels else (2.4, 2.6, 2.3)
+    if narrow:
+        names, width, height = (0.3, 1.15, 1.25) if pixels else (1.6, 1.15, 2.3)
+    else:
+        names, width, height = (0.4, 2.1, 2.1) if pixels else (2.4, 2.6, 2.3)
     figure = Figure(figsize=(names + width * panels, 0.9 + height * len(examples)), layout="constrained")
     grid = figure.subplots(len(examples), panels, squeeze=False, sharey=False if pixels else "row")
     for axes, example in zip(grid, examples, strict=True):
         arrays = [np.asarray(example.maps[explainer][name], dtype=float) for name in defenses]
         (_images if pixels else _features)(axes, report, example, arrays)
     titles = ["input"] * pixels + [
-        words.wrapped(words.defense(name), 26 if pixels else 36) for name in defenses
+        words.folded(words.defense(name), 14) if narrow else words.wrapped(words.defense(name), 26 if pixels else 36)
+        for name in defenses
     ]
     for axes, title in zip(grid[0], titles, strict=True):
-        axes.set_title(title, fontsize=9)
-    figure.suptitle(f"{explainer}\nred: for the class, blue: against it; one scale per row", fontsize=10)
+        axes.set_title(title, fontsize=7 if narrow else 9)
+    said = "red: for the class, blue: against it; one scale per row"
+    figure.suptitle(f"{explainer}\n{words.folded(said, 40) if narrow else said}", fontsize=9 if narrow else 10)
     return figure
 
 
@@ -54,7 +60,7 @@ def _images(axes: Any, report: Report, example: Example, arrays: list[np.ndarray
         image(panel, array, largest)
     for panel in axes:
         panel.set(xticks=[], yticks=[])
-        panel.spines[:].set(visible=True, color="0.8")
+        panel.spines[:].set(visible=True, color=ink(0.2))
 
 
 def _features(axes: Any, report: Report, example: Example, arrays: list[np.ndarray]) -> None:
@@ -103,7 +109,7 @@ def image(axes: "Axes", values: np.ndarray, scale: float) -> None:
 def bars(axes: "Axes", heights: np.ndarray, scale: float) -> None:
     """Bars of an attribution [features], red above 0 and blue below, on an axis from -scale to scale."""
     axes.barh(range(len(heights)), heights, color=[RAISES if height > 0 else LOWERS for height in heights])
-    axes.axvline(0.0, color="0.3", linewidth=0.8)
+    axes.axvline(0.0, color=ink(0.75), linewidth=0.8)
     axes.set_xlim(-scale, scale)
     axes.tick_params(axis="y", length=0)
 

@@ -26,10 +26,10 @@ def of_workdirs(workdirs: Sequence[str | os.PathLike[str]]) -> list[Markup]:
     """The sections of finished runs of other studies, in the order given.
 
     Args:
-        workdirs: each holds a report.json of one of the kinds of `SECTIONS`, and its figures/*.png.
+      workdirs: each holds a report.json of one of the kinds of `SECTIONS`, and its figures/*.png.
 
     Raises:
-        UsageError: one holds no report.json, a damaged one, or one of another kind.
+      UsageError: one holds no report.json, a damaged one, or one of another kind.
     """
     return [of_workdir(Path(workdir).expanduser()) for workdir in workdirs]
 

@@ -30,9 +30,15 @@ def test_each_folder_becomes_the_section_of_its_kind_in_the_order_given(tmp_path
         (None, r"holds no report\.json \(No such file"),
         ("{", r"its report\.json is damaged"),
         ("[]", r"is of kind None, which is none of leakjax\.records"),
-        (json.dumps(to_json(fake_report())), r"is of kind 'leakjax\.report/\d+', which is none of leakjax\.records"),
+        (
+            json.dumps(to_json(fake_report())),
+            r"is of kind 'leakjax\.report/\d+', which is none of leakjax\.records",
+        ),
         ('{"schema": "leakjax.records/3"}', r"report\.config: missing"),
-        ('{"schema": "leakjax.records/1"}', r"report\.schema='leakjax\.records/1': must be 'leakjax\.records/\d+'"),
+        (
+            '{"schema": "leakjax.records/1"}',
+            r"report\.schema='leakjax\.records/1': must be 'leakjax\.records/\d+'",
+        ),
     ],
 )
 def test_a_folder_of_another_kind_is_named(tmp_path, content, said):
