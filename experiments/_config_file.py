@@ -24,11 +24,11 @@ def expanded(argv: Sequence[str], known: flags.FlagValues) -> list[str]:
     """A command line in which the settings of --config stand as flags, before all others, which therefore win.
 
     Args:
-        argv: the command line, the program first; files named by --flagfile are read.
-        known: the flags that there are.
+      argv: the command line, the program first; files named by --flagfile are read.
+      known: the flags that there are.
 
     Raises:
-        UsageError: the file is not there, no config.json, or one of another program.
+      UsageError: the file is not there, no config.json, or one of another program.
     """
     if _FLAG not in known:
         return list(argv)

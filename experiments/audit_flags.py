@@ -29,7 +29,7 @@ class Places:
     data_dir: str | None
     source_dir: str | None
     take_over: bool
-    show_records: bool
+    show_records: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,7 +212,7 @@ def read_config(values: flags.FlagValues) -> Config:
     """The flags as a frozen config.
 
     Raises:
-        UsageError: a flag's value is not allowed.
+      UsageError: a flag's value is not allowed.
     """
     given = {field.name: getattr(values, field.name) for field in dataclasses.fields(Config)}
     for name in ("widths", "targets"):

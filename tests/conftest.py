@@ -11,6 +11,15 @@ import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+SETTINGS = dict(jax.config.values)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def settings_stay():
+    """No module's settings reach another: they decide the last bits of what it computes."""
+    yield
+    changed = {name for name, value in jax.config.values.items() if value != SETTINGS.get(name, value)}
+    assert not changed, f"a test has changed {', '.join(sorted(changed))} for those after it"
 
 
 @pytest.fixture

@@ -21,15 +21,15 @@ def load(path: str | os.PathLike[str], *, label: str | None = None) -> Points:
     comma inside a number is its decimal point.
 
     Args:
-        path: a file in UTF-8.
-        label: the column to be predicted.
+      path: a file in UTF-8.
+      label: the column to be predicted.
 
     Returns:
-        The points, as `leakjax.data.table.points_of` encodes them.
+      The points, as `leakjax.data.table.points_of` encodes them.
 
     Raises:
-        UsageError: no such file, none in UTF-8, no rows, columns without a name or of one name, rows of another
-            length; or as `points_of`.
+      UsageError: no such file, none in UTF-8, no rows, columns without a name or of one name, rows of another
+        length; or as `points_of`.
     """
     path = Path(path).expanduser()
     text = _text(path)

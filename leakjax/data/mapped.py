@@ -16,13 +16,13 @@ def mapped(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Maps every array of a file by `numpy.savez`; nothing is unpickled.
 
     Args:
-        path: of the file.
+      path: of the file.
 
     Returns:
-        Read-only arrays by name.
+      Read-only arrays by name.
 
     Raises:
-        UsageError: no such file, not an .npz, one that is compressed, arrays of objects.
+      UsageError: no such file, not an .npz, one that is compressed, arrays of objects.
     """
     path = Path(path).expanduser()
     name = ""

@@ -51,7 +51,9 @@ def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
     else:
         steps.append(
             "Try stronger hardening (--defenses=none,coarsen(2)+clip_norm(1.0)+gaussian_noise(0.5), or project_out+normalize), "
-            "or release no explanations where the service shows " + " or ".join(map(words.released, leaky)) + "."
+            "or release no explanations where the service shows "
+            + " or ".join(map(words.released, leaky))
+            + "."
         )
     if any(grade == "no measurable leak" for grade in grades.values()):
         steps.append(

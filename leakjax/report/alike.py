@@ -35,7 +35,9 @@ def alike(report: Report) -> list[list[str]]:
     for explainer in headline.explainers(report.leakage):
         numbers = _numbers(report.leakage, explainer)
         for known, names in found:
-            if known.shape == numbers.shape and np.allclose(known, numbers, rtol=0, atol=_TOLERANCE, equal_nan=True):
+            if known.shape == numbers.shape and np.allclose(
+                known, numbers, rtol=0, atol=_TOLERANCE, equal_nan=True
+            ):
                 names.append(explainer)
                 break
         else:

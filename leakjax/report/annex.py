@@ -45,13 +45,22 @@ def _opinion(report: Report) -> Table:
 def _likelihood(report: Report) -> str:
     said = []
     for release in headline.releases(report.leakage) or [None]:
-        worst, row = headline.worst(report.leakage, release), headline.row(report.leakage, "prediction", release=release)
+        worst, row = (
+            headline.worst(report.leakage, release),
+            headline.row(report.leakage, "prediction", release=release),
+        )
         if row is None:
             continue
-        alone = words.percent(headline.alone(report.leakage, worst) if worst else headline.tpr(report.leakage, row).value)
+        alone = words.percent(
+            headline.alone(report.leakage, worst) if worst else headline.tpr(report.leakage, row).value
+        )
         chance = words.percent(chance_tpr(float(headline.rate(report.leakage)), row.nonmembers))
-        both = f", {words.percent(headline.tpr(report.leakage, worst).value)} with explanations" if worst else ""
-        said.append(f"Where the service shows {words.released(row.release)}: {alone} of the members recognised{both} (guessing {chance}).")
+        both = (
+            f", {words.percent(headline.tpr(report.leakage, worst).value)} with explanations" if worst else ""
+        )
+        said.append(
+            f"Where the service shows {words.released(row.release)}: {alone} of the members recognised{both} (guessing {chance})."
+        )
     return " ".join(said) or "Not measured."
 
 

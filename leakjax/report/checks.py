@@ -24,8 +24,12 @@ _BLIND = "the audit overlooks leaks that are there, and its numbers are too low"
 
 CONTROLS: Mapping[str, Plain] = MappingProxyType(
     {
-        "untrained": Plain("networks that saw no data", f"If it fails, {_LEAKY}: something but training tells members."),
-        "permuted_membership": Plain("wrong lists of members", f"If it fails, {_LEAKY}: the attack profits from the lists."),
+        "untrained": Plain(
+            "networks that saw no data", f"If it fails, {_LEAKY}: something but training tells members."
+        ),
+        "permuted_membership": Plain(
+            "wrong lists of members", f"If it fails, {_LEAKY}: the attack profits from the lists."
+        ),
         "input_only": Plain(
             "records alone, without a model",
             "If it fails, members differ from others before any model is trained: they were not drawn at random.",
@@ -34,15 +38,20 @@ CONTROLS: Mapping[str, Plain] = MappingProxyType(
             "how often other models hold a record",
             "If it fails, who is a member follows from who was drawn elsewhere: memberships are not independent.",
         ),
-        "placebo": Plain("explanations of another model", f"If it fails, {_LEAKY}: noise counts as an explanation's leak."),
+        "placebo": Plain(
+            "explanations of another model", f"If it fails, {_LEAKY}: noise counts as an explanation's leak."
+        ),
         "dressed": Plain(
             "the prediction in the form of an explanation",
             "If it fails, the attack on predictions overlooks something, and explanations are blamed for it.",
         ),
         "planted": Plain("a planted leak of known size", f"If it fails, {_BLIND}, or the other way round."),
-        "score_sign": Plain("planted leaks up and down", f"If it fails, {_BLIND}: the attack looks one way only."),
+        "score_sign": Plain(
+            "planted leaks up and down", f"If it fails, {_BLIND}: the attack looks one way only."
+        ),
         "hardened": Plain(
-            "hardened beside plain explanations", f"If it fails, {_BLIND}: hardening cannot add what was not there."
+            "hardened beside plain explanations",
+            f"If it fails, {_BLIND}: hardening cannot add what was not there.",
         ),
     }
 )

@@ -31,7 +31,9 @@ Draw = Callable[[Report, Look], "Figure | None"]
 def images(report: Report) -> dict[str, bytes]:
     """Every figure of a report as a PNG: "leakage", "roc", "hardening", and the examples of each explainer."""
     with style(Look()):
-        return {name: png(figure) for name, draw in _draws(report).items() if (figure := draw(report, Look()))}
+        return {
+            name: png(figure) for name, draw in _draws(report).items() if (figure := draw(report, Look()))
+        }
 
 
 def files(report: Report) -> dict[str, bytes]:
@@ -81,7 +83,9 @@ def bars(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
         value, low, high = percents(margins)
         reached += [one for one in np.abs(percents(margins)).ravel() if np.isfinite(one)]
         at = np.arange(len(explainers)) * (len(defenses) + 1.0) + place
-        axes.barh(at, value, height=0.8, color=mixed(colour, 0.35), label=words.wrapped(words.defense(defense), 40))
+        axes.barh(
+            at, value, height=0.8, color=mixed(colour, 0.35), label=words.wrapped(words.defense(defense), 40)
+        )
         axes.plot(value, at, mark, color=colour, markersize=4)
         # From its own middle: the estimate may lie outside its bootstrap interval.
         axes.errorbar((low + high) / 2, at, xerr=(high - low) / 2, fmt="none", color=colour, capsize=3)
@@ -92,9 +96,18 @@ def bars(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     _band(axes, report, 1.08 * max(reached))
     axes.axvline(0.0, color=ink(0.75), linewidth=1.0)
     rate = words.false_alarms(headline.rate(report.leakage))
-    caught = "percentage points of\ntraining records caught" if look.narrow else "percentage points of training records caught"
+    caught = (
+        "percentage points of\ntraining records caught"
+        if look.narrow
+        else "percentage points of training records caught"
+    )
     axes.set_xlabel(f"{caught}\nat {rate}, with 95 % intervals")
-    axes.set_title("What the explanation adds\nto the prediction" if look.narrow else "What the explanation adds to the prediction", loc="left")
+    axes.set_title(
+        "What the explanation adds\nto the prediction"
+        if look.narrow
+        else "What the explanation adds to the prediction",
+        loc="left",
+    )
     single = look.narrow or max(map(len, defenses)) > 36
     figure.legend(loc="outside lower center", ncols=1 if single else 2)
     return figure
@@ -143,7 +156,9 @@ def roc(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     title = words.folded(f"{title} {explainer}", 34) if columns == 1 else f"{title} {explainer}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=11 if columns == 1 else 12)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=1 if look.narrow else (2, 3, 5)[columns - 1])
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=1 if look.narrow else (2, 3, 5)[columns - 1]
+    )
     return figure
 
 
@@ -163,9 +178,13 @@ def curve(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     from matplotlib.figure import Figure
 
     worst = headline.worst(report.leakage)
-    if worst is None or not any(row.explainer == worst.explainer and row.defense != headline.PLAIN for row in report.utility):
+    if worst is None or not any(
+        row.explainer == worst.explainer and row.defense != headline.PLAIN for row in report.utility
+    ):
         return None
-    figure = Figure(figsize=(_PHONE if look.narrow else 8.0, 5.2 if look.narrow else 4.2), layout="constrained")
+    figure = Figure(
+        figsize=(_PHONE if look.narrow else 8.0, 5.2 if look.narrow else 4.2), layout="constrained"
+    )
     axes = plot.leakage_utility(report, figure.add_subplot())
     axes.axvline(0.0, color=ink(0.5), linewidth=1.0, linestyle=":", label="an unrelated explanation")
     front = _front(axes)
@@ -185,7 +204,11 @@ def curve(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
 
 def _front(axes: "Axes") -> tuple[list[float], list[float]]:
     """The marks that no other beats in both, from the most useful to the one that leaks least."""
-    marks = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines if line.get_marker() not in ("None", "")]
+    marks = [
+        (line.get_xdata()[0], line.get_ydata()[0])
+        for line in axes.lines
+        if line.get_marker() not in ("None", "")
+    ]
     best: list[tuple[float, float]] = []
     for kept, leaked in sorted(marks, reverse=True):
         if not best or leaked < best[-1][1]:

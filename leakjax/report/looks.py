@@ -73,7 +73,9 @@ def mixed(colour: Any, share: float) -> tuple[float, float, float]:
     from matplotlib.colors import to_rgb
 
     paper = to_rgb(matplotlib.rcParams["figure.facecolor"])
-    red, green, blue = (share * one + (1.0 - share) * other for one, other in zip(to_rgb(colour), paper, strict=True))
+    red, green, blue = (
+        share * one + (1.0 - share) * other for one, other in zip(to_rgb(colour), paper, strict=True)
+    )
     return red, green, blue
 
 

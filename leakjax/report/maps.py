@@ -41,13 +41,17 @@ def draw(report: Report, explainer: str, *, narrow: bool = False) -> "Figure | N
         arrays = [np.asarray(example.maps[explainer][name], dtype=float) for name in defenses]
         (_images if pixels else _features)(axes, report, example, arrays)
     titles = ["input"] * pixels + [
-        words.folded(words.defense(name), 14) if narrow else words.wrapped(words.defense(name), 26 if pixels else 36)
+        words.folded(words.defense(name), 14)
+        if narrow
+        else words.wrapped(words.defense(name), 26 if pixels else 36)
         for name in defenses
     ]
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title, fontsize=7 if narrow else 9)
     said = "red: for the class, blue: against it; one scale per row"
-    figure.suptitle(f"{explainer}\n{words.folded(said, 40) if narrow else said}", fontsize=9 if narrow else 10)
+    figure.suptitle(
+        f"{explainer}\n{words.folded(said, 40) if narrow else said}", fontsize=9 if narrow else 10
+    )
     return figure
 
 
@@ -78,12 +82,12 @@ def columns(report: Report, example: Example, arrays: list[np.ndarray]) -> tuple
     """What an attribution says of each column of an example, the indicators of a category together.
 
     Args:
-        report: names features and columns; without columns each feature stands for itself.
-        example: whose values are shown beside the names.
-        arrays: attributions of its shape.
+      report: names features and columns; without columns each feature stands for itself.
+      example: whose values are shown beside the names.
+      arrays: attributions of its shape.
 
     Returns:
-        The columns with their values, and for each attribution its sum over each column [columns].
+      The columns with their values, and for each attribution its sum over each column [columns].
     """
     values = np.asarray(example.input, dtype=float).ravel()
     names = report.feature_names or [f"feature {index}" for index in range(values.size)]

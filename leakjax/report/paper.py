@@ -31,7 +31,11 @@ def printed(page: str) -> bytes | None:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "report.html"), Path(folder, "report.pdf")
         source.write_text(page)
-        arguments = [f"--user-data-dir={folder}/profile", "--no-pdf-header-footer", f"--print-to-pdf={target}"]
+        arguments = [
+            f"--user-data-dir={folder}/profile",
+            "--no-pdf-header-footer",
+            f"--print-to-pdf={target}",
+        ]
         try:
             subprocess.run(
                 [path, *FLAGS, *arguments, source.as_uri()], capture_output=True, timeout=_SECONDS, check=True

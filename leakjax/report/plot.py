@@ -31,13 +31,13 @@ def roc(
     """The log-log ROC curves of the three views, from the least false-positive rate that could be attained.
 
     Args:
-        report: what an audit found.
-        axes: where to draw; new ones if None.
-        explainer: its name; the one that leaks most if None.
-        defense: its name.
+      report: what an audit found.
+      axes: where to draw; new ones if None.
+      explainer: its name; the one that leaks most if None.
+      defense: its name.
 
     Raises:
-        UsageError: the report has no such curve.
+      UsageError: the report has no such curve.
     """
     explainer = _explainer(report, explainer)
     row = headline.row(report.leakage, "both", explainer, defense)
@@ -52,7 +52,9 @@ def roc(
         if curve is not None:
             fpr, tpr = np.array(curve.fpr), np.array(curve.tpr)
             shown = fpr >= least
-            axes.plot(fpr[shown], tpr[shown], color=colour or ink(), linestyle=line, linewidth=width, label=label)
+            axes.plot(
+                fpr[shown], tpr[shown], color=colour or ink(), linestyle=line, linewidth=width, label=label
+            )
     axes.set(xscale="log", yscale="log", xlim=(least, 1.0), ylim=(least, 1.0))
     axes.set(xlabel="false alarms", ylabel="training records caught")
     for axis in (axes.xaxis, axes.yaxis):
@@ -64,12 +66,12 @@ def margin(report: Report, axes: "Axes | None" = None, *, release: str | None = 
     """What each explanation adds to the prediction, with intervals: a group of marks for each explainer.
 
     Args:
-        report: what an audit found.
-        axes: where to draw; new ones if None.
-        release: the release of the prediction; the leading one if None.
+      report: what an audit found.
+      axes: where to draw; new ones if None.
+      release: the release of the prediction; the leading one if None.
 
     Raises:
-        UsageError: the report has no such release, or no explanation at all.
+      UsageError: the report has no such release, or no explanation at all.
     """
     rows = _rows(report, release)
     axes = _axes(axes)
@@ -104,14 +106,14 @@ def leakage_utility(
     """What an explainer leaks under each defense against what is left of its use, with intervals of both.
 
     Args:
-        report: what an audit found.
-        axes: where to draw; new ones if None.
-        explainer: its name; the one that leaks most if None.
-        utility: "cosine" or "top_overlap", of the released explanation with the plain one.
-        release: as in `margin`.
+      report: what an audit found.
+      axes: where to draw; new ones if None.
+      explainer: its name; the one that leaks most if None.
+      utility: "cosine" or "top_overlap", of the released explanation with the plain one.
+      release: as in `margin`.
 
     Raises:
-        UsageError: the report has no such explainer, measure or release.
+      UsageError: the report has no such explainer, measure or release.
     """
     one_of("utility", utility, ("cosine", "top_overlap"))
     explainer = _explainer(report, explainer)
@@ -141,13 +143,13 @@ def attribution(
     """One attribution: an image in red (for the class) and blue (against it), or bars for the largest features.
 
     Args:
-        values: [height, width, channels], channels summed, or [features].
-        axes: where to draw; new ones if None.
-        names: of the features.
-        most: how many features get a bar.
+      values: [height, width, channels], channels summed, or [features].
+      axes: where to draw; new ones if None.
+      names: of the features.
+      most: how many features get a bar.
 
     Raises:
-        UsageError: another shape, or not as many names as features.
+      UsageError: another shape, or not as many names as features.
     """
     array = np.asarray(values, dtype=float)
     if array.ndim not in (1, 3):

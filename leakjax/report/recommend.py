@@ -38,7 +38,9 @@ def recommended(report: Report) -> Recommended | None:
     fit = [
         row
         for row in report.utility
-        if row.explainer == explainer and closed(report, explainer, row.defense) and words.measured(row.cosine.value)
+        if row.explainer == explainer
+        and closed(report, explainer, row.defense)
+        and words.measured(row.cosine.value)
     ]
     best = max(fit, key=lambda row: (row.defense == headline.PLAIN, row.cosine.value), default=None)
     return None if best is None else Recommended(explainer, best.defense, best)
@@ -89,4 +91,3 @@ def said(report: Report) -> list[str]:
 def _by_chance(report: Report) -> str:
     chance = chance_of_top(report)
     return "" if chance is None else f" (by chance {words.percent(chance)})"
-

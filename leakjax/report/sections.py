@@ -13,7 +13,7 @@ from markupsafe import Markup
 from leakjax._validate import UsageError, fail
 from leakjax.evaluate.document import from_json
 from leakjax.records.document import RecordsReport
-from leakjax.records.section import section as of_records
+from leakjax.report.records.section import section as of_records
 
 # A document, and its figures as PNGs by name -> HTML that begins with a heading of level 2.
 Section = Callable[[Any, Mapping[str, bytes]], Markup]

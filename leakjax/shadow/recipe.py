@@ -96,8 +96,8 @@ def of_network(model: Model, x: jax.Array | np.ndarray) -> list[str]:
     """What decides how a network starts and learns: its first variables, and its gradient on a batch.
 
     Args:
-        model: the network.
-        x: ONE example [...], for its shape.
+      model: the network.
+      x: ONE example [...], for its shape.
     """
     key = jax.random.key(0)
     variables = jax.eval_shape(model.init, key, x)
