@@ -53,8 +53,6 @@ from leakjax.auditing.trained import trained
 from leakjax.explain import Named
 from leakjax.report import compare, publish, sections, show
 from leakjax.report.progress import Stages
-from leakjax.report.progress import Stages
-from leakjax.report.records import section
 
 from . import _main, audit_flags, training_flags
 from .audit_flags import Config, Places, read_config

@@ -189,8 +189,8 @@ def define_flags() -> None:
     flags.DEFINE_bool(
         "show_records",
         False,
-        "Show explanations of records of the data set, under a banner that says so. Default: of typical inputs, each the mean "
-        "of many records.",
+        "Show explanations of records of the data set, under a banner that says so. Default: of typical inputs, each "
+        "the mean of many records.",
     )
     flags.DEFINE_string(
         "ensemble",

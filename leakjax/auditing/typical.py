@@ -1,4 +1,4 @@
-"""Inputs that stand for a class and are nobody's: what a report shows explanations of, unless its owner asks for records."""
+"""Inputs that stand for a class and are nobody's: what a report shows, unless its owner asks for records."""
 
 from collections.abc import Mapping, Sequence
 

@@ -26,7 +26,8 @@ def next_steps(report: Report) -> list[str]:
         steps.append(_larger(report))
     if not steps:
         steps.append(
-            "Nothing needs to be done about these explanations. Audit again when the training, the explainer or what the "
+            "Nothing needs to be done about these explanations. Audit again when the training, the "
+            "explainer or what the "
             "service shows changes; --fail_above=0.005 makes the audit a gate of a release pipeline."
         )
     return steps + _predictions(report)
@@ -50,14 +51,16 @@ def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
         steps.append(f"Release explanations hardened by {found.defense}, never plain ones.")
     else:
         steps.append(
-            "Try stronger hardening (--defenses=none,coarsen(2)+clip_norm(1.0)+gaussian_noise(0.5), or project_out+normalize), "
+            "Try stronger hardening (--defenses=none,coarsen(2)+clip_norm(1.0)+gaussian_noise(0.5), or "
+            "project_out+normalize), "
             "or release no explanations where the service shows "
             + " or ".join(map(words.released, leaky))
             + "."
         )
     if any(grade == "no measurable leak" for grade in grades.values()):
         steps.append(
-            "Other outputs hide nothing: beside richer answers the explanations add nothing because those answers have "
+            "Other outputs hide nothing: beside richer answers the explanations add nothing because those "
+            "answers have "
             "given it away already."
         )
     return steps
@@ -67,7 +70,8 @@ def _larger(report: Report) -> str:
     least, models = report.smallest_margin.value, report.task.models
     times = 4 if math.isnan(least) else max(2, math.ceil((least / headline.COARSE) ** 2))
     return (
-        f"Audit with more shadow models or more records before you conclude anything: intervals shrink with the square root "
+        f"Audit with more shadow models or more records before you conclude anything: intervals shrink with "
+        f"the square root "
         f"of both, so that some {times * models:,} models in place of {models:,} should show a leak of "
         f"{words.hundredths(headline.COARSE)} percentage points."
     )
@@ -82,6 +86,7 @@ def _predictions(report: Report) -> list[str]:
     if not found > _MANY * chance:
         return []
     return [
-        f"The predictions leak by themselves, {words.percent(found)} where guessing finds {words.percent(chance)}: no hardening "
+        f"The predictions leak by themselves, {words.percent(found)} where guessing finds "
+        f"{words.percent(chance)}: no hardening "
         "of explanations mends that. Training that overfits less, or with --noise_multiplier, does."
     ]

@@ -33,8 +33,10 @@ def _opinion(report: Report) -> Table:
             "For whom": f"{task.audited_points:,} records of {task.dataset} were attacked. {words.exposed(report)}",
             "By whom": f"By anyone who {known}, asks the service once about it, and can train models like it: "
             f"{task.models - len(task.diverged) - 1:,} shadow models on data of the same kind were used.",
-            "With which means": f"Membership inference by {leading.attack if leading else 'no attack'}, at {rate}. Not measured: "
-            "attribute inference, model inversion and reconstruction, unless a section of this page is about them; exfiltration "
+            "With which means": f"Membership inference by {leading.attack if leading else 'no attack'}, at {rate}. "
+            "Not measured: "
+            "attribute inference, model inversion and reconstruction, unless a section of this page is "
+            "about them; exfiltration "
             "of the model itself; regurgitation, which a classifier cannot do.",
             "Direct extraction from the model's weights": "Not measured: the attacker sees answers, never weights.",
             "How sure": f"{words.sentence(words.floor(report))} {_controls(report)}",
@@ -59,7 +61,8 @@ def _likelihood(report: Report) -> str:
             f", {words.percent(headline.tpr(report.leakage, worst).value)} with explanations" if worst else ""
         )
         said.append(
-            f"Where the service shows {words.released(row.release)}: {alone} of the members recognised{both} (guessing {chance})."
+            f"Where the service shows {words.released(row.release)}: {alone} of the members "
+            f"recognised{both} (guessing {chance})."
         )
     return " ".join(said) or "Not measured."
 
@@ -72,12 +75,17 @@ def _assessment(report: Report) -> Table:
         measures += f" Under {found.defense} no leak was measurable beside any release."
     if report.task.private is not None:
         promised = report.task.private
-        measures += f" Training was differentially private: epsilon {promised.epsilon:.3g} at delta {promised.delta:.0e} a record."
+        measures += (
+            f" Training was differentially private: epsilon {promised.epsilon:.3g} at delta {promised.delta:.0e} "
+            "a record."
+        )
     return _facts(
         {
             "The processing (Art. 35(7)(a))": words.task(report),
-            "The risk that was assessed (Art. 35(7)(c))": "That somebody learns from answers and explanations that a person's record "
-            "was used for training. What that reveals of a person depends on the data set, and is the controller's to judge.",
+            "The risk that was assessed (Art. 35(7)(c))": "That somebody learns from answers and explanations that "
+            "a person's record "
+            "was used for training. What that reveals of a person depends on the data set, and is the "
+            "controller's to judge.",
             "Unevenly borne": "By group: see “Who is exposed”."
             if report.groups
             else "Not broken down by group; --group=COLUMN does it.",
@@ -94,14 +102,17 @@ def _explanation(report: Report) -> Table:
         kept = "Explanations can be given as they are: they add nothing measurable to the answers."
     elif found is not None:
         kept = (
-            f"Under {found.defense} an explanation keeps a cosine of {words.ratio(found.utility.cosine.value)} to the plain one and "
-            f"{words.percent(found.utility.top_overlap.value)} of its most important features. Whether it is still clear and "
+            f"Under {found.defense} an explanation keeps a cosine of "
+            f"{words.ratio(found.utility.cosine.value)} to the plain one and "
+            f"{words.percent(found.utility.top_overlap.value)} of its most important features. Whether it "
+            f"is still clear and "
             "meaningful to the person concerned was not measured."
         )
     return _facts(
         {
-            "Which explanations (Art. 86(1))": f"Attributions to the features of an input, by {', '.join(explainers) or 'no explainer'}.",
-            "What they give away of others": "See “What leaks”: the records of other persons in the training data are what is at stake.",
+            "Which explanations (Art. 86(1))": "Attributions to the features of an input, by "
+            f"{', '.join(explainers) or 'no explainer'}.",
+            "What they give away of others": "See “What leaks”: that other persons' records were used for training.",
             "What is left of them when hardened": kept,
         }
     )

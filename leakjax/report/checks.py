@@ -32,11 +32,13 @@ CONTROLS: Mapping[str, Plain] = MappingProxyType(
         ),
         "input_only": Plain(
             "records alone, without a model",
-            "If it fails, members differ from others before any model is trained: they were not drawn at random.",
+            "If it fails, members differ from others before any model is trained: they were not drawn at "
+            "random.",
         ),
         "inclusion_count": Plain(
             "how often other models hold a record",
-            "If it fails, who is a member follows from who was drawn elsewhere: memberships are not independent.",
+            "If it fails, who is a member follows from who was drawn elsewhere: memberships are not "
+            "independent.",
         ),
         "placebo": Plain(
             "explanations of another model", f"If it fails, {_LEAKY}: noise counts as an explanation's leak."

@@ -4,7 +4,8 @@ Drawn with the object interface and no global state; equal reports give equal by
 Okabe and Ito (2008), which the colour-blind can tell apart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ import numpy as np
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import Estimate, Report
 from leakjax.report import maps, plot, recommend, words
-from leakjax.report.looks import DPI, FILES, LOOKS, Look, ink, mixed, png, style
+from leakjax.report.looks import DPI, LOOKS, Look, ink, mixed, png, saved, style
 from leakjax.report.plot import MARKS, VERMILION, curve_of, percents
 
 if TYPE_CHECKING:  # drawing is optional work: matplotlib is imported where something is drawn
@@ -38,23 +39,25 @@ def images(report: Report) -> dict[str, bytes]:
 
 def files(report: Report) -> dict[str, bytes]:
     """Every figure as PNG, SVG and PDF, by the name of its file."""
+    found = {}
     with style(Look()):
-        drawn = {name: draw(report, Look()) for name, draw in _draws(report).items()}
-        return {
-            f"{name}.{kind}": save(figure)
-            for name, figure in drawn.items()
-            if figure is not None
-            for kind, save in FILES.items()
-        }
+        for name, draw in _draws(report).items():
+            if figure := draw(report, Look()):
+                found |= {f"{name}.{kind}": content for kind, content in saved(figure).items()}
+    return found
 
 
 def pictures(report: Report) -> dict[str, bytes]:
-    """The figures of a page in every look but that of `images`: PNGs by name and look, as "roc@dark"."""
+    """The figures of a page in every look but that of `images`: PNGs by name and look, as "roc@dark".
+
+    Examples are images, which shrink to the width of a phone as they are.
+    """
     found = {}
     for mark, look in LOOKS.items():
         with style(look):
             for name, draw in _draws(report).items():
-                if mark and (figure := draw(report, look)):
+                wanted = mark and (name in CHARTS or not look.narrow)
+                if wanted and (figure := draw(report, look)):
                     found[f"{name}{mark}"] = png(figure)
     return found
 
@@ -218,11 +221,14 @@ def _front(axes: "Axes") -> tuple[list[float], list[float]]:
 
 def _draws(report: Report) -> dict[str, Draw]:
     """Who draws each figure, by its name."""
-    drawn: dict[str, Draw] = {"leakage": bars, "roc": roc, "hardening": curve}
+    drawn = dict(CHARTS)
     for explainer in headline.explainers(report.leakage):
         drawn[examples_of(explainer)] = _examples(explainer)
     return drawn
 
 
 def _examples(explainer: str) -> Draw:
-    return lambda report, look: maps.draw(report, explainer, narrow=look.narrow)
+    return lambda report, look: maps.draw(report, explainer)
+
+
+CHARTS: Mapping[str, Draw] = MappingProxyType({"leakage": bars, "roc": roc, "hardening": curve})

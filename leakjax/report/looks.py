@@ -1,7 +1,7 @@
 """How a figure looks: on light or dark paper, as wide as a page or as a phone; and its files."""
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -84,18 +84,13 @@ def png(figure: "Figure") -> bytes:
     return _saved(figure, "png", dpi=DPI, metadata={"Software": None})
 
 
-def svg(figure: "Figure") -> bytes:
-    """A figure as the bytes of an SVG, letters as shapes, without a date."""
-    return _saved(figure, "svg", metadata={"Date": None, "Creator": None})
-
-
-def pdf(figure: "Figure") -> bytes:
-    """A figure as the bytes of a PDF, without a date."""
-    return _saved(figure, "pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
-
-
-# How each kind of file is made.
-FILES: Mapping[str, Callable[["Figure"], bytes]] = MappingProxyType({"png": png, "svg": svg, "pdf": pdf})
+def saved(figure: "Figure") -> dict[str, bytes]:
+    """A figure as PNG, SVG (letters as shapes) and PDF, by kind; none has a date, or says who made it."""
+    found = {"png": png(figure)}
+    figure.set_layout_engine("none")  # it is laid out now, which takes longer than to draw it
+    found["svg"] = _saved(figure, "svg", metadata={"Date": None, "Creator": None})
+    found["pdf"] = _saved(figure, "pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return found
 
 
 def _saved(figure: "Figure", kind: str, **options: Any) -> bytes:

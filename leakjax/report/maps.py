@@ -18,7 +18,7 @@ RAISES, LOWERS = "#B2182B", "#2166AC"  # the ends of that colour map
 FEATURES = 8
 
 
-def draw(report: Report, explainer: str, *, narrow: bool = False) -> "Figure | None":
+def draw(report: Report, explainer: str) -> "Figure | None":
     """Each example's input beside its attributions by an explainer, plain and hardened; None without any.
 
     All attributions of one example share one scale, symmetric about zero, so that they can be compared.
@@ -31,27 +31,18 @@ def draw(report: Report, explainer: str, *, narrow: bool = False) -> "Figure | N
     defenses = sorted(examples[0].maps[explainer], key=lambda name: name != headline.PLAIN)
     pixels = np.ndim(examples[0].input) == 3
     panels = len(defenses) + pixels
-    if narrow:
-        names, width, height = (0.3, 1.15, 1.25) if pixels else (1.6, 1.15, 2.3)
-    else:
-        names, width, height = (0.4, 2.1, 2.1) if pixels else (2.4, 2.6, 2.3)
+    names, width, height = (0.4, 2.1, 2.1) if pixels else (2.4, 2.6, 2.3)
     figure = Figure(figsize=(names + width * panels, 0.9 + height * len(examples)), layout="constrained")
     grid = figure.subplots(len(examples), panels, squeeze=False, sharey=False if pixels else "row")
     for axes, example in zip(grid, examples, strict=True):
         arrays = [np.asarray(example.maps[explainer][name], dtype=float) for name in defenses]
         (_images if pixels else _features)(axes, report, example, arrays)
     titles = ["input"] * pixels + [
-        words.folded(words.defense(name), 14)
-        if narrow
-        else words.wrapped(words.defense(name), 26 if pixels else 36)
-        for name in defenses
+        words.wrapped(words.defense(name), 26 if pixels else 36) for name in defenses
     ]
     for axes, title in zip(grid[0], titles, strict=True):
-        axes.set_title(title, fontsize=7 if narrow else 9)
-    said = "red: for the class, blue: against it; one scale per row"
-    figure.suptitle(
-        f"{explainer}\n{words.folded(said, 40) if narrow else said}", fontsize=9 if narrow else 10
-    )
+        axes.set_title(title, fontsize=9)
+    figure.suptitle(f"{explainer}\nred: for the class, blue: against it; one scale per row", fontsize=10)
     return figure
 
 

@@ -57,7 +57,7 @@ def closed(report: Report, explainer: str, defense: str) -> bool:
 
 
 def chance_of_top(report: Report) -> float | None:
-    """The share of the most important features that a map of random numbers keeps; None where their number is not known."""
+    """The share of the most important features that random numbers keep; None where the size of a map is not known."""
     maps = (one for example in report.examples for maps in example.maps.values() for one in maps.values())
     features = next((int(np.size(one)) for one in maps), len(report.feature_names or ()))
     return max(1, round(_OF_TOP * features)) / features if features else None
@@ -73,17 +73,22 @@ def said(report: Report) -> list[str]:
         if not tried:
             return ["No hardening was tried: name some in --defenses, and the curve has points."]
         return [
-            f"None of the {len(tried)} hardenings that were tried can be recommended for {worst.explainer}: beside one of "
+            f"None of the {len(tried)} hardenings that were tried can be recommended for {worst.explainer}: "
+            f"beside one of "
             "the releases each still leaks, or what it adds is inconclusive."
         ]
     if found.defense == headline.PLAIN:
         return [f"No hardening is needed: plain explanations by {found.explainer} add nothing measurable."]
     return [
-        f"Recommended for {found.explainer}: {found.defense}. Of the hardenings that were tried it is the one that changes "
+        f"Recommended for {found.explainer}: {found.defense}. Of the hardenings that were tried it is the "
+        f"one that changes "
         "explanations least among those that leave no measurable leak beside any release.",
-        f"It leaves a cosine of {words.ratio(found.utility.cosine.value)} to the plain explanation (1 is unchanged, 0 "
-        f"what an unrelated one has) and {words.percent(found.utility.top_overlap.value)} of its most important features"
-        f"{_by_chance(report)}. It was chosen by these very numbers: before you rely on it, audit it alone with "
+        f"It leaves a cosine of {words.ratio(found.utility.cosine.value)} to the plain explanation (1 is "
+        f"unchanged, 0 "
+        f"what an unrelated one has) and {words.percent(found.utility.top_overlap.value)} of its most "
+        f"important features"
+        f"{_by_chance(report)}. It was chosen by these very numbers: before you rely on it, audit it alone "
+        f"with "
         "another --seed.",
     ]
 

@@ -141,7 +141,7 @@ def exclusions(report: Report) -> list[str]:
     if duplicates:
         said.append(f"Exact duplicates removed before training: {duplicates:,}.")
     if diverged:
-        said.append(f"Models that diverged and were excluded: {len(diverged)} (models {_listed(diverged)}).")
+        said.append(f"Models that diverged and were excluded: {len(diverged)} (ids {_listed(diverged)}).")
     if dropped:
         said.append(f"Records not attacked, for too few models with or without them: {dropped:,}.")
     if broken:
@@ -304,7 +304,9 @@ def alarm(report: Report) -> str:
     """The warning that controls failed, or nothing where all passed."""
     if not report.controls:
         return "NO CONTROLS WERE RUN: nothing shows that the numbers below can be trusted."
-    failed = [checks.plain(control).name for control in report.controls if control.failed]
+    failed = [
+        f"{control.name}: {checks.plain(control).name}" for control in report.controls if control.failed
+    ]
     if not failed:
         return ""
     return (
