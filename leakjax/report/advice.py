@@ -44,24 +44,30 @@ def headline_grades(report: Report) -> dict[str, headline.Grade]:
 
 
 def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
-    leaky = [name for name, grade in grades.items() if grade == "leaks"]
+    leaky = [words.released(name) for name, grade in grades.items() if grade == "leaks"]
     found = recommended(report)
-    steps = []
+    tried = [name for name in headline.defenses(report.leakage) if name != headline.PLAIN]
     if found is not None and found.defense != headline.PLAIN:
-        steps.append(f"Release explanations hardened by {found.defense}, never plain ones.")
+        steps = [f"Release explanations hardened by {found.defense}, never plain ones."]
+    elif tried:
+        steps = [
+            "Try stronger hardening, as --defenses=none,coarsen(2)+clip_norm(1.0)+gaussian_noise(0.5), or "
+            "release no "
+            f"explanations where the service shows {', or '.join(leaky)}."
+        ]
     else:
+        steps = [
+            "Audit hardened explanations beside the plain ones: "
+            "--defenses=none,clip_norm(1.0)+gaussian_noise(0.25), or, "
+            "where answers were measured elsewhere, attributions that leakjax.defend.apply has hardened. "
+            "Until then "
+            f"release none where the service shows {', or '.join(leaky)}."
+        ]
+    if "no measurable leak" in grades.values():
         steps.append(
-            "Try stronger hardening (--defenses=none,coarsen(2)+clip_norm(1.0)+gaussian_noise(0.5), or "
-            "project_out+normalize), "
-            "or release no explanations where the service shows "
-            + " or ".join(map(words.released, leaky))
-            + "."
-        )
-    if any(grade == "no measurable leak" for grade in grades.values()):
-        steps.append(
-            "Other outputs hide nothing: beside richer answers the explanations add nothing because those "
-            "answers have "
-            "given it away already."
+            "Showing more is no way out: beside richer answers explanations add nothing because those "
+            "answers have given it "
+            "away already."
         )
     return steps
 
@@ -88,5 +94,6 @@ def _predictions(report: Report) -> list[str]:
     return [
         f"The predictions leak by themselves, {words.percent(found)} where guessing finds "
         f"{words.percent(chance)}: no hardening "
-        "of explanations mends that. Training that overfits less, or with --noise_multiplier, does."
+        "of explanations mends that. Training that overfits less does, or private training "
+        "(--noise_multiplier)."
     ]

@@ -22,7 +22,7 @@ def title(report: Report) -> str:
     if len(leaky) == len(grades):
         return "Your explanations give away training records"
     if leaky:
-        return f"Your explanations give away training records where the service shows {' or '.join(leaky)}"
+        return f"Your explanations give away training records where the service shows {', or '.join(leaky)}"
     if "inconclusive" in grades.values():
         return "Inconclusive: this audit could not have seen a small leak"
     if set(grades.values()) == {"no measurable leak"}:
