@@ -23,12 +23,13 @@ _COSTLY_POINTS = 500
 
 @dataclasses.dataclass(frozen=True)
 class Places:
-    """Where things are; they do not change a number."""
+    """Where things are, and whether the page may show records; none of it changes a number."""
 
     workdir: Path
     data_dir: str | None
     source_dir: str | None
     take_over: bool
+    show_records: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,8 +192,16 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "group", None, "Column by which leakage is broken down, e.g. race of adult, any of a table."
     )
-    flags.DEFINE_string(
-        "records", None, "A workdir of experiments.records, whose findings become a section of report.html."
+    flags.DEFINE_list(
+        "with",
+        [],
+        "Workdirs of other studies, as experiments.records, whose findings become sections of report.html.",
+    )
+    flags.DEFINE_bool(
+        "show_records",
+        False,
+        "Show explanations of records of the data set, under a banner that says so. Default: of typical inputs, each "
+        "the mean of many records.",
     )
     flags.DEFINE_string(
         "ensemble",

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from leakjax.auditing import rows
+from leakjax.auditing import rows, typical
 from leakjax.auditing.check import Checked
 from leakjax.auditing.clock import Clock
 from leakjax.auditing.environment import environment
@@ -59,7 +59,9 @@ def assemble(
         smallest_margin=checked.smallest_margin,
         curves=curves,
         left_out=methods.left_out,
-        examples=rows.examples(points, results, measured.shown),
+        examples=rows.examples(points, results, measured.shown)
+        if run.show_records
+        else typical.examples(prepared.subject, methods.explainers, methods.defenses),
         feature_names=points.feature_names or None,
         columns=points.columns or None,
     )

@@ -81,6 +81,8 @@ class Run:
         it at a time.
       say: called with a line when a stage begins.
       private: what private training guarantees of the models, to stand in the report.
+      show_records: whether the examples of the report are points, which the first target was not trained on; else they
+        are typical inputs, means of many points, so that the page shows nobody's values.
     """
 
     group: str | None = None
@@ -88,6 +90,7 @@ class Run:
     store: str | os.PathLike[str] | Workdir | None = None
     say: Callable[[str], None] = lambda text: None
     private: PrivateTraining | None = None
+    show_records: bool = False
 
     def __post_init__(self) -> None:
         if self.group is not None and not isinstance(self.group, str):
