@@ -9,7 +9,7 @@ from absl import flags
 
 from leakjax import _spec, _validate, attack, models, shadow
 from leakjax.auditing import explainers
-from leakjax.auditing.options import EXPLAINED_CLASSES
+from leakjax.auditing.options import EXPLAINED_CLASSES, Attacker
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.defend import registry as defenses
 from leakjax.evaluate.document import ExplainedClass
@@ -68,6 +68,8 @@ class Config:
     label_known: bool
     explained_class: ExplainedClass
     releases: tuple[str, ...]
+    neighbours: int
+    neighbour_step: float
     group: str | None
     seed: int
     ensemble: str | None
@@ -88,7 +90,7 @@ class Config:
         for target in self.targets or ():
             if not 0 <= target < self.models:
                 raise _validate.fail("targets", target, f"must be indices of models, 0 to {self.models - 1}")
-        self.training  # noqa: B018  (its own checks)
+        self.training, self.attacker  # noqa: B018  (their own checks)
         if not 0 < self.delta < 1:
             raise _validate.fail("delta", self.delta, "must be above 0 and below 1")
         _validate.at_least("background", self.background, 0)
@@ -102,6 +104,12 @@ class Config:
     def training(self) -> shadow.TrainConfig:
         """How members are trained."""
         return training_flags.read_training(self)
+
+    @property
+    def attacker(self) -> Attacker:
+        """What the attacker knows and is shown."""
+        known = (self.label_known, self.explained_class, self.releases)
+        return Attacker(*known, self.neighbours, self.neighbour_step)
 
     @property
     def model_options(self) -> dict[str, Any]:
@@ -187,6 +195,14 @@ def define_flags() -> None:
         f"What the service shows beside an explanation, separated by commas: {', '.join(release.PREDICTIONS)}. "
         "The first leads.",
     )
+    flags.DEFINE_integer(
+        "neighbours",
+        0,
+        "Predictions near each point that an attacker without explanations may ask for too; the report says how many "
+        "of them an explanation is worth.",
+        lower_bound=0,
+    )
+    flags.DEFINE_float("neighbour_step", 0.1, "Standard deviation of a step to one of them in every feature.")
     flags.DEFINE_string(
         "group", None, "Column by which leakage is broken down, e.g. race of adult, any of a table."
     )

@@ -35,6 +35,8 @@ class Subject:
       explained_class: "predicted", by each model itself; "true"; "asked", all of them, the one taken for the true one
         first; "reference", the vote of the other models.
       releases: what may be shown of a prediction, as `oracle.prediction_part` reads it; the first one leads.
+      neighbours: how many predictions near each point may be asked for in place of an explanation.
+      neighbour_step: standard deviation of a step to one of them in every feature.
     """
 
     logits_fn: LogitsFn
@@ -47,6 +49,8 @@ class Subject:
     label_known: bool = True
     explained_class: ExplainedClass = "predicted"
     releases: tuple[str, ...] = release.DEFAULT
+    neighbours: int = 0
+    neighbour_step: float = 0.1
 
     def __post_init__(self) -> None:
         models = len(self.membership)
