@@ -8,6 +8,7 @@ from typing import Any
 from absl import flags
 
 from leakjax import _spec, _validate, attack, models, shadow
+from leakjax.attack import stacked
 from leakjax.auditing import explainers
 from leakjax.auditing.options import EXPLAINED_CLASSES, Attacker
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
@@ -154,7 +155,12 @@ def define_flags() -> None:
     flags.DEFINE_list(
         "widths", None, "Widths of the hidden layers, as --model='mlp(widths=(128,))' says too."
     )
-    flags.DEFINE_integer("models", 64, f"Shadow models, at least {LEAST_MODELS}; each is a target in turn.")
+    flags.DEFINE_integer(
+        "models",
+        64,
+        f"Shadow models, at least {LEAST_MODELS}; each is a target in turn. With fewer than {stacked.LEAST_MODELS} the "
+        "stacked attack, which leads, is left out.",
+    )
     flags.DEFINE_string(
         "explainers",
         "gradient,input_x_gradient,smoothgrad(samples=5),integrated_gradients(steps=5)",

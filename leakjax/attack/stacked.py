@@ -26,6 +26,8 @@ from leakjax.data import evenly_spaced
 
 # Calibrators are looked at on so many points: with 8 of them, some 16,000 samples for some hundred weights.
 CALIBRATION_POINTS = 2048
+# With fewer models a calibrator has two in- and two out-models beside it at too few points to learn weights from.
+LEAST_MODELS = 8
 _CHUNK_VALUES = 2**22
 
 
@@ -358,6 +360,7 @@ def attack(
       UsageError: shapes that disagree, or too few models.
     """
     models = len(membership)
+    _validate.at_least("models", models, LEAST_MODELS)
     for name, answers in (("prediction", prediction), ("explanation", explanation)):
         for each in (answers.signals, *answers.maps, *(one.codes for one in answers.discrete)):
             _validate.same_shape(name, each.shape[:2], membership.shape, "membership")

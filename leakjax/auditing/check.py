@@ -41,6 +41,10 @@ def check(prepared: Prepared, methods: Methods, measured: Measured) -> Checked:
     """
     subject, programs = prepared.subject, measured.programs
     name, explainer = next(iter(methods.explainers.items()))
+    if not subject.stackable:
+        judge = measured.whole.judge
+        nothing = SmallestMargin(fpr=judge.headline, value=float("nan"))
+        return Checked(controls.of_few_models(subject, judge), nothing)
     sitting = measured.results[name, next(iter(methods.defenses))].sitting
     explain = explain_program(subject, explainer)
     plain = programs.defend.get("none") or defend_program(subject, identity())

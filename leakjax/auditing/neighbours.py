@@ -100,7 +100,7 @@ def ask(subject: Subject, alone: Baseline) -> Near | None:
       alone: without them.
     """
     scores, base = {}, alone
-    for count in counts(subject.neighbours):
+    for count in counts(subject.neighbours) if subject.stackable else ():
         base = _beside(subject, alone, count)
         scores[count] = np.stack([stacked.scores_of(found) for found in base.log_odds.values()])
     return Near(scores, base) if scores else None

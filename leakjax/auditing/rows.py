@@ -192,7 +192,7 @@ def exposed(results: Results, leakage: Sequence[LeakageRow]) -> list[ExposedRow]
 
 def groups(results: Results, group: str | None) -> list[GroupRow]:
     """Leakage by the levels of a group column: from predictions, and from both for each explainer and defense."""
-    if group is None:
+    if group is None or not _stacked(results):
         return []
     (subject, _, _, judge, _), first, _ = next(iter(results.values()))
     levels, leading = subject.points.groups[group], subject.releases[0]
@@ -202,6 +202,11 @@ def groups(results: Results, group: str | None) -> list[GroupRow]:
         about = attacked("both", STACKED, subject, leading, explanation)
         rows += judge.groups(found.both[0], about, group, subject.points.groups[group])
     return rows
+
+
+def _stacked(results: Results) -> bool:
+    """Whether there were models enough for the stacked attack."""
+    return next(iter(results.values())).sitting.subject.stackable
 
 
 def examples(points: Points, results: Results, ids: np.ndarray) -> list[Example]:

@@ -134,6 +134,7 @@ def _subject(given: Answers, targets: Sequence[int] | None, key: jax.Array, atta
     if attacker.explained_class == "asked":
         rule = "stands for maps of all classes; give each class's as attributions_NAME, and say predicted or true"
         raise _validate.fail("explained_class", attacker.explained_class, rule)
+    _validate.at_least("models", models, stacked.LEAST_MODELS)
     return Subject(
         lambda own, x: own[x[0].astype(jnp.int32)],  # the answer of a chunk's place
         (),

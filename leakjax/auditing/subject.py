@@ -7,6 +7,8 @@ import jax
 import numpy as np
 
 from leakjax import _validate
+from leakjax.attack import roles as roles_of
+from leakjax.attack import stacked
 from leakjax.attack.roles import Roles, roles
 from leakjax.auditing.door import check_targets
 from leakjax.data import Points, evenly_spaced, take
@@ -15,7 +17,7 @@ from leakjax.explain import LogitsFn
 from leakjax.oracle import release
 
 Variables = Any
-LEAST_MODELS = 16
+LEAST_MODELS = roles_of.LEAST_MODELS
 LEAST_POINTS = 30  # with fewer, a resample now and then holds no member, or members alone
 
 
@@ -73,6 +75,11 @@ class Subject:
     def roles(self) -> Roles:
         """Who is attacked with the help of whom."""
         return roles(self.models, self.targets)
+
+    @property
+    def stackable(self) -> bool:
+        """Whether there are models enough for the stacked attack; if not, only attacks that need few are run."""
+        return self.models >= stacked.LEAST_MODELS
 
     @property
     def maps(self) -> int:

@@ -198,10 +198,10 @@ class Control:
 
 @document()
 class LeftOut:
-    """An explainer that a list such as "cheap" or "all" would have held, and that does not apply."""
+    """What was not run: an explainer of a list such as "cheap" or "all", or an attack that needs more models."""
 
-    name: str = described("name of the explainer with its options")
-    why: str = described("what it has against the model")
+    name: str = described("name of the explainer or attack with its options")
+    why: str = described("why it does not apply")
 
 
 @document()
@@ -280,7 +280,9 @@ class Report:
     smallest_margin: SmallestMargin = described("what the audit is known to be able to see")
     curves: Sequence[Curve] = described("mean ROC curves on a common logarithmic grid")
     left_out: Sequence[LeftOut] = described(
-        "explainers that a list of several stands for and that do not apply to the model", default=()
+        "explainers that a list of several stands for and that do not apply to the model, and attacks that need "
+        "more models",
+        default=(),
     )
     neighbours: Sequence[NeighbourRow] = described(
         "what further prediction queries near each point find; empty where none were asked for", default=()
