@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _validate
+from leakjax._threads import on_all_cores
 from leakjax.attack import categorical, features, logistic
 from leakjax.attack.categorical import Counts, counts
 from leakjax.attack.filters import filters
@@ -263,8 +264,9 @@ def learn(groups: list[Group], known: list[Labels], offset: list[Group] | None =
     Returns:
       Log-odds of each group, `offset` included.
     """
-    found = []
-    for number, (group, label) in enumerate(zip(groups, known, strict=True)):
+
+    def of_group(number: int) -> Group:
+        group, label = groups[number], known[number]
         fixed = None if offset is None else offset[number]
         samples = group.calibration.reshape(label.member.size, -1)
         folds = np.broadcast_to(np.arange(label.member.shape[1]), label.member.shape)
@@ -278,8 +280,9 @@ def learn(groups: list[Group], known: list[Labels], offset: list[Group] | None =
         learned = [model.log_odds(each) for each in group]
         if fixed is not None:
             learned = [known + more for known, more in zip(fixed, learned, strict=True)]
-        found.append(Group(*learned))
-    return found
+        return Group(*learned)
+
+    return on_all_cores(of_group, range(len(groups)))
 
 
 def learn_alone(groups: list[Group], known: list[Labels]) -> list[Group]:
