@@ -18,6 +18,7 @@ from leakjax.auditing.explanations import (
     stream_explanations,
 )
 from leakjax.auditing.judge import Judge
+from leakjax.auditing.neighbours import ask
 from leakjax.auditing.predictions import predict_program, stream_predictions
 from leakjax.auditing.resolve import Methods
 from leakjax.auditing.rows import Found, Result, Results, Sitting, explained
@@ -127,7 +128,7 @@ def _sit(subject: Subject, predict: Program) -> Sitting:
     predictions = stream_predictions(predict, subject)
     base = baseline(subject, predictions, subject.releases)
     judge = Judge(subject, seed=subject.seed).narrowed(base.there[subject.targets])
-    return Sitting(subject, predictions, base, judge)
+    return Sitting(subject, predictions, base, judge, ask(subject, base))
 
 
 def _examples(sitting: Sitting) -> np.ndarray:
@@ -153,5 +154,6 @@ def _found(
             streamed = stream_explanations(program, defend, subject, predictions, examples)
         else:
             one = streamed[done - 1]
-            found.append(Found.of(score(subject, sitting.base, one), one)._asdict())
+            beside = None if sitting.near is None else score(subject, sitting.near.base, one).both
+            found.append(Found.of(score(subject, sitting.base, one), one, beside)._asdict())
     return found

@@ -27,11 +27,16 @@ class Attacker:
         models.
       releases: what is shown of a prediction, each for a service of its own, as `leakjax.oracle.prediction_part`
         reads it; the first one leads.
+      neighbours: how many predictions near each point an attacker without explanations may ask for too: the point
+        scaled by 0.8, 1.25, 0.5 and 2, then Gaussian steps; the report says how many an explanation is worth.
+      neighbour_step: standard deviation of a Gaussian step in every feature.
     """
 
     label_known: bool = True
     explained_class: ExplainedClass = "predicted"
     releases: tuple[str, ...] = release.DEFAULT
+    neighbours: int = 0
+    neighbour_step: float = 0.1
 
     def __post_init__(self) -> None:
         if isinstance(self.releases, str) or not isinstance(self.releases, Sequence):
@@ -46,6 +51,10 @@ class Attacker:
         names = tuple(release.prediction_part(text).name for text in self.releases)
         object.__setattr__(self, "releases", tuple(dict.fromkeys(names)))
         _validate.one_of("explained_class", self.explained_class, EXPLAINED_CLASSES)
+        if not isinstance(self.neighbours, int):
+            raise _validate.fail("neighbours", self.neighbours, "must be a whole number")
+        _validate.at_least("neighbours", self.neighbours, 0)
+        _validate.positive("neighbour_step", self.neighbour_step)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -91,7 +91,7 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--attacks=lira,lira"], ["attacks='lira'", "is given twice"]),
         (["--model=mpl"], ["model='mpl'", "logistic", "'mlp'"]),
         (["--optimizer=adamm"], ["optimizer='adamm'", "sgd", "'adam'"]),
-        (["--models=8"], ["models=8", "at least 16"]),
+        (["--models=3"], ["models=3", "at least 4"]),
         (["--epochs=0"], ["epochs=0", "at least 1"]),
         (["--points=0"], ["points=0", "at least 30"]),
         (["--points=40", "--background=20"], ["points=20", "at least 30"]),
