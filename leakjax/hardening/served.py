@@ -76,7 +76,9 @@ def fold_of(x: jax.Array, folds: int, *, secret: jax.Array) -> jax.Array:
       UsageError: fewer than two folds.
     """
     _validate.at_least("folds", folds, 2)
-    words = jax.lax.bitcast_convert_type(jnp.ravel(x).astype(jnp.float32) + 0.0, jnp.uint32)
+    values = jnp.ravel(x).astype(jnp.float32)
+    # Not x + 0.0, which the compiler takes for x.
+    words = jax.lax.bitcast_convert_type(jnp.where(values == 0, 0.0, values), jnp.uint32)
     mixed, _ = jax.lax.scan(lambda key, word: (jax.random.fold_in(key, word), None), secret, words)
     return jax.random.randint(mixed, (), 0, folds)
 
