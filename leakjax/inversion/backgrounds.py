@@ -15,7 +15,7 @@ MEASURE = "rows of the background named, share"
 RESIDUAL = "relative residual"
 BELIEVED = "backgrounds of strangers taken for candidates, share"
 CELLS = (2, 4)  # along the sides of an image: 8 players
-ROWS, CANDIDATES, QUERIES = 20, 400, (30, 100)
+ROWS, LARGER, CANDIDATES, QUERIES = 20, (50, 100), 400, (30, 60)
 SAMPLED = 62  # coalitions beside the empty and the full one
 
 
@@ -57,7 +57,9 @@ def measure(world: World, index: int) -> list[Raw]:
     terms, plain = _terms(world, index, queries, candidates, segments)
     rms = float(np.sqrt(np.mean(terms**2)))
 
-    def attacked(name: str, held: np.ndarray, asking: int) -> tuple[Recovered, dict[str, Any]]:
+    def attacked(
+        name: str, held: np.ndarray, asking: int, size: int = rows
+    ) -> tuple[Recovered, dict[str, Any]]:
         guard = GUARDS[name]
         explainer = _explainer(world, held, segments, sampled=guard.sampled)
         offered = world.offered(index, explainer, guard=_defense(guard.defense, segments, rms))
@@ -66,7 +68,7 @@ def measure(world: World, index: int) -> list[Raw]:
             queries[:asking],
             candidates,
             segments=segments,
-            rows=rows,
+            rows=size,
             seed=index,
             terms=terms,
             **guard.known,
@@ -75,7 +77,7 @@ def measure(world: World, index: int) -> list[Raw]:
 
     out = []
     for name in GUARDS:
-        for asking in QUERIES if name == "none" else QUERIES[-1:]:
+        for asking in (min(QUERIES), few) if name == "none" else (few,):
             setting = f"{asking} explained queries"
             found, asked = attacked(name, candidates[secret], asking)
             named = found.named
@@ -88,6 +90,12 @@ def measure(world: World, index: int) -> list[Raw]:
                 setting += ", strangers"
                 out.append(row(ATTACK, setting, RESIDUAL, strange.named.residual, **asked))
                 out.append(row(ATTACK, setting, BELIEVED, float(strange.named.inside), **asked))
+    for many in (size for size in LARGER if size < count):
+        larger = np.sort(draws.choice(count, many, replace=False))
+        named, asked = attacked("none", candidates[larger], few, many)
+        right = np.isin(larger, [] if named.named is None else named.named.members)
+        setting = f"{few} explained queries, {many} rows"
+        out.append(row(ATTACK, setting, MEASURE, right, baseline=np.full(many, many / count), **asked))
     return out
 
 
@@ -112,7 +120,9 @@ def _explainer(world: World, held: np.ndarray, segments: Segments, *, sampled: b
     factory, options = (kernel_shap, {"samples": SAMPLED}) if sampled else (exact_shapley, {})
     explain = factory(world.model.logits_fn, background=held, output="probability", **options)
 
-    def on_cells(variables: Any, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None) -> jax.Array:
+    def on_cells(
+        variables: Any, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
+    ) -> jax.Array:
         return explain(variables, x, target, key=key, segments=cells)
 
     cells = segments

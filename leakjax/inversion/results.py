@@ -18,7 +18,9 @@ KNOWS = {
 }
 
 
-def report_of(plan: Plan, world: World, measured: Measured, environment: Mapping[str, Any]) -> InversionReport:
+def report_of(
+    plan: Plan, world: World, measured: Measured, environment: Mapping[str, Any]
+) -> InversionReport:
     """The report of a study.
 
     Args:

@@ -36,7 +36,9 @@ def _row(names: Mapping[str, str], rows: Sequence[Raw], seed: int) -> AttackRow:
         return None if values is None else interval(values, seed=seed)
 
     baseline = of("baseline")
-    margin = None if baseline is None else [ours - theirs for ours, theirs in zip(found, baseline, strict=True)]
+    margin = (
+        None if baseline is None else [ours - theirs for ours, theirs in zip(found, baseline, strict=True)]
+    )
     return AttackRow(
         **names,
         found=interval(found, seed=seed),
@@ -66,7 +68,9 @@ def interval(values: Sequence[np.ndarray], *, seed: int) -> Estimate:
     def resampled() -> float:
         chosen = generator.integers(models, size=models)
         return float(
-            np.mean([values[i][generator.integers(len(values[i]), size=len(values[i]))].mean() for i in chosen])
+            np.mean(
+                [values[i][generator.integers(len(values[i]), size=len(values[i]))].mean() for i in chosen]
+            )
         )
 
     value = float(np.mean([np.mean(each) for each in values]))

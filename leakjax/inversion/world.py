@@ -134,5 +134,3 @@ def make_world(
             model, pool, config, models=plan.models, key=training, workdir=workdir, say=say, on_epoch=on_epoch
         )
     return World(pool, auxiliary, model, ensemble, jax.random.fold_in(key, _ATTACK))
-
-

@@ -58,9 +58,7 @@ class Oracle(Generic[Answers]):
         """How many more queries the budget allows; None without one."""
         return self._gate.left
 
-    def ask(
-        self, x: Any, explained_class: Any = None, *, account: Any = 0, plain: bool = False
-    ) -> Answers:
+    def ask(self, x: Any, explained_class: Any = None, *, account: Any = 0, plain: bool = False) -> Answers:
         """The answers to a batch of queries.
 
         Args:
@@ -130,4 +128,3 @@ def withheld(leaf: np.ndarray, rows: np.ndarray) -> np.ndarray:
     leaf = np.array(leaf)
     leaf[rows] = np.nan if leaf.dtype.kind == "f" else -1
     return leaf
-

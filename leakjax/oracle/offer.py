@@ -101,7 +101,11 @@ class _Answers:
         else:
             if self._explain is None:
                 self._explain = answer_program(self._service, self._release, x.shape[1:])
-            asked = -np.ones(count, np.int32) if question.explained_class is None else question.explained_class[rows]
+            asked = (
+                -np.ones(count, np.int32)
+                if question.explained_class is None
+                else question.explained_class[rows]
+            )
             keys = sticky_keys(sticky, x) if sticky is not None else self._keys(rows.start, count)
             keys = keys[np.arange(size) % max(count, 1)]
             shown, maps, classes = self._explain(filled, _filled(asked, size), keys)
@@ -119,7 +123,9 @@ def coarsened(answer: Answer, rows: np.ndarray) -> Answer:
     classes, chances = np.array(answer.prediction.classes), np.array(answer.prediction.probabilities)
     if classes.shape[1] and chances.shape[1]:
         order = np.argsort(-chances[rows], axis=1, kind="stable") if chances.shape[1] > 1 else 0
-        best = np.take_along_axis(classes[rows], order, axis=1)[:, :1] if chances.shape[1] > 1 else classes[rows]
+        best = (
+            np.take_along_axis(classes[rows], order, axis=1)[:, :1] if chances.shape[1] > 1 else classes[rows]
+        )
         classes[rows], chances[rows] = best, np.nan
     maps = tuple(_signs(each, rows) for each in answer.explanations)
     return answer._replace(prediction=Shown(classes, chances), explanations=maps)
@@ -147,5 +153,3 @@ def _filled(array: np.ndarray, size: int) -> np.ndarray:
     if len(array) == size:
         return array
     return np.concatenate([array, np.zeros((size - len(array), *array.shape[1:]), array.dtype)])
-
-

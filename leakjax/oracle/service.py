@@ -129,7 +129,9 @@ def check(service: Service, release: Release) -> None:
         raise fail("release.explained_by", "given", "an oracle serves one model; make it the service's own")
     for part in release.explanations:
         if part.explained_class == "reference" and service.reference is None:
-            raise fail("service.reference", None, "is needed to explain the class that reference models vote for")
+            raise fail(
+                "service.reference", None, "is needed to explain the class that reference models vote for"
+            )
 
 
 @functools.cache

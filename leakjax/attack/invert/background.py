@@ -65,8 +65,8 @@ def recover_background(
       known: predicts instead of the oracle, for an attacker who has the weights.
       released: what the service does to Shapley values [queries x players] before it shows them; see `name_members`.
       sparse: whether zeros mean that a value was left out, as after `keep_top_k`.
-      terms: [candidates, queries, players] from `one_row_values` of an attack before on the same model and queries: they
-        do not depend on what is done to explanations. None: they are asked for.
+      terms: [candidates, queries, players] from `one_row_values` of an attack before on the same model and queries;
+        they do not depend on what is done to explanations. None: they are asked for.
 
     Returns:
       `Recovered`.
@@ -165,7 +165,9 @@ def _asking(oracle: Oracle[Answer]) -> Predict:
     def predict(x: np.ndarray) -> np.ndarray:
         prediction = oracle.ask(x, plain=True).prediction
         if prediction.probabilities.shape[1] < 2:
-            raise fail("release.prediction", "no vector", "must be the whole vector where weights are unknown")
+            raise fail(
+                "release.prediction", "no vector", "must be the whole vector where weights are unknown"
+            )
         return prediction.probabilities
 
     return predict

@@ -45,7 +45,7 @@ def name_members(
     seed: int,
     released: Callable[[np.ndarray], np.ndarray] | None = None,
     shown: np.ndarray | None = None,
-    simulations: int = 8,
+    simulations: int = 2,
 ) -> Named:
     """Names the candidates that a mean was taken over, by non-negative least squares.
 

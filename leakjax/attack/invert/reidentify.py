@@ -13,6 +13,9 @@ from leakjax.oracle import Answer, Oracle
 
 KNOWS = "the released answer, candidates among whom its subject is, and answers to them"
 VIEWS = ("prediction", "explanation", "both")
+# Candidates that are asked once more, to see how noisy answers are; and differences that are rounding alone, relative
+# to those between candidates.
+_AGAIN, _ROUNDING = 32, 1e-4
 
 
 class Matched(NamedTuple):
@@ -57,7 +60,13 @@ def reidentify(
         mean = np.nansum(own, axis=0) / np.where(counts, counts, np.nan)
     prediction = _prediction_distance(released, answers[0])
     explanation = _map_distance(_maps(released), mean)
-    both = _standardised(prediction) + _standardised(explanation)
+    again = oracle.ask(candidates[:_AGAIN], account=account)
+    same = np.arange(len(again.action))
+    twice = (
+        _prediction_distance(again, answers[0])[same, same],
+        _map_distance(_maps(again), own[0])[same, same],
+    )
+    both = _weighed(prediction, twice[0]) + _weighed(explanation, twice[1])
     distance = {"prediction": prediction, "explanation": explanation, "both": both}
     for each in distance.values():
         each[:, ~answered] = np.inf
@@ -105,12 +114,15 @@ def _map_distance(released: np.ndarray, asked: np.ndarray) -> np.ndarray:
     one, other = np.nan_to_num(released), np.nan_to_num(asked)
     # A map that is withheld is like every other that is.
     withheld = np.isnan(released).any(axis=1)[:, None] != np.isnan(asked).any(axis=1)[None]
-    squared = ((one[:, None] - other[None]) ** 2).sum(axis=2) if one.shape[1] else np.zeros((len(one), len(other)))
+    squared = (
+        ((one[:, None] - other[None]) ** 2).sum(axis=2) if one.shape[1] else np.zeros((len(one), len(other)))
+    )
     return np.sqrt(squared) + np.where(withheld, 1e6, 0.0)
 
 
-def _standardised(distance: np.ndarray) -> np.ndarray:
-    """Distances in units of the median over candidates, so that two views can be added."""
-    finite = np.where(np.isfinite(distance), distance, np.nan)
-    scale = np.nanmedian(finite, axis=1, keepdims=True)
-    return distance / np.where(scale > 0, scale, 1.0)
+def _weighed(distance: np.ndarray, twice: np.ndarray) -> np.ndarray:
+    """Squared distances in units of how far two answers to the same candidate are apart, so that views can be added."""
+    finite = distance[np.isfinite(distance)]
+    least = _ROUNDING * (np.median(finite) if finite.size else 1.0) + 1e-12
+    noise = np.mean(np.minimum(twice, 1e6) ** 2)
+    return distance**2 / (noise + least**2)
