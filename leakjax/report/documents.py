@@ -11,6 +11,7 @@ from pathlib import Path
 
 from leakjax.evaluate.document import Report, field_table, schema_text
 from leakjax.hardening.document import HardeningReport
+from leakjax.inversion.document import InversionReport
 from leakjax.records.document import RecordsReport
 
 
@@ -20,6 +21,7 @@ def published() -> Mapping[type, Path]:
         Report: ("leakjax.evaluate", "report.schema.json"),
         RecordsReport: ("leakjax.records", "records.schema.json"),
         HardeningReport: ("leakjax.hardening", "hardening.schema.json"),
+        InversionReport: ("leakjax.inversion", "inversion.schema.json"),
     }
     return {cls: Path(str(resources.files(package) / name)) for cls, (package, name) in places.items()}
 
