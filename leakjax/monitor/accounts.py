@@ -74,6 +74,10 @@ class Accounts:
         """Puts an account at the end."""
         self._known[name] = account
 
+    def clear(self) -> None:
+        """Forgets all accounts."""
+        self._known.clear()
+
     def drop(self, name: str) -> None:
         """Forgets an account."""
         self._known.pop(name, None)

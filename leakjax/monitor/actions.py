@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax import numpy as jnp
 
 from leakjax import _validate
 
@@ -21,17 +22,18 @@ def one_digit(answer: Any) -> Any:
     """An answer of which one digit is left: every array rounded to tenths of its largest magnitude.
 
     Args:
-      answer: a pytree of arrays and numbers; whole numbers, such as a class, stay.
+      answer: a pytree of arrays and numbers, which may be traced; whole numbers, such as a class, stay.
 
     Returns:
-      The same tree, arrays as NumPy's.
+      The same tree, its arrays of the kind that they were.
     """
 
     def rounded(leaf: Any) -> Any:
-        values = np.asarray(leaf)
+        numpy = jnp if isinstance(leaf, jax.Array) else np
+        values = numpy.asarray(leaf)
         if values.dtype.kind != "f" or values.size == 0:
             return leaf
-        unit = np.max(np.abs(values), initial=0.0, where=np.isfinite(values)) / 10
-        return (np.round(values / unit) * unit).astype(values.dtype) if unit > 0 else values
+        unit = numpy.max(numpy.where(numpy.isfinite(values), numpy.abs(values), 0.0)) / 10
+        return (numpy.round(values / numpy.where(unit > 0, unit, 1.0)) * unit).astype(values.dtype)
 
     return jax.tree.map(rounded, answer)

@@ -47,9 +47,9 @@ def distance_distribution(
     """How far the distances of queries to those before them are from normal: 1 - W of Shapiro and Wilk.
 
     As in PRADA, of each query the distance to the growing set of its class is taken, the set takes in queries that are
-    further away than the mean less the standard deviation of the distances that made it grow, and values more than three
-    standard deviations from the mean are left out of the test. What differs: the last `recent` distances are tested
-    instead of all, once there are as many, and the growing sets together hold `capacity` queries.
+    further away than the mean less the standard deviation of the distances that made it grow, and values more than
+    three standard deviations from the mean are left out of the test. What differs: the last `recent` distances are
+    tested instead of all, once there are as many, and the growing sets together hold `capacity` queries.
 
     Args:
       features: of a query.

@@ -176,8 +176,8 @@ def guard(
       on_alarm: "coarsen" answers with less detail, "cache" with the answer to the nearest query of the same account
         before its alarm (and refuses where there is none), "refuse" not at all.
       coarsen: makes an answer coarse; rounds every array to tenths of its largest magnitude by default.
-      accounts: how many are known at a time. Of those too many the one that asked longest ago is forgotten, one that has
-        alarmed last.
+      accounts: how many are known at a time. Of those too many the one that asked longest ago is forgotten, and those
+        that have alarmed last.
       answered: how many answered queries of an account are held for "cache".
       folder: where an earlier state is read from, if there is one; `Guard.save` writes it.
 

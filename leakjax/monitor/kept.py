@@ -46,8 +46,7 @@ def restored(value: dict[str, Any], begun: State, shared: State, accounts: Accou
     Returns:
       The shared state.
     """
-    for name, _ in accounts.items():
-        accounts.drop(name)
+    accounts.clear()
     for one in value["accounts"]:
         account = accounts.made(_tree(begun, one["state"]), one["alarmed"])
         account.answered.extend(Answered(x) for x in one["answered"])

@@ -1,6 +1,7 @@
 """Many accounts' streams at a time: their scores, and where they alarm."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -63,5 +64,5 @@ def alarms_at(scores: np.ndarray, threshold: float) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=64)
-def _program(monitor: Monitor):  # noqa: ANN202
+def _program(monitor: Monitor) -> Callable[[jax.Array], jax.Array]:
     return jax.jit(jax.vmap(lambda stream: run(monitor, stream)[1]))

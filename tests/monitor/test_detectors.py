@@ -28,7 +28,9 @@ def scores_of(monitor, xs):
 def test_off_distribution_counts_what_the_whitened_distance_puts_outside():
     generator = np.random.default_rng(0)
     points = generator.normal(size=(400, 5)) @ np.diag([2.0, 1.0, 0.5, 0.1, 0.0]) + 3.0
-    xs = np.concatenate([points[:40], points[:40] + [0, 0, 0, 0, 0.4], generator.normal(size=(40, 5))])
+    xs = np.concatenate(
+        [points[:40], points[:40] + np.array([0, 0, 0, 0, 0.4]), generator.normal(size=(40, 5))]
+    )
     xs = xs[generator.permutation(len(xs))]
     noise, window = 0.2, 10
     mean, covariance = points[::2].mean(axis=0), np.cov(points[::2].T, ddof=0)
@@ -134,7 +136,7 @@ def slow_matches(xs, low, high, levels, length, capacity, share, window, salt):
 
     held, count, scores = [], 0.0, []
     for x in xs:
-        coarse = [int(math.floor(value)) for value in (x - np.float32(low)) / np.float32(high - low) * levels]
+        coarse = [math.floor(value) for value in (x - np.float32(low)) / np.float32(high - low) * levels]
         found = {}
         for at in range(len(x) - length + 1):
             value = mixed((start + sum(o * c for o, c in zip(odd, coarse[at:], strict=False))) % 2**32)
