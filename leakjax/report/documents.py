@@ -12,6 +12,7 @@ from pathlib import Path
 from leakjax.evaluate.document import Report, field_table, schema_text
 from leakjax.hardening.document import HardeningReport
 from leakjax.inversion.document import InversionReport
+from leakjax.monitoring.document import MonitorReport
 from leakjax.records.document import RecordsReport
 
 
@@ -22,6 +23,7 @@ def published() -> Mapping[type, Path]:
         RecordsReport: ("leakjax.records", "records.schema.json"),
         HardeningReport: ("leakjax.hardening", "hardening.schema.json"),
         InversionReport: ("leakjax.inversion", "inversion.schema.json"),
+        MonitorReport: ("leakjax.monitoring", "monitor.schema.json"),
     }
     return {cls: Path(str(resources.files(package) / name)) for cls, (package, name) in places.items()}
 
