@@ -18,18 +18,16 @@ was stopped goes on method by method. Exit codes: 0 done, 1 failed, 2 bad usage,
 """
 
 import dataclasses
+from typing import Any
 
-import jax
 from absl import flags
 from rich.console import Console
-from rich.table import Table
 
 from leakjax import _validate
 from leakjax.auditing.explainers import parse
-from leakjax.auditing.plan import plan
 from leakjax.papers.leakage import Settings, profile, section
 from leakjax.papers.leakage.figures import images
-from leakjax.papers.methods import EVERY, methods
+from leakjax.papers.methods import EVERY
 from leakjax.papers.publish import publish
 from leakjax.report.progress import Stages
 
@@ -84,7 +82,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("network_targets", 2, "How many of the models attack networks attack.")
 
 
-def read_config(given: dict) -> Config:
+def read_config(given: dict[str, Any]) -> Config:
     """The flags as a frozen config; UsageError where a value is not allowed."""
     own = {
         name: given[name]
@@ -94,52 +92,16 @@ def read_config(given: dict) -> Config:
     return Config(**paper_flags.common(given), **own, explainers=explainers)
 
 
-def print_plan(config: Config, places: paper_flags.Places) -> None:
-    """What would run, what it costs, and what is left out."""
-    pool = paper_flags.load_pool(config, places)
-    model = paper_flags.network_of(config, pool)
-    example = pool.points.x[0]
-    variables = jax.eval_shape(model.init, jax.random.key(0), example)
-    taken = methods(
-        config.explainers,
-        model.logits_fn,
-        variables,
-        example,
-        pool.background,
-        pool.points.columns,
-        most_runs=config.most_runs,
-    )
-    estimate = plan(
-        model,
-        pool.points.x,
-        **paper_flags.sizes(config, len(pool.points.x)),
-        costly_points=config.costly_points,
-        explainers=taken.named,
-        defenses=1,
-        attacks=20,
-    )
-    console = Console()
-    table = Table(
-        "stage", "runs of the model", "about seconds", title=f"{config.dataset}, {config.models} models"
-    )
-    for stage in estimate.stages:
-        if stage.name != "controls":
-            table.add_row(stage.name, f"{stage.runs:,}", f"{stage.seconds:,.1f}")
-    console.print(table)
-    per_method = config.network_targets * (1 + len(config.releases)) * 2 if config.networks else 0
-    console.print(
-        f"attack networks: {per_method * len(taken.named)} trainings of up to 15 epochs of 8,192 maps"
-    )
-    for one in taken.left_out:
-        console.print(f"{one.name} is left out: {one.why}", markup=False)
-
-
 def main(values: flags.FlagValues) -> int:
     """Reads the flags and runs; the exit code that the module's docstring names."""
     given = paper_flags.values_of(values, QUICK)
     config, places = read_config(given), paper_flags.places_of(given, "leakage-profile")
     if values.plan:
-        print_plan(config, places)
+        methods = paper_flags.print_plan(config, places, defenses=1, attacks=20)
+        trainings = (
+            methods * config.network_targets * 2 * (1 + len(config.releases)) if config.networks else 0
+        )
+        print(f"attack networks: {trainings} trainings of up to 15 epochs on 8,192 maps each")
         return _main.DONE
     with Stages(Console(stderr=True)) as stages:
         pool = paper_flags.load_pool(config, places)

@@ -2,22 +2,26 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 from absl import flags
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from leakjax import _spec, _validate, models, shadow
 from leakjax._workdir import Workdir
 from leakjax.auditing.options import EXPLAINED_CLASSES, Attacker
-from leakjax.auditing.plan import check_memory
+from leakjax.auditing.plan import check_memory, plan
 from leakjax.auditing.pool import Pool, set_aside
 from leakjax.auditing.prepare import Prepared
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.oracle import release
+from leakjax.papers.methods import methods
 from leakjax.papers.world import Training, prepared
 from leakjax.report.progress import Stages
 
@@ -184,6 +188,54 @@ def attacked(config: Config, model: models.Model, pool: Pool, held: Workdir, sta
     )
 
 
+def print_plan(config: Any, places: Places, *, defenses: int, attacks: int) -> int:
+    """Prints what a profile would run, what it costs, and which explainers it leaves out.
+
+    Args:
+      config: a `Config` with the explainers and the most_runs of a profile.
+      places: where the data are.
+      defenses: how many each explainer passes through.
+      attacks: how many rows each explainer has.
+
+    Returns:
+      How many explainers are attacked.
+    """
+    pool = load_pool(config, places)
+    model = network_of(config, pool)
+    example = pool.points.x[0]
+    variables = jax.eval_shape(model.init, jax.random.key(0), example)
+    taken = methods(
+        config.explainers,
+        model.logits_fn,
+        variables,
+        example,
+        pool.background,
+        pool.points.columns,
+        most_runs=config.most_runs,
+    )
+    estimate = plan(
+        model,
+        pool.points.x,
+        **sizes(config, len(pool.points.x)),
+        costly_points=config.costly_points,
+        explainers=taken.named,
+        defenses=defenses,
+        attacks=attacks,
+    )
+    console = Console()
+    title = f"{config.dataset}, {config.models} models"
+    table = Table("stage", "runs of the model", "about seconds", title=escape(title))
+    stages = [stage for stage in estimate.stages if stage.name != "controls"]
+    for stage in stages:
+        table.add_row(escape(stage.name), f"{stage.runs:,}", f"{stage.seconds:,.1f}")
+    table.add_row("total", "", f"{sum(stage.seconds for stage in stages):,.1f}")
+    console.print(table)
+    console.print("compilation and attack networks are not counted")
+    for one in taken.left_out:
+        console.print(f"{one.name} is left out: {one.why}", markup=False)
+    return len(taken.named)
+
+
 def adopt(*modules: Any) -> None:
     """Lists the flags of the shared modules in --help."""
     for module in (training_flags, *modules):
@@ -195,19 +247,3 @@ class _Named:
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self.__dict__.update(given)
-
-
-__all__: Sequence[str] = [
-    "Config",
-    "Places",
-    "adopt",
-    "attacked",
-    "common",
-    "define_flags",
-    "load_pool",
-    "network_of",
-    "places_of",
-    "sizes",
-    "texts",
-    "values_of",
-]

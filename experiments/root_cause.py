@@ -18,6 +18,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage, 130 and 143 stopped.
 
 import dataclasses
 from functools import partial
+from typing import Any
 
 from absl import flags
 from rich.console import Console
@@ -60,7 +61,7 @@ def define_flags() -> None:
     flags.DEFINE_list("sweeps", [], "Some of the sweeps, by name; all by default.")
 
 
-def read_config(given: dict) -> Config:
+def read_config(given: dict[str, Any]) -> Config:
     """The flags as a frozen config; UsageError where a value is not allowed."""
     return Config(**paper_flags.common(given), sweeps=tuple(given["sweeps"]), quick=given["quick"])
 

@@ -120,9 +120,3 @@ def logits_at(subject: Subject, inputs: Callable[[np.ndarray], Any], queries: in
         asked = np.asarray(ask(subject.variables, jnp.asarray(inputs(rows))))
         found.append(asked[:, : count - start])
     return np.concatenate(found, axis=1)
-
-
-def logits_of(subject: Subject) -> np.ndarray:
-    """What all models answer at the points themselves, float32 [models, points, classes]."""
-    x = subject.points.x
-    return logits_at(subject, lambda rows: x[rows][None, :, None], 1)[:, :, 0]

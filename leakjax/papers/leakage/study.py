@@ -31,13 +31,14 @@ from leakjax.evaluate.document import (
     to_json,
 )
 from leakjax.explain import Named
+from leakjax.hardening.world import logits_of
 from leakjax.papers.leakage import claims, judged, neighbours
 from leakjax.papers.leakage.document import BeyondRow, LeakageProfile, MethodRow, NeighboursRow
 from leakjax.papers.leakage.judged import Heard
 from leakjax.papers.leakage.rivals import DEEPLEAK, Rival, replies, rivals, trajectories_of
 from leakjax.papers.methods import EVERY, methods
 from leakjax.papers.shown import check_memory, shown
-from leakjax.papers.world import logits_of, sitting_of
+from leakjax.papers.world import sitting_of
 
 _ATTACK = 11  # of the subject's key
 _NO_DEFENSE = "none"
