@@ -141,7 +141,7 @@ def test_the_claim_takes_the_best_earlier_attack_of_each_method(kept):
         ratio = Estimate(value, value - spread, value + spread)
         return dataclasses.replace(
             row, explainer=explainer, attack=attack, stronger="stacked", view="explanation", release="none",
-            relative={"0.001": ratio, "0.01": ratio},
+            nonmembers=5000, relative={"0.001": ratio, "0.01": ratio},
         )  # fmt: skip
 
     rows = [
@@ -157,3 +157,7 @@ def test_the_claim_takes_the_best_earlier_attack_of_each_method(kept):
     assert claim_of(rows).ours.value == pytest.approx(90)
     assert claim_of(rows[:2]).says == "disagrees"
     assert claim_of([made("a", "strong", 0.5, 0.9)]).says == "not measured"
+    coarse = [dataclasses.replace(one, nonmembers=400) for one in rows]
+    assert {one.says for one in of_profile(coarse)} == {"not measured"}  # four false positives, or none
+    mixed = [*coarse[:2], *rows[2:]]
+    assert "b beside strong" in claim_of(mixed).why  # of methods on enough points, where there are some
