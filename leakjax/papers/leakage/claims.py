@@ -76,8 +76,8 @@ def _claim(each: Sequence[Least], stronger: str, rate: Rate) -> Claim:
         says=_says(ours) if alarms >= _LEAST_ALARMS else "not measured",
         why=(
             f"members caught from the map alone, over those that the best earlier attack catches; the most of "
-            f"{len(each)} methods, {most.explainer} beside {most.attack}. A target has {alarms} false positives at this "
-            f"rate, of {_LEAST_ALARMS} that it takes; data and networks are not the paper's"
+            f"{len(each)} methods, {most.explainer} beside {most.attack}. A target has {alarms} false positives at "
+            f"this rate, of {_LEAST_ALARMS} that it takes; data and networks are not the paper's"
         ),
     )
 
