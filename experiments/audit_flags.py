@@ -7,8 +7,7 @@ from typing import Any
 
 from absl import flags
 
-from leakjax import _spec, _validate, models, shadow
-from leakjax.attack import ATTACKS, DEFAULT_ATTACKS
+from leakjax import _spec, _validate, attack, models, shadow
 from leakjax.auditing import explainers
 from leakjax.auditing.options import EXPLAINED_CLASSES
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
@@ -83,8 +82,9 @@ class Config:
             if getattr(self, name) is not None:
                 _validate.at_least(name, getattr(self, name), least.get(name, 1))
         _validate.distinct("defenses", self.defenses)
-        for attack in self.attacks:
-            _validate.one_of("attacks", attack, ATTACKS)
+        _validate.distinct("attacks", self.attacks)
+        for text in self.attacks:
+            attack.parse(text)
         for target in self.targets or ():
             if not 0 <= target < self.models:
                 raise _validate.fail("targets", target, f"must be indices of models, 0 to {self.models - 1}")
@@ -108,13 +108,15 @@ class Config:
         """What flags of their own say of the network."""
         return {} if self.widths is None else {"widths": self.widths}
 
-    def sizes(self, points: int) -> dict[str, int]:
+    def sizes(self, points: int) -> dict[str, Any]:
         """What decides how much memory an audit of a pool of so many points takes."""
         return {
             "models": self.models,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "audited": self.audit_points or points,
+            "targets": self.models if self.targets is None else len(self.targets),
+            "releases": self.releases,
             "defenses": len(self.defenses),
         }
 
@@ -162,14 +164,22 @@ def define_flags() -> None:
             defenses.describe(),
         ),
     )
-    flags.DEFINE_list("attacks", list(DEFAULT_ATTACKS), f"Of {', '.join(ATTACKS)}.")
+    flags.DEFINE_string(
+        "attacks",
+        ",".join(attack.DEFAULT_ATTACKS),
+        training_flags.choices(
+            "Attacks, separated by commas; stacked is the headline.",
+            attack.describe(),
+        ),
+    )
     flags.DEFINE_list("targets", None, "Indices of the attacked models. Default: each in turn.")
     flags.DEFINE_bool("label_known", True, "Whether the attacker knows the true class.")
     flags.DEFINE_enum(
         "explained_class",
         "predicted",
         EXPLAINED_CLASSES,
-        "Whose output is explained: of each model's own class, or of the true one.",
+        "Whose output is explained: predicted, of each model's own class; true, of the true one; asked, of all, each "
+        "a query; reference, of the class that the other models vote for.",
     )
     flags.DEFINE_list(
         "releases",
@@ -209,7 +219,7 @@ def read_config(values: flags.FlagValues) -> Config:
     for name in ("widths", "targets"):
         given[name] = None if given[name] is None else training_flags.numbers(name, given[name], int)
     given["stop_at_gap"] = training_flags.numbers("stop_at_gap", given["stop_at_gap"], float)
-    given["attacks"] = tuple(given["attacks"])
+    given["attacks"] = tuple(attack.parse(text).name for text in _spec.split("attacks", given["attacks"]))
     given["releases"] = tuple(release.prediction_part(text).name for text in given["releases"])
     given["explainers"] = tuple(
         text if text in explainers.LISTS else explainers.parse(text).name

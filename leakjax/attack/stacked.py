@@ -19,6 +19,7 @@ from leakjax import _validate
 from leakjax.attack import categorical, features, logistic
 from leakjax.attack.categorical import Counts, counts
 from leakjax.attack.filters import filters
+from leakjax.attack.registry import Streamed, registered
 from leakjax.attack.roles import Roles, enough, roles
 from leakjax.attack.statistics import Statistics, statistics
 from leakjax.data import evenly_spaced
@@ -26,6 +27,12 @@ from leakjax.data import evenly_spaced
 # Calibrators are looked at on so many points: with 8 of them, some 16,000 samples for some hundred weights.
 CALIBRATION_POINTS = 2048
 _CHUNK_VALUES = 2**22
+
+
+@registered
+def stacked() -> Streamed:
+    """The attack of this file, on the prediction of each release, on each explanation, and on both: the headline."""
+    return Streamed("stacked")
 
 
 class Discrete(NamedTuple):

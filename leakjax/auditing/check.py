@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from leakjax import _progress
 from leakjax.auditing import adequacy, controls
 from leakjax.auditing.explanations import defend_program, explain_program
 from leakjax.auditing.judge import Judge
@@ -44,7 +45,8 @@ def check(prepared: Prepared, methods: Methods, measured: Measured) -> Checked:
     explain = explain_program(subject, explainer)
     plain = programs.defend.get("none") or defend_program(subject, identity())
     placebo = defend_program(subject, identity(), placebo=True)
-    rows = controls.run(
+    run = functools.partial(
+        controls.run,
         sitting.subject,
         sitting.judge,
         functools.partial(attack, programs.predict, explain, plain),
@@ -54,10 +56,11 @@ def check(prepared: Prepared, methods: Methods, measured: Measured) -> Checked:
         ),
         prepared.untrained,
     )
-    return Checked(
-        [*rows, _hardened(measured)],
-        controls.smallest_margin(sitting.subject, sitting.judge, sitting.predictions),
+    smallest = functools.partial(
+        controls.smallest_margin, sitting.subject, sitting.judge, sitting.predictions
     )
+    rows, margin = (step() for step in _progress.track((run, smallest)))  # one bar for both
+    return Checked([*rows, _hardened(measured)], margin)
 
 
 def _hardened(measured: Measured) -> Control:

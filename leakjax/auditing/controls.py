@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from leakjax import _progress
 from leakjax.attack import stacked
 from leakjax.auditing.adequacy import not_run
 from leakjax.auditing.judge import Judge
@@ -49,35 +50,35 @@ def run(
     chance = leakage.chance_tpr(float(judge.headline), judge.nonmembers)
     rolled = dataclasses.replace(subject, membership=np.roll(subject.membership, 1, axis=0))
     false_judge = Judge(rolled, seed=subject.seed)
-    rows = [
-        _untrained(subject, judge, attack, untrained, chance),
-        within(
+    every: list[Callable[[], Control]] = [
+        lambda: _untrained(subject, judge, attack, untrained, chance),
+        lambda: within(
             "permuted_membership",
             "Does the full attack find members when each model is given another's membership list?",
             false_judge.headline_tpr(false_judge.rates(attack(rolled).both[0])),
             chance,
         ),
-        within(
+        lambda: within(
             "input_only",
             "Can members be told from the records alone, without any model? (AUC)",
             judge.found(judge.rates(_input_only(subject))).auc,
             0.5,
         ),
-        within(
+        lambda: within(
             "inclusion_count",
             "Can members be told from how many other models hold a record? (AUC)",
             judge.found(judge.rates(_inclusion_count(subject))).auc,
             0.5,
         ),
-        within(
+        lambda: within(
             "placebo",
             "Do explanations that were shuffled between the models add anything to the prediction?",
             _headline_margin(*_first(placebo(subject)), judge),
             0.0,
         ),
-        _dressed(subject, judge, dressed),
+        lambda: _dressed(subject, judge, dressed),
     ]
-    return rows + planted(subject, judge)
+    return [one() for one in _progress.track(every)] + planted(subject, judge)
 
 
 def _untrained(subject: Subject, judge: Judge, attack: Attack, untrained: Any, chance: float) -> Control:
@@ -107,7 +108,7 @@ def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions) ->
     weak, strong = _SHIFTS
     prediction = stacked.Answers(predictions.signal[..., None])
     value = float("nan")
-    for _ in range(_HALVINGS):
+    for _ in _progress.track(range(_HALVINGS)):
         shift = (weak * strong) ** 0.5
         signal = stacked.Answers(_plant(subject, shift)[..., None])
         scores, valid = stacked.attack(prediction, signal, subject.membership, targets=subject.targets)

@@ -1,6 +1,6 @@
 """What decides the results of an audit's stages, as the fingerprints under which they are kept."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax._workdir.fingerprint import environment, fingerprint
-from leakjax._workdir.functions import traced
+from leakjax._workdir.functions import described, traced
+from leakjax.attack.registry import Attack
 from leakjax.auditing.subject import Subject
 from leakjax.defend import Defense, apply
 from leakjax.explain import Explainer
@@ -59,6 +60,16 @@ def explainer_mark(subject: Subject, mark: str, explainer: Explainer, defenses: 
         for defense in defenses
     ]
     return fingerprint(subject=mark, explainer=traced(explain, *one), through=through)
+
+
+def attack_mark(marks: Sequence[str], attack: Attack) -> str:
+    """The fingerprint of what an attack says.
+
+    Args:
+      marks: of the subject, and of the explanations that it looks at.
+      attack: its name with all options counts, and what its functions do.
+    """
+    return fingerprint(marks=marks, name=attack.name, attack=described(tuple(attack)))
 
 
 def _first(variables: Any) -> Any:

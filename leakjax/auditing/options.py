@@ -13,7 +13,7 @@ from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.evaluate.document import ExplainedClass, PrivateTraining
 from leakjax.oracle import release
 
-EXPLAINED_CLASSES = ("predicted", "true")
+EXPLAINED_CLASSES = release.EXPLAINED_CLASSES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,9 @@ class Attacker:
 
     Attributes:
       label_known: whether the attacker knows the true class.
-      explained_class: "predicted": each model explains the class that it predicts; "true": the true one.
+      explained_class: "predicted": each model explains the class that it predicts; "true": the true one; "asked":
+        the attacker asks for all classes, each a query, and gets a map of each; "reference": the vote of all other
+        models.
       releases: what is shown of a prediction, each for a service of its own, as `leakjax.oracle.prediction_part`
         reads it; the first one leads.
     """

@@ -9,6 +9,7 @@ import numpy as np
 
 from leakjax import _validate
 from leakjax.auditing import door
+from leakjax.auditing.coins import check_coins
 from leakjax.auditing.options import Attacker
 from leakjax.auditing.subject import LEAST_MODELS, Subject
 from leakjax.data import Points
@@ -55,6 +56,7 @@ def prepare(
     attacked = np.arange(models)[~bad] if targets is None else _targets(targets, bad)
     kept, left_out = exclude_diverged(ensemble)
     door.check_attackable(np.asarray(ensemble.membership), attacked)
+    check_coins("membership", np.asarray(ensemble.membership, bool))
     door.check_logits(logits_fn, kept.variables, points)
     if untrained is None:
         untrained = _shuffled(kept.variables, key)

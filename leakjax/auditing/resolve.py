@@ -6,15 +6,18 @@ from typing import Any, NamedTuple
 import jax
 
 from leakjax import _validate
-from leakjax.attack import ATTACKS
+from leakjax.attack.registry import AnyAttack, Attack, Streamed
+from leakjax.attack.registry import parse as parse_attack
 from leakjax.auditing import door
 from leakjax.auditing.explainers import LISTS, choose
 from leakjax.auditing.options import Budget
+from leakjax.auditing.rows import STACKED
 from leakjax.auditing.subject import Subject
 from leakjax.defend import Defense, lift, parse
 from leakjax.evaluate.document import LeftOut
 from leakjax.explain import Explainer, Named
 
+AttackLike = str | AnyAttack
 DefenseLike = str | Defense | Callable[[jax.Array], jax.Array]
 
 
@@ -26,7 +29,7 @@ class Methods(NamedTuple):
       named: what is known of each, by the same names.
       costly: the names of those that `Budget.costly_points` restricts.
       defenses: by name.
-      attacks: names in `leakjax.attack.ATTACKS`.
+      attacks: in the order in which their rows are listed.
       left_out: what a list of several explainers stands for and does not apply.
     """
 
@@ -34,14 +37,19 @@ class Methods(NamedTuple):
     named: Mapping[str, Named]
     costly: frozenset[str]
     defenses: Mapping[str, Defense]
-    attacks: Sequence[str]
+    attacks: Sequence[AnyAttack]
     left_out: Sequence[LeftOut]
+
+    @property
+    def stacked(self) -> bool:
+        """Whether the stacked attack, which runs in any case, is reported."""
+        return any(isinstance(attack, Streamed) for attack in self.attacks)
 
 
 def resolve(
     explainers: Sequence[str | Named | Explainer] | Mapping[str, Explainer],
     defenses: Sequence[DefenseLike],
-    attacks: Sequence[str],
+    attacks: Sequence[AttackLike],
     *,
     subject: Subject,
     budget: Budget,
@@ -55,9 +63,7 @@ def resolve(
       UsageError: a name that does not exist, an option that does not apply, an explainer or a defense that cannot
         be traced, two of one name, no explainer or no defense at all.
     """
-    attacks = door.listed("attacks", attacks)
-    for attack in attacks:
-        _validate.one_of("attacks", attack, ATTACKS)
+    listed = attacks_of(attacks)
     x, shape = subject.points.x[0], subject.points.x.shape[1:]
     background = door.check_background(budget.background, subject.points)
     first_model = jax.tree.map(lambda leaf: leaf[0], subject.variables)
@@ -72,9 +78,33 @@ def resolve(
         {one.name: one for one in chosen.methods},
         frozenset(one.name for one in chosen.methods if one.runs(shape) > LISTS["cheap"]),
         hardeners,
-        attacks,
+        listed,
         chosen.left_out,
     )
+
+
+def attacks_of(given: Sequence[AttackLike]) -> list[AnyAttack]:
+    """Attacks of texts that `leakjax.attack.parse` reads and of `leakjax.attack.Attack`s, mixed.
+
+    Raises:
+      UsageError: an item that is neither, a name or an option that does not exist, two of one name, none at all.
+    """
+    found = [_attack(item) for item in door.listed("attacks", given)]
+    _validate.distinct("attacks", [attack.name for attack in found])
+    return found
+
+
+def _attack(item: Any) -> AnyAttack:
+    if isinstance(item, str):
+        return parse_attack(item)
+    if not isinstance(item, AnyAttack):
+        rule = "must be a text or a leakjax.attack.Attack"
+        raise _validate.fail("attacks", item if not callable(item) else door.name_of(item), rule)
+    if not item.name or (isinstance(item, Attack) and item.name == STACKED):
+        raise _validate.fail(
+            "attacks", item.name, "is no name for an attack of your own; give it another one"
+        )
+    return item
 
 
 def _defenses(given: Sequence[DefenseLike]) -> dict[str, Defense]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from leakjax.attack import BASELINES, THRESHOLDS
+from leakjax import _progress
 from leakjax.auditing.explanations import MEASURES, Explanations
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.predictions import Predictions
@@ -29,6 +29,9 @@ from leakjax.evaluate.leakage import Rates
 from leakjax.explain import Named
 
 _EXPOSED = 20
+STACKED = "stacked"  # the attack that all of these are of
+
+Judged = tuple[LeakageRow, Curve]
 
 
 class Found(NamedTuple):
@@ -39,7 +42,7 @@ class Found(NamedTuple):
       explanation: [targets, points], on the explanation.
       both: [releases, targets, points], on both.
       valid: bool [targets, points], where these scores mean something.
-      log_l1: [targets, points], log of the released attribution's L1 norm.
+      log_l1: [models, points], see `explanations.Explanations`.
       change: [points, measures], see `explanations.Explanations`.
       non_finite: how many attributions were not finite.
       examples: [examples, ...], released maps.
@@ -100,45 +103,35 @@ def attacked(
     return Attacked(**vars(shown), release=release, view=view, attack=attack, label_known=subject.label_known)
 
 
-def leakage(results: Results, attacks: Sequence[str]) -> tuple[list[LeakageRow], list[Curve]]:
-    """The leakage rows and their curves, release by release: predictions first, then each explainer and defense.
+def leakage(results: Results) -> list[Judged]:
+    """The rows of the stacked attack and their curves, release by release: predictions first, then each explanation.
 
     Args:
       results: by explainer and defense; the predictions are those of the first one's sitting.
-      attacks: which to report; thresholds that need the label are left out where it is not known.
     """
-    found: list[tuple[LeakageRow, Curve]] = []
-    thresholds = {name: THRESHOLDS[name] for name in attacks if name in THRESHOLDS}
-    (subject, predictions, _, judge), first, _ = next(iter(results.values()))
+    (subject, _, _, judge), first, _ = next(iter(results.values()))
     judges = {about: one.sitting.judge.narrowed(one.found.valid) for about, one in results.items()}
-    for at, release in enumerate(subject.releases if "stacked" in attacks else ()):
-        found.append(judge.row(first.prediction[at], attacked("prediction", "stacked", subject, release)))
-        over: dict[int, Rates] = {}  # the prediction alone on the same points, of each judge
-        for about, (_, one, explanation) in results.items():
-            own = judges[about]
-            if id(own) not in over:
-                over[id(own)] = own.rates(one.prediction[at])
-            seen = attacked("both", "stacked", subject, release, explanation)
-            found.append(own.row(one.both[at], seen, over[id(own)]))
-    for name, threshold in thresholds.items():
-        if threshold.view == "prediction" and (subject.label_known or not threshold.needs_label):
-            scores = threshold.score(getattr(predictions, threshold.signal))
-            own = judge.narrowed(np.isfinite(scores))
-            found.append(own.row(scores, attacked("prediction", name, subject, "vector")))
-    for name in (name for name in attacks if name in BASELINES):
-        if subject.label_known:
-            scores = BASELINES[name](predictions.signal, subject.membership, subject.roles)
-            found.append(judge.row(scores, attacked("prediction", name, subject, "vector")))
-    for about, (_, one, explanation) in results.items():
-        if "stacked" in attacks:
-            seen = attacked("explanation", "stacked", subject, "none", explanation)
-            found.append(judges[about].row(one.explanation, seen))
-        for name, threshold in thresholds.items():
-            if threshold.view == "explanation":
-                scores = threshold.score(getattr(one, threshold.signal))
-                seen = attacked("explanation", name, subject, "none", explanation)
-                found.append(judges[about].row(scores, seen))
-    return [row for row, _ in found], [curve for _, curve in found]
+    over: dict[
+        tuple[int, int], Rates
+    ] = {}  # the prediction alone on the same points, of each release and judge
+
+    def row(view: View, at: int, about: tuple[str, str] | None) -> Judged:
+        release = "none" if view == "explanation" else subject.releases[at]
+        if about is None:
+            return judge.row(first.prediction[at], attacked(view, STACKED, subject, release))
+        own, (_, one, explanation) = judges[about], results[about]
+        seen = attacked(view, STACKED, subject, release, explanation)
+        if view == "explanation":
+            return own.row(one.explanation, seen)
+        if (at, id(own)) not in over:
+            over[at, id(own)] = own.rates(one.prediction[at])
+        return own.row(one.both[at], seen, over[at, id(own)])
+
+    every: list[tuple[View, int, tuple[str, str] | None]] = []
+    for at in range(len(subject.releases)):
+        every += [("prediction", at, None), *(("both", at, about) for about in results)]
+    every += [("explanation", 0, about) for about in results]
+    return [row(*one) for one in _progress.track(every)]
 
 
 def task(sitting: Sitting, results: Results, diverged: np.ndarray) -> Task:
@@ -197,10 +190,10 @@ def groups(results: Results, group: str | None) -> list[GroupRow]:
         return []
     (subject, _, _, judge), first, _ = next(iter(results.values()))
     levels, leading = subject.points.groups[group], subject.releases[0]
-    about = attacked("prediction", "stacked", subject, leading)
+    about = attacked("prediction", STACKED, subject, leading)
     rows = judge.groups(first.prediction[0], about, group, levels)
     for (subject, _, _, judge), found, explanation in results.values():
-        about = attacked("both", "stacked", subject, leading, explanation)
+        about = attacked("both", STACKED, subject, leading, explanation)
         rows += judge.groups(found.both[0], about, group, subject.points.groups[group])
     return rows
 

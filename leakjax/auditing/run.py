@@ -8,15 +8,16 @@ import jax
 from leakjax import _validate
 from leakjax._workdir import opened
 from leakjax.attack import DEFAULT_ATTACKS
-from leakjax.auditing import door
+from leakjax.auditing import asked, door
 from leakjax.auditing.assemble import assemble
 from leakjax.auditing.check import check
 from leakjax.auditing.chunks import on_one_device
 from leakjax.auditing.clock import Clock
+from leakjax.auditing.literature import literature
 from leakjax.auditing.measure import measure
 from leakjax.auditing.options import Attacker, Budget, Run
 from leakjax.auditing.prepare import prepare
-from leakjax.auditing.resolve import DefenseLike, resolve
+from leakjax.auditing.resolve import AttackLike, DefenseLike, resolve
 from leakjax.auditing.settings import settings_of
 from leakjax.data import Points
 from leakjax.evaluate.document import Report, to_json
@@ -32,7 +33,7 @@ def audit(
     *,
     explainers: Sequence[str | Named | Explainer] | Mapping[str, Explainer] = ("gradient",),
     defenses: Sequence[DefenseLike] = ("none",),
-    attacks: Sequence[str] = DEFAULT_ATTACKS,
+    attacks: Sequence[AttackLike] = DEFAULT_ATTACKS,
     targets: Sequence[int] | None = None,
     key: jax.Array,
     attacker: Attacker = Attacker(),  # noqa: B008  (frozen)
@@ -56,7 +57,8 @@ def audit(
         one serves in the controls.
       defenses: texts that `leakjax.defend.parse` reads, `Defense`s, and functions of one attribution. The attack is
         refitted for each.
-      attacks: names in `leakjax.attack.ATTACKS`.
+      attacks: names and objects mixed: names in `leakjax.attack.ATTACKS`, with options as in "lira(online=False)";
+        "package.module:name(...)" of your own; `leakjax.attack.Attack`s. "stacked" is the headline.
       targets: indices of the attacked models; all in turn when None. The others are the shadows of each.
       key: of all randomness; a typed key, `jax.random.key(0)`.
       attacker: what the attacker knows and is shown, a `leakjax.auditing.Attacker`.
@@ -92,6 +94,17 @@ def audit(
     with on_one_device(calls_python(logits_fn, first_model, points.x[0])):
         with opened(run.store, run.say) as store:
             measured = measure(subject, methods, costly_points=budget.costly_points, store=store, clock=clock)
+            source_of = asked.source_of(subject, methods.explainers, methods.defenses, measured.results)
+            others = literature(
+                methods.attacks,
+                subject,
+                measured.results,
+                source_of,
+                maps=list(measured.results),
+                clock=clock,
+                store=store,
+                marks=measured.marks,
+            )
         with clock("controls"):
             checked = check(prepared, methods, measured)
-    return assemble(prepared, methods, measured, checked, run=run, clock=clock)
+    return assemble(prepared, methods, measured, others, checked, run=run, clock=clock)

@@ -42,7 +42,7 @@ def settings_of(
         models=subject.models + len(prepared.diverged),
         explainers=list(methods.explainers),
         defenses=list(methods.defenses),
-        attacks=list(methods.attacks),
+        attacks=[attack.name for attack in methods.attacks],
         targets=None if targets is None else [int(target) for target in targets],
         label_known=subject.label_known,
         explained_class=subject.explained_class,

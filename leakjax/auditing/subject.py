@@ -32,7 +32,8 @@ class Subject:
       targets: int [targets], indices of the attacked models.
       key: of all randomness of the audit.
       label_known: whether the attacker knows the true class, beside the prediction and beside the explanation alike.
-      explained_class: "predicted", by each model itself, or "true".
+      explained_class: "predicted", by each model itself; "true"; "asked", all of them, the one taken for the true one
+        first; "reference", the vote of the other models.
       releases: what may be shown of a prediction, as `oracle.prediction_part` reads it; the first one leads.
     """
 
@@ -68,6 +69,11 @@ class Subject:
     def roles(self) -> Roles:
         """Who is attacked with the help of whom."""
         return roles(self.models, self.targets)
+
+    @property
+    def maps(self) -> int:
+        """How many maps an explanation of a point holds: one of each class where all are asked for."""
+        return self.points.classes if self.explained_class == "asked" else 1
 
     @property
     def seed(self) -> int:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import leakjax
-from leakjax import explain
+from leakjax import attack, explain
 from leakjax._validate import UsageError
 from leakjax._workdir import claim, fingerprint
-from leakjax.auditing.decides import explainer_mark, subject_mark
+from leakjax.auditing.decides import attack_mark, explainer_mark, subject_mark
 from leakjax.auditing.options import Run
 from leakjax.auditing.subject import Subject
 from leakjax.defend import clip_norm, lift, parse
@@ -200,3 +200,46 @@ def test_two_defenses_of_one_name_are_an_error(audit):
     for defenses in (["none", CLIP, CLIP], [clip_norm(1.0), lift(parse(CLIP).name, jnp.abs)]):
         with pytest.raises(UsageError, match=r"defenses='clip_norm.1.0, norm=2.': is given twice"):
             audit({"leaky": leaky}, defenses=defenses)
+
+
+def own(scale):
+    def reduce(replies, membership, known, scored):
+        return scale * replies.maps[scored].sum(axis=-1)
+
+    return attack.Attack(
+        "own", ("explanation",), reduce, attack.learns_nothing, lambda _, found: found, ("maps",)
+    )
+
+
+def test_another_attack_is_another_fingerprint():
+    texts = ["lira", "lira(online=False)", "lira(variance='global')", "rmia", "rmia(gamma=1.5)", "neural"]
+    attacks = [
+        *map(attack.parse, texts),
+        own(1.0),
+        own(2.0),
+        own(1.0)._replace(score=lambda _, found: -found),
+    ]
+    marks = [attack_mark(["subject"], one) for one in attacks]
+    assert len(set(marks)) == len(marks)
+    again = [*map(attack.parse, texts), own(1.0)]
+    assert [attack_mark(["subject"], one) for one in again] == marks[: len(again)]
+    assert attack_mark(["another"], own(1.0)) not in marks
+
+
+@pytest.mark.slow
+def test_a_finished_attack_is_read_and_another_one_is_run(run, tmp_path):
+    said = []
+    given = {"explainers": {"leaky": leaky}, "defenses": ("none",), "targets": [0, 5]}
+
+    def audit(*attacks):
+        store = Run(store=tmp_path, say=said.append)
+        return run(attacks=["stacked", *attacks], run=store, **given).leakage
+
+    first = audit(own(1.0), "lira")
+    before = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert audit(own(1.0), "lira") == first
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == before
+    other = audit(own(-1.0), "lira")
+    of = lambda rows, name: [row for row in rows if row.attack == name]
+    assert of(other, "own")[0].auc.value == pytest.approx(1 - of(first, "own")[0].auc.value)
+    assert of(other, "lira") == of(first, "lira")
