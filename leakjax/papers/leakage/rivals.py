@@ -1,7 +1,7 @@
 """The attacks that were reported before, and what each of them sees of an explainer."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -77,7 +77,7 @@ def rivals(releases: Sequence[str], *, networks: bool = True, epochs: int | None
 def _rival(
     text: str, reported_by: str, view: View, release: str | None = None, *, network: bool = False
 ) -> Rival:
-    return Rival(parse(text), text, reported_by, view, release, network)
+    return Rival(cast(Attack, parse(text)), text, reported_by, view, release, network)
 
 
 def replies(
