@@ -21,6 +21,7 @@ from tests.auditing.world import logits_fn
 from tests.report.reader import Reader
 
 LEAKY = "tests.auditing.world:leaky"
+pytestmark = pytest.mark.slow  # all of them look at one profile, which takes half a minute
 SETTINGS = Settings(explainers=("gradient", LEAKY, "gradcam"), networks=False, neighbours=3, group="side")
 
 
