@@ -24,6 +24,6 @@ def check_coins(name: str, member: np.ndarray) -> None:
     models, points = member.shape
     spread = member.sum(axis=0).var()
     if points > 1 and spread < _LEAST_SPREAD * models * member.mean() * (1 - member.mean()):
-        rule = "the counts of models a point is in hardly differ from point to point, so that counting the others gives "
-        rule += "a target's membership away; draw each model's points by independent coins"
+        rule = "the counts of models a point is in hardly differ from point to point, so that counting the others "
+        rule += "gives a target's membership away; draw each model's points by independent coins"
         raise _validate.fail(name, "counts", rule)

@@ -268,10 +268,11 @@ def test_an_unknown_explained_class_and_a_budget_of_nothing_are_named():
         Budget(costly_points=0)
 
 
-def test_an_attacker_without_labels_has_no_attack_that_needs_them(run):
+def test_an_attacker_without_labels_takes_the_predicted_class_for_the_true_one(run):
     found = run(defenses=("none",), explainers={"leaky": leaky}, attacker=Attacker(label_known=False))
     predictions = [row.attack for row in found.leakage if row.view == "prediction"]
-    assert predictions == ["stacked"] * 3 + ["confidence"]
+    numbers = [f"threshold(signal='{name}')" for name in ("loss", "confidence") for _ in range(3)]
+    assert predictions == ["stacked"] * 3 + numbers
     assert not any(row.label_known for row in found.leakage)
 
 
