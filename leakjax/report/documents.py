@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from leakjax.evaluate.document import Report, field_table, schema_text
+from leakjax.hardening.document import HardeningReport
 from leakjax.records.document import RecordsReport
 
 
@@ -18,6 +19,7 @@ def published() -> Mapping[type, Path]:
     places = {
         Report: ("leakjax.evaluate", "report.schema.json"),
         RecordsReport: ("leakjax.records", "records.schema.json"),
+        HardeningReport: ("leakjax.hardening", "hardening.schema.json"),
     }
     return {cls: Path(str(resources.files(package) / name)) for cls, (package, name) in places.items()}
 
