@@ -14,7 +14,7 @@ import numpy as np
 
 from leakjax import _memory, _progress, _validate
 from leakjax.attack.reading import OF_MAPS
-from leakjax.attack.registry import Attack, Least, Lesson
+from leakjax.attack.registry import Attack, Least, Lesson, learns_nothing
 from leakjax.attack.replies import Replies, Source
 from leakjax.attack.roles import Roles, roles
 from leakjax.data import evenly_spaced
@@ -78,10 +78,12 @@ def run(
     size = max(1, min(points, _MOST_POINTS, _CHUNK_VALUES // (values + models * len(plan.scored))))
     reduced_at = _chunked(reduce, source, membership, size)
     known_half = attack.protocol == "known_half"
-    learned = _known_half if known_half else _shadows
-    lessons = learned(attack, plan, membership, valid, reduced_at, key)
+    fitted: list[tuple[np.ndarray, Any]] = [(np.arange(plan.targets), None)]
+    if attack.fit is not learns_nothing:
+        learned = _known_half if known_half else _shadows
+        lessons = learned(attack, plan, membership, valid, reduced_at, key)
+        fitted = [(pairs, attack.fit(lesson)) for pairs, lesson in lessons]
     scores = np.empty((plan.targets, points))
-    fitted = [(pairs, attack.fit(lesson)) for pairs, lesson in lessons]
     for start in _progress.track(range(0, points, size)):
         rows = np.arange(start, min(start + size, points))
         reduced = reduced_at(rows, plan.known[: plan.targets], plan.scored[: plan.targets])

@@ -88,7 +88,8 @@ def source_of(
                 shown = jnp.argmax(logits, axis=-1)  # where nobody has asked yet
                 if result is not None:
                     shown = jnp.asarray(result.sitting.predictions.explained[:, rows])
-                maps = mapper(about)(own.variables, jnp.asarray(x), jnp.asarray(ids), shown)
+                answering = own.variables if own.explained_by is None else own.explained_by
+                maps = mapper(about)(answering, jnp.asarray(x), jnp.asarray(ids), shown)
                 seen = seen._replace(maps=maps)
             if own.neighbours and "queries" in needs:
                 every = near(own, jnp.asarray(x), jnp.asarray(ids))

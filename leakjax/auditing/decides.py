@@ -34,6 +34,7 @@ def subject_mark(subject: Subject, shown: np.ndarray) -> str:
         key=subject.key,
         attacker=(subject.label_known, subject.explained_class, subject.releases),
         neighbours=(subject.neighbours, subject.neighbour_step),
+        explained_by=jax.tree.leaves(subject.explained_by),
         shown=shown,
     )
 

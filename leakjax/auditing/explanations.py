@@ -197,14 +197,15 @@ def stream_explanations(
     Returns:
       `Explanations` of each defense.
     """
-    chunks = Chunks(subject)
+    chunks, answering = Chunks(subject), subject.explained_by
+    answering = chunks.variables if answering is None else chunks.put(answering, None)
 
     def dispatch(rows: np.ndarray) -> list[Explanations]:
         x, ids = chunks.put(subject.points.x[rows]), chunks.put(subject.points.ids[rows])
         explained, agrees, membership = (
             chunks.put(a[:, rows], 1) for a in (predictions.explained, predictions.agrees, subject.membership)
         )
-        maps = explain(chunks.variables, x, ids, explained)
+        maps = explain(answering, x, ids, explained)
         return [program(maps, x, ids, agrees, membership) for program in defend]
 
     def keep(found: list[Explanations], rows: np.ndarray) -> list[Explanations]:

@@ -30,6 +30,8 @@ class Attacker:
       neighbours: how many predictions near each point an attacker without explanations may ask for too: the point
         scaled by 0.8, 1.25, 0.5 and 2, then Gaussian steps; the report says how many an explanation is worth.
       neighbour_step: standard deviation of a Gaussian step in every feature.
+      explained_by: variables of the models that answer explanations where these are not the attacked ones, leaves
+        [models, ...]: one in the place of each, asked for the class that the attacked one names.
     """
 
     label_known: bool = True
@@ -37,6 +39,7 @@ class Attacker:
     releases: tuple[str, ...] = release.DEFAULT
     neighbours: int = 0
     neighbour_step: float = 0.1
+    explained_by: Any = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.releases:

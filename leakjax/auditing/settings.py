@@ -28,6 +28,7 @@ class Settings:
         "predictions near each point that may be asked for in place of an explanation"
     )
     neighbour_step: float = described("standard deviation of a step to one of them in every feature")
+    explained_by_others: bool = described("whether other models than the attacked ones answer explanations")
     group: str | None = described("the column by which leakage is broken down")
     untrained: bool = described("whether networks that saw no data were given for the control")
     background: int = described("points that stand for the rest of the world to some explainers", "points")
@@ -53,6 +54,7 @@ def settings_of(
         releases=list(subject.releases),
         neighbours=subject.neighbours,
         neighbour_step=subject.neighbour_step,
+        explained_by_others=subject.explained_by is not None,
         group=run.group,
         untrained=budget.untrained is not None,
         background=0 if budget.background is None else len(budget.background),

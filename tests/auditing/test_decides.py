@@ -60,6 +60,9 @@ SUBJECTS = {
     "ids": lambda s: {"points": s.points._replace(ids=nudged(s.points.ids))},
     "label_known": lambda s: {"label_known": False},
     "explained_class": lambda s: {"explained_class": "true"},
+    "neighbours": lambda s: {"neighbours": 1},
+    "steps to neighbours": lambda s: {"neighbour_step": 0.2},
+    "who explains": lambda s: {"explained_by": s.variables},
 }
 
 
