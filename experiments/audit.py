@@ -127,7 +127,7 @@ def run(
             targets=config.targets,
             key=jax.random.fold_in(key, 2),
             attacker=config.attacker,
-            budget=Budget(config.costly_points, pool.background, untrained),
+            budget=Budget(config.costly_points, pool.background, untrained, config.model_counts),
             run=Run(config.group, config.as_json(), workdir, stages.say, promised),
         )
         publish(report, workdir, sections)

@@ -11,6 +11,7 @@ from leakjax import _spec, _validate, attack, models, shadow
 from leakjax.attack import stacked
 from leakjax.auditing import explainers
 from leakjax.auditing.options import EXPLAINED_CLASSES, Attacker
+from leakjax.auditing.shadows import check_counts
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.defend import registry as defenses
 from leakjax.evaluate.document import ExplainedClass
@@ -69,6 +70,7 @@ class Config:
     label_known: bool
     explained_class: ExplainedClass
     releases: tuple[str, ...]
+    model_counts: tuple[int, ...]
     neighbours: int
     neighbour_step: float
     group: str | None
@@ -91,6 +93,7 @@ class Config:
         for target in self.targets or ():
             if not 0 <= target < self.models:
                 raise _validate.fail("targets", target, f"must be indices of models, 0 to {self.models - 1}")
+        check_counts(self.model_counts, self.models)
         self.training, self.attacker  # noqa: B018  (their own checks)
         if not 0 < self.delta < 1:
             raise _validate.fail("delta", self.delta, "must be above 0 and below 1")
@@ -201,6 +204,12 @@ def define_flags() -> None:
         f"What the service shows beside an explanation, separated by commas: {', '.join(release.PREDICTIONS)}. "
         "The first leads.",
     )
+    flags.DEFINE_list(
+        "model_counts",
+        [],
+        "Audits the first explainer once more with so many of the models each, as 8,16,32, so that the report says "
+        "whether more shadows would find more.",
+    )
     flags.DEFINE_integer(
         "neighbours",
         0,
@@ -240,6 +249,7 @@ def read_config(values: flags.FlagValues) -> Config:
     given = {field.name: getattr(values, field.name) for field in dataclasses.fields(Config)}
     for name in ("widths", "targets"):
         given[name] = None if given[name] is None else training_flags.numbers(name, given[name], int)
+    given["model_counts"] = training_flags.numbers("model_counts", given["model_counts"], int)
     given["stop_at_gap"] = training_flags.numbers("stop_at_gap", given["stop_at_gap"], float)
     given["attacks"] = tuple(attack.parse(text).name for text in _spec.split("attacks", given["attacks"]))
     given["releases"] = tuple(release.prediction_part(text).name for text in given["releases"])

@@ -63,11 +63,14 @@ class Budget:
       background: [rows, ...], points that are not audited, for the explainers that need some.
       untrained: variables of as many models that saw no data, leaves [models, ...], for a control; when None the
         trained weights, shuffled within each array, stand in for them.
+      model_counts: with so many of the models, at least 8, the first explainer is audited once more each, so that the
+        report says whether more shadows would find more.
     """
 
     costly_points: int | None = None
     background: np.ndarray | None = None
     untrained: Any = None
+    model_counts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.costly_points is not None:

@@ -33,6 +33,9 @@ class Settings:
     untrained: bool = described("whether networks that saw no data were given for the control")
     background: int = described("points that stand for the rest of the world to some explainers", "points")
     costly_points: int | None = described("points audited by costly explainers; null for all", "points")
+    model_counts: Sequence[int] = described(
+        "with how many of the models the audit was made once more", "models"
+    )
     key: Sequence[int] = described("data of the key of all randomness")
 
 
@@ -59,5 +62,6 @@ def settings_of(
         untrained=budget.untrained is not None,
         background=0 if budget.background is None else len(budget.background),
         costly_points=budget.costly_points,
+        model_counts=list(budget.model_counts),
         key=jax.random.key_data(subject.key).tolist(),
     )

@@ -155,6 +155,20 @@ class EpsilonRow(Attacked):
 
 
 @document()
+class ShadowsRow(Explained):
+    """What the headline attack finds with so many models, the attacked one among them."""
+
+    release: str = described("what the service shows of its prediction")
+    models: int = described("models in all; each target has the others as its shadows", "models")
+    targets: int = described("models attacked, the same for every number of models", "models")
+    headline_fpr: Rate = described("the false-positive rate at which members are counted")
+    prediction: Estimate = described("members caught with the prediction", SHARE)
+    explanation: Estimate = described("members caught with the explanation alone", SHARE)
+    both: Estimate = described("members caught with both", SHARE)
+    margin: Estimate = described("what the explanation adds", DIFFERENCE)
+
+
+@document()
 class NeighbourRow:
     """What an attacker finds who asks for predictions near each point too, and for no explanation."""
 
@@ -328,6 +342,9 @@ class Report:
     )
     epsilon: Sequence[EpsilonRow] = described(
         "what the headline attack shows about differential privacy, under the leading release", default=()
+    )
+    shadows: Sequence[ShadowsRow] = described(
+        "leakage by the number of models; empty where no numbers were asked for", default=()
     )
     neighbours: Sequence[NeighbourRow] = described(
         "what further prediction queries near each point find; empty where none were asked for", default=()
