@@ -11,11 +11,12 @@ import numpy as np
 
 from leakjax import _precision
 from leakjax.attack.replies import Replies, Source
+from leakjax.auditing.explanations import released
 from leakjax.auditing.literature import About, SourceOf, looks_at_maps, replies_by
 from leakjax.auditing.neighbours import near
 from leakjax.auditing.rows import Result, Results
 from leakjax.auditing.subject import Subject
-from leakjax.defend import Defense, apply
+from leakjax.defend import Defense
 from leakjax.explain import Explainer
 
 # Stages of a key that was folded with a model's and a point's id, as in the audit's own programs.
@@ -60,7 +61,9 @@ def source_of(
 
         def one(own: Any, model_id: Any, x: Any, point_id: Any, shown: Any) -> jax.Array:
             plain = explainer(own, x, shown, key=key_of(model_id, point_id, _EXPLAIN))
-            return apply(defense, plain, key=key_of(model_id, point_id, _DEFEND), x=x)
+            # Methods that are shown together answer with an axis of their own.
+            several = plain.ndim > x.ndim
+            return released(defense, plain, key_of(model_id, point_id, _DEFEND), x, several=several)
 
         over_points = jax.vmap(one, in_axes=(None, None, 0, 0, 0))
         over_models = jax.vmap(over_points, in_axes=(0, 0, None, None, 0))

@@ -48,12 +48,14 @@ def check(prepared: Prepared, methods: Methods, measured: Measured) -> Checked:
     sitting = measured.results[name, next(iter(methods.defenses))].sitting
     explain = explain_program(subject, explainer)
     plain = programs.defend.get("none") or defend_program(subject, identity())
-    placebo = defend_program(subject, identity(), placebo=True)
+    several = bool(methods.named[name].parts)
+    shown = defend_program(subject, identity(), several=True) if several else plain
+    placebo = defend_program(subject, identity(), placebo=True, several=several)
     run = functools.partial(
         controls.run,
         sitting.subject,
         sitting.judge,
-        functools.partial(attack, programs.predict, explain, plain),
+        functools.partial(attack, programs.predict, explain, shown),
         functools.partial(attack, programs.predict, explain, placebo),
         functools.partial(
             attack, programs.predict, explain_program(subject, adequacy.dressed(subject)), plain

@@ -57,6 +57,8 @@ def explainer_mark(subject: Subject, mark: str, explainer: Explainer, defenses: 
 
     one = (_first(subject.variables), subject.points.x[0], jnp.int32(0), subject.key)
     of_one = jax.eval_shape(explain, *one)
+    if len(of_one.shape) > one[1].ndim:  # of methods that are shown together each map is defended by itself
+        of_one = jax.ShapeDtypeStruct(of_one.shape[1:], of_one.dtype)
     through = [
         traced(lambda plain, x, key, by=defense: apply(by, plain, key=key, x=x), of_one, one[1], subject.key)
         for defense in defenses

@@ -54,12 +54,16 @@ def by_models(methods: Methods, results: Results, counts: Sequence[int]) -> list
       A row for each number of models.
     """
     explainer, defense = (next(iter(named.values())) for named in (methods.explainers, methods.defenses))
+    several = bool(next(iter(methods.named.values())).parts)
     (subject, *_), _, explanation = next(iter(results.values()))
     rows = []
     for count in _progress.track(list(counts)):
         few = of_models(subject, count)
         scores = attack(
-            predict_program(few), explain_program(few, explainer), defend_program(few, defense), few
+            predict_program(few),
+            explain_program(few, explainer),
+            defend_program(few, defense, several=several),
+            few,
         )
         judge = Judge(few, seed=few.seed).narrowed(scores.valid)
         alone, both = judge.rates(scores.prediction[0]), judge.rates(scores.both[0])
