@@ -8,6 +8,7 @@ import jax
 from leakjax import _validate
 from leakjax.attack.registry import AnyAttack, Attack, Streamed
 from leakjax.attack.registry import parse as parse_attack
+from leakjax.attack.run import check_models, check_needs
 from leakjax.attack.stacked import LEAST_MODELS as LEAST_STACKED
 from leakjax.auditing import door
 from leakjax.auditing.explainers import LISTS, choose
@@ -67,6 +68,7 @@ def resolve(
     listed, few = _sound(attacks_of(attacks), subject.models, stackable=subject.stackable)
     for one in few:
         say(f"{one.name} is left out: {one.why}")
+    _check_attacks(listed, subject)
     x, shape = subject.points.x[0], subject.points.x.shape[1:]
     background = door.check_background(budget.background, subject.points)
     first_model = jax.tree.map(lambda leaf: leaf[0], subject.variables)
@@ -113,6 +115,21 @@ def _sound(
     if not kept:
         raise _validate.fail("attacks", [attack.name for attack in attacks], why)
     return kept, left_out
+
+
+def _check_attacks(attacks: Sequence[AnyAttack], subject: Subject) -> None:
+    """Raises UsageError, before anything runs, where an attack needs replies or models that there are not."""
+    known = {"log_probabilities", "maps", "x", *(["label"] if subject.label_known else [])}
+    for attack in attacks:
+        if not isinstance(attack, Attack):
+            continue
+        # Beside an explanation queries follow it, and are asked in any case.
+        asks = subject.neighbours or attack.views[0] == "both"
+        if "queries" in attack.needs and not asks:
+            rule = "needs queries: predictions near each point; allow some, as neighbours=8"
+            raise _validate.fail("attacks", attack.name, rule)
+        check_needs(attack, {*known, "queries"})
+        check_models(attack, subject.membership, subject.roles)
 
 
 def _attack(item: Any) -> AnyAttack:
