@@ -39,7 +39,7 @@ from rich.markup import escape
 from rich.table import Table
 
 import leakjax
-from leakjax import _validate, data, models, shadow
+from leakjax import _validate, attack, data, models, shadow
 from leakjax._workdir import writer
 from leakjax.auditing import explainers
 from leakjax.auditing.options import Budget, Run
@@ -87,7 +87,7 @@ def run(
     pool = load_pool(config, places)
     points = pool.points
     model = models.make(config.model, points.classes, **config.model_options)
-    check_memory(model, points.x, **config.sizes(len(points.x)))
+    check_memory(model, points.x, **config.sizes(len(points.x)), maps=config.maps(points.classes))
     methods(config, model, pool, lambda line: None)  # the audit says what it leaves out
     # Claimed now that nothing in the command is wrong.
     with _main.claimed(
@@ -157,7 +157,8 @@ def print_plan(config: Config, places: Places, stages: Stages) -> None:
         **config.sizes(len(pool.points.x)),
         costly_points=config.costly_points,
         explainers=methods(config, model, pool, stages.say),
-        attacks=len(config.attacks),
+        attacks=[attack.parse(text) for text in config.attacks],
+        maps=config.maps(pool.points.classes),
     )
     title = f"{config.dataset}, {config.models} models"
     table = Table("stage", "runs of the model", "about seconds", title=escape(title))

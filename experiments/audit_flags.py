@@ -132,6 +132,10 @@ class Config:
             "defenses": len(self.defenses),
         }
 
+    def maps(self, classes: int) -> int:
+        """How many maps an explanation of a point holds."""
+        return classes if self.explained_class == "asked" else 1
+
     def as_json(self) -> dict[str, Any]:
         """The fields as config.json holds them."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
