@@ -10,6 +10,7 @@ from absl import flags
 from leakjax import _spec, _validate, attack, models, shadow
 from leakjax.attack import stacked
 from leakjax.auditing import explainers
+from leakjax.auditing.door import check_targets
 from leakjax.auditing.options import EXPLAINED_CLASSES, Attacker
 from leakjax.auditing.shadows import check_counts
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
@@ -24,12 +25,13 @@ _COSTLY_POINTS = 500
 
 @dataclasses.dataclass(frozen=True)
 class Places:
-    """Where things are; they do not change a number."""
+    """Where things are, and whether the page may show records; none of it changes a number."""
 
     workdir: Path
     data_dir: str | None
     source_dir: str | None
     take_over: bool
+    show_records: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,9 +92,8 @@ class Config:
         _validate.distinct("attacks", self.attacks)
         for text in self.attacks:
             attack.parse(text)
-        for target in self.targets or ():
-            if not 0 <= target < self.models:
-                raise _validate.fail("targets", target, f"must be indices of models, 0 to {self.models - 1}")
+        if self.targets is not None:
+            check_targets(self.targets, self.models)
         check_counts(self.model_counts, self.models)
         self.training, self.attacker  # noqa: B018  (their own checks)
         if not 0 < self.delta < 1:
@@ -225,8 +226,16 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "group", None, "Column by which leakage is broken down, e.g. race of adult, any of a table."
     )
-    flags.DEFINE_string(
-        "records", None, "A workdir of experiments.records, whose findings become a section of report.html."
+    flags.DEFINE_list(
+        "with",
+        [],
+        "Workdirs of other studies, as experiments.records, whose findings become sections of report.html.",
+    )
+    flags.DEFINE_bool(
+        "show_records",
+        False,
+        "Show explanations of records of the data set, under a banner that says so. Default: of typical inputs, each "
+        "the mean of many records.",
     )
     flags.DEFINE_string(
         "ensemble",
@@ -248,7 +257,7 @@ def read_config(values: flags.FlagValues) -> Config:
     """The flags as a frozen config.
 
     Raises:
-        UsageError: a flag's value is not allowed.
+      UsageError: a flag's value is not allowed.
     """
     given = {field.name: getattr(values, field.name) for field in dataclasses.fields(Config)}
     for name in ("widths", "targets"):

@@ -84,6 +84,7 @@ def main(values: flags.FlagValues) -> int:
         tuple(release.prediction_part(text).name for text in values.releases),
         values.seed,
     )
+    _validate.seed("seed", config.seed)
     path = Path(config.answers).expanduser()
     workdir = Path(values.workdir or f"runs/score-{path.stem}").expanduser()
     as_json = json.loads(json.dumps(dataclasses.asdict(config)))

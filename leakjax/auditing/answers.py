@@ -8,6 +8,7 @@ import numpy as np
 from leakjax import _validate
 from leakjax.attack.replies import Replies
 from leakjax.auditing.coins import check_coins
+from leakjax.auditing.door.models import check_membership
 from leakjax.data import Points
 
 _MAPS = "attributions"
@@ -66,12 +67,12 @@ def answers(arrays: Mapping[str, np.ndarray], name: str) -> Answers:
     Raises:
       UsageError: an array that is not known, one of another shape, nothing to audit.
     """
+    if not isinstance(arrays, Mapping):
+        raise _validate.fail("answers", type(arrays).__name__, "must be a mapping from names to arrays")
     if "member" not in arrays:
         raise _validate.fail("answers", name, "must hold member, bool [models, points]")
-    member = np.asarray(arrays["member"])
-    if member.ndim != 2 or not np.isin(member, (0, 1)).all():
-        raise _validate.fail("member", member.shape, "must be bool [models, points]")
-    member = member.astype(bool)
+    arrays = {key: array if hasattr(array, "dtype") else np.asarray(array) for key, array in arrays.items()}
+    member = check_membership("member", arrays["member"])
     check_coins("member", member)
     for key, array in arrays.items():
         if key not in _KNOWN and not key.startswith(_MAPS):
@@ -81,6 +82,9 @@ def answers(arrays: Mapping[str, np.ndarray], name: str) -> Answers:
             _validate.same_shape(key, array.shape[: len(expected)], expected, "member")
         if key not in ("names", "views", "groups") and array.dtype.kind not in "biuf":
             raise _validate.fail(key, str(array.dtype), "must hold real numbers")
+    queries = arrays.get("queries")
+    if queries is not None and queries.ndim != 4:
+        raise _validate.fail("queries", queries.shape, "must be [models, points, queries, classes]")
     maps = {
         key.removeprefix(_MAPS).lstrip("_") or _MAPS: a for key, a in arrays.items() if key.startswith(_MAPS)
     }
@@ -94,7 +98,7 @@ def answers(arrays: Mapping[str, np.ndarray], name: str) -> Answers:
         maps,
         signals,
         of_explanation,
-        arrays.get("queries"),
+        queries,
         _points(arrays, member, name),
         "x" in arrays,
     )

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from leakjax.auditing import detail, rows, worth
+from leakjax.auditing import detail, rows, typical, worth
 from leakjax.auditing.check import Checked
 from leakjax.auditing.clock import Clock
 from leakjax.auditing.environment import environment
@@ -68,7 +68,9 @@ def assemble(
         epsilon=epsilon,
         neighbours=neighbours,
         worth=queries,
-        examples=rows.examples(points, results, measured.shown),
+        examples=rows.examples(points, results, measured.shown)
+        if run.show_records
+        else typical.examples(prepared.subject, methods.explainers, methods.defenses),
         feature_names=points.feature_names or None,
         columns=points.columns or None,
     )

@@ -76,5 +76,16 @@ def attack_mark(marks: Sequence[str], attack: Attack) -> str:
     return fingerprint(marks=marks, name=attack.name, attack=described(tuple(attack)))
 
 
+def controls_mark(subject: str, explainer: str, untrained: Any) -> str:
+    """The fingerprint of what the controls say.
+
+    Args:
+      subject: its `subject_mark`.
+      explainer: the `explainer_mark` of the one that serves in them.
+      untrained: variables of models that know nothing, or None.
+    """
+    return fingerprint(subject=subject, explainer=explainer, untrained=jax.tree.leaves(untrained))
+
+
 def _first(variables: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf[0], variables)

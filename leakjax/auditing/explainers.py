@@ -112,9 +112,13 @@ def choose(
     def take(named: Named) -> None:
         """Traces a method on the model, without running it; raises what either has against the other."""
         explainers, forms = [], []
-        for part in named.parts or (named,):
-            explainers.append(part._replace(columns=named.columns).make(logits_fn, x.shape, background))
-            forms.append(door.check_explainer(part.name, explainers[-1], variables, x))
+        try:
+            for part in named.parts or (named,):
+                explainers.append(part._replace(columns=named.columns).make(logits_fn, x.shape, background))
+                forms.append(door.check_explainer(part.name, explainers[-1], variables, x))
+        except _validate.UsageError as error:
+            said = "" if str(error).startswith(f"{_WHAT}=") else f"{_WHAT}={named.name!r}: "
+            raise _validate.UsageError(f"{said}{error}") from error
         if len({form.shape for form in forms}) > 1:
             shapes = ", ".join(str(form.shape) for form in forms)
             rule = f"have maps of different shapes, {shapes}; show them as explanations of their own"

@@ -83,9 +83,9 @@ def measure(
     together = {name: defend_program(subject, one, several=True) for name, one in methods.defenses.items()}
     programs = Programs(predict_program(subject), defend)
     with clock("predict"):
-        whole = few = _sit(subject, programs.predict)
+        whole = few = sit(subject, programs.predict)
         if costly_points is not None and methods.costly and costly_points < len(subject.points.x):
-            few = _sit(subject.of_points(costly_points), programs.predict)
+            few = sit(subject.of_points(costly_points), programs.predict)
     shown = _examples(few)
     marks = {} if store is None else {id(each): subject_mark(each.subject, shown) for each in (whole, few)}
     kept: dict[str | None, str] = {} if store is None else {None: marks[id(whole)]}
@@ -126,7 +126,13 @@ def attack(predict: Program, explain: Program, defend: Program, subject: Subject
     return score(subject, baseline(subject, predictions, subject.releases[:1]), explanations)
 
 
-def _sit(subject: Subject, predict: Program) -> Sitting:
+def sit(subject: Subject, predict: Program) -> Sitting:
+    """Predicts all points and attacks the predictions alone.
+
+    Args:
+      subject: what is attacked.
+      predict: from `predict_program`, for a subject of these sizes.
+    """
     predictions = stream_predictions(predict, subject)
     base = baseline(subject, predictions, subject.releases)
     judge = Judge(subject, seed=subject.seed).narrowed(base.there[subject.targets])

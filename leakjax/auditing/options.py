@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,15 @@ class Attacker:
     explained_by: Any = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
+        if isinstance(self.releases, str) or not isinstance(self.releases, Sequence):
+            raise _validate.fail("releases", self.releases, f"must be a tuple, as ({self.releases!r},)")
         if not self.releases:
             raise _validate.fail("releases", self.releases, "must name at least one")
+        for text in self.releases:
+            if not isinstance(text, str):
+                raise _validate.fail("releases", text, f"must be one of {', '.join(release.PREDICTIONS)}")
+        if not isinstance(self.label_known, bool):
+            raise _validate.fail("label_known", self.label_known, "must be True or False")
         names = tuple(release.prediction_part(text).name for text in self.releases)
         object.__setattr__(self, "releases", tuple(dict.fromkeys(names)))
         _validate.one_of("explained_class", self.explained_class, EXPLAINED_CLASSES)
@@ -74,6 +81,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.costly_points is not None:
+            _validate.whole("costly_points", self.costly_points)
             _validate.at_least("costly_points", self.costly_points, LEAST_POINTS)
 
 
@@ -88,6 +96,8 @@ class Run:
         it at a time.
       say: called with a line when a stage begins.
       private: what private training guarantees of the models, to stand in the report.
+      show_records: whether the examples of the report are points, which the first target was not trained on; else they
+        are typical inputs, means of many points, so that the page shows nobody's values.
     """
 
     group: str | None = None
@@ -95,3 +105,15 @@ class Run:
     store: str | os.PathLike[str] | Workdir | None = None
     say: Callable[[str], None] = lambda text: None
     private: PrivateTraining | None = None
+    show_records: bool = False
+
+    def __post_init__(self) -> None:
+        if self.group is not None and not isinstance(self.group, str):
+            raise _validate.fail("group", self.group, "must be the name of a column of points.groups")
+        if self.config is not None and not isinstance(self.config, Mapping):
+            raise _validate.fail("config", type(self.config).__name__, "must be a mapping")
+        if not isinstance(self.store, str | os.PathLike | Workdir | None):
+            rule = "must be a folder's path or a claimed workdir"
+            raise _validate.fail("store", type(self.store).__name__, rule)
+        if not callable(self.say):
+            raise _validate.fail("say", self.say, "must be a function of one line of text, as print")

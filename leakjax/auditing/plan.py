@@ -20,6 +20,7 @@ from leakjax.auditing.explainers import LISTS
 from leakjax.evaluate import bootstrap, leakage, roc
 from leakjax.explain import Named
 from leakjax.models import Model
+from leakjax.oracle.release import DEFAULT
 
 _PROBE_MODELS, _PROBE_POINTS, _PROBE_TARGETS = 8, 64, 4
 _CONTROLS = 4  # of them attack anew: untrained, permuted, placebo, dressed
@@ -58,7 +59,8 @@ def plan(
     costly_points: int | None,
     explainers: Sequence[Named],
     defenses: int,
-    attacks: Sequence[AnyAttack],
+    attacks: int,
+    anew: Sequence[AnyAttack] = (),
     maps: int = 1,
 ) -> Plan:
     """Estimates an audit from its sizes and from probes of a second on this machine.
@@ -75,7 +77,8 @@ def plan(
       costly_points: how many of them by explainers of more than 10 runs of the model; None: all.
       explainers: which are run.
       defenses: how many each explainer is released through.
-      attacks: which are reported.
+      attacks: how many rows each explainer and defense has in the report.
+      anew: attacks that run the models again.
       maps: how many maps an explanation holds: as many as classes, where all are asked for.
 
     Returns:
@@ -93,7 +96,7 @@ def plan(
         runs = models * min(audited, few) * each * maps
         stages.append(Stage(f"explain {named.name}", runs, runs * one_run))
     explained = sum(stage.runs for stage in stages[2:])
-    for attack in (attack for attack in attacks if isinstance(attack, Attack)):
+    for attack in (attack for attack in anew if isinstance(attack, Attack)):
         # Numbers of maps are kept; who looks at whole maps has one of each made anew, for each defense.
         runs = defenses * explained // maps if "maps" in attack.needs else 0
         runs += pairs * len(releases) if "log_probabilities" in attack.needs else 0
@@ -102,7 +105,7 @@ def plan(
     stages.append(Stage("controls", controls, controls * one_run))
     features = _learned(releases, _classes(model, x), len(explainers) * defenses, maps)
     stages.append(Stage("learn", 0, _probe_learning(features, min(GROUPS, targets), audited)))
-    stages.append(Stage("evaluate", 0, one_row * len(explainers) * defenses * (len(attacks) + 1)))
+    stages.append(Stage("evaluate", 0, one_row * len(explainers) * defenses * (attacks + 1)))
     needed = memory(
         model,
         x,
@@ -126,14 +129,16 @@ def memory(
     epochs: int,
     batch_size: int,
     audited: int,
-    targets: int,
-    releases: Sequence[str],
     defenses: int,
+    targets: int | None = None,
+    releases: Sequence[str] = DEFAULT,
     maps: int = 1,
 ) -> int:
     """Bytes, about, that an audit takes beyond the runtime; arguments as of `plan`. Nothing is allocated."""
     size, features = _size(model, x), maps * math.prod(x.shape[1:])
-    held = kept.numbers(models, targets, releases, _classes(model, x), defenses, maps)
+    held = kept.numbers(
+        models, models if targets is None else targets, releases, _classes(model, x), defenses, maps
+    )
     # Trained and untrained weights, the optimiser's two moments, a gradient; a model's own data and history.
     weights = 5 * models * size + 2 * models * epochs + models * len(x) // 2
     chunk = chunk_size(models, features) * models * features

@@ -61,7 +61,7 @@ def prepare(
     if untrained is None:
         untrained = _shuffled(kept.variables, key)
     else:
-        door.check_models("untrained", untrained, models)
+        door.check_untrained(untrained, ensemble.variables, models)
         untrained = jax.tree.map(lambda leaf: leaf[~bad], untrained)
     answering = attacker.explained_by
     if answering is not None:

@@ -1,5 +1,6 @@
 """The second step of an audit: from names and objects to explainers, defenses and attacks."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from leakjax.auditing.explainers import LISTS, choose
 from leakjax.auditing.options import Budget
 from leakjax.auditing.rows import STACKED
 from leakjax.auditing.subject import Subject
-from leakjax.defend import Defense, lift, parse
+from leakjax.defend import DEFENSES, Defense, lift, parse
 from leakjax.evaluate.document import LeftOut
 from leakjax.explain import Explainer, Named
 
@@ -157,8 +158,15 @@ def _defense(item: Any) -> Defense:
         return parse(item)
     if isinstance(item, Defense):
         return item
+    factory = next(
+        (name for name, one in DEFENSES.items() if inspect.unwrap(one) is inspect.unwrap(item)), None
+    )
+    if factory:
+        rule = f"makes defenses and is none; call it, as leakjax.defend.{factory}(...)"
+        raise _validate.fail("defenses", factory, rule)
     name = door.name_of(item)
     if not callable(item) or name == "<lambda>":
         rule = "must be a text, a leakjax.defend.Defense or a function of one attribution that has a name"
         raise _validate.fail("defenses", item, rule)
+    door.check_takes("defenses", name, item, "one attribution", None)
     return lift(name, item)

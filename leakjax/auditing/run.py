@@ -74,6 +74,12 @@ def audit(
       UsageError: an argument that the caller can mend.
       Exception: what the caller's own function raised, with a note that says which one.
     """
+    for name, options, kind in (
+        ("attacker", attacker, Attacker),
+        ("budget", budget, Budget),
+        ("run", run, Run),
+    ):
+        door.check_options(name, options, kind)
     points = door.checked_points(points)
     if run.group is not None:
         _validate.one_of("group", run.group, points.groups)
@@ -94,22 +100,24 @@ def audit(
         settings = settings_of(prepared, methods, targets, budget=budget, run=run)
         run = dataclasses.replace(run, config=to_json(settings, "config"))
     first_model = jax.tree.map(lambda leaf: leaf[0], subject.variables)
-    with on_one_device(calls_python(logits_fn, first_model, points.x[0])):
-        with opened(run.store, run.say) as store:
-            measured = measure(subject, methods, costly_points=budget.costly_points, store=store, clock=clock)
-            source_of = asked.source_of(subject, methods.explainers, methods.defenses, measured.results)
-            others = literature(
-                methods.attacks,
-                subject,
-                measured.results,
-                source_of,
-                maps=list(measured.results),
-                clock=clock,
-                store=store,
-                marks=measured.marks,
-            )
+    with (
+        on_one_device(calls_python(logits_fn, first_model, points.x[0])),
+        opened(run.store, run.say) as store,
+    ):
+        measured = measure(subject, methods, costly_points=budget.costly_points, store=store, clock=clock)
+        source_of = asked.source_of(subject, methods.explainers, methods.defenses, measured.results)
+        others = literature(
+            methods.attacks,
+            subject,
+            measured.results,
+            source_of,
+            maps=list(measured.results),
+            clock=clock,
+            store=store,
+            marks=measured.marks,
+        )
         with clock("controls"):
-            checked = check(prepared, methods, measured)
+            checked = check(prepared, methods, measured, store=store)
         shadows: list[ShadowsRow] = []
         if counts:
             with clock("models"):

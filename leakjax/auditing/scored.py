@@ -18,7 +18,7 @@ from leakjax.attack import DEFAULT_ATTACKS, stacked
 from leakjax.attack.reading import OF_MAPS
 from leakjax.attack.registry import AnyAttack
 from leakjax.attack.replies import Replies, Source
-from leakjax.auditing import controls, literature, rows
+from leakjax.auditing import controls, door, literature, rows
 from leakjax.auditing.answers import SIGNALS, Answers, answers
 from leakjax.auditing.assemble import assemble
 from leakjax.auditing.check import Checked
@@ -76,6 +76,9 @@ def score(
     Raises:
       UsageError: an argument that the caller can mend.
     """
+    for what, options, kind in (("attacker", attacker, Attacker), ("run", run, Run)):
+        door.check_options(what, options, kind)
+    door.check_key(key)
     clock = Clock(run.say)
     given = answers(arrays, name)
     subject = _subject(given, targets, key, attacker)
@@ -135,13 +138,15 @@ def _subject(given: Answers, targets: Sequence[int] | None, key: jax.Array, atta
         rule = "stands for maps of all classes; give each class's as attributions_NAME, and say predicted or true"
         raise _validate.fail("explained_class", attacker.explained_class, rule)
     _validate.at_least("models", models, stacked.LEAST_MODELS)
+    attacked_models = np.arange(models) if targets is None else door.check_targets(targets, models)
+    door.check_attackable(given.member, attacked_models)
     return Subject(
         lambda own, x: own[x[0].astype(jnp.int32)],  # the answer of a chunk's place
         (),
         np.arange(models, dtype=np.int32),
         given.points,
         given.member,
-        np.arange(models) if targets is None else np.asarray(targets, int),
+        attacked_models,
         key=key,
         label_known=attacker.label_known,
         explained_class=attacker.explained_class,

@@ -12,10 +12,12 @@ import leakjax
 from leakjax import attack, explain
 from leakjax._validate import UsageError
 from leakjax._workdir import claim, fingerprint
+from leakjax.auditing import controls
 from leakjax.auditing.decides import attack_mark, explainer_mark, subject_mark
 from leakjax.auditing.options import Run
 from leakjax.auditing.subject import Subject
 from leakjax.defend import clip_norm, lift, parse
+from leakjax.evaluate.document import to_json
 from tests.auditing.world import CLIP, MODELS, gradient, leaky, logits_fn
 
 SHOWN = np.array([1003, 1005])
@@ -170,26 +172,38 @@ def kept(tmp_path):
     return {path.name for path in (tmp_path / "store" / "stages").iterdir()}
 
 
+def dumps_of(report):
+    """What the controls say, as the report's file has it."""
+    return [*map(to_json, report.controls), to_json(report.smallest_margin)]
+
+
 def numbers(report):
     return [(row.explainer, row.view, row.attack, row.tpr_at_fpr) for row in report.leakage]
 
 
-def test_a_kept_stage_is_read_and_a_damaged_or_another_one_is_done(audit, points, tmp_path):
-    explainers, said = {"leaky": leaky, "gradient": gradient}, []
+def test_a_kept_stage_is_read_and_a_damaged_or_another_one_is_done(audit, points, tmp_path, monkeypatch):
+    explainers, said, checked = {"leaky": leaky, "gradient": gradient}, [], []
+    run = controls.run
+    monkeypatch.setattr(controls, "run", lambda *given: checked.append(1) or run(*given))
     first = audit(explainers)
     names = kept(tmp_path)
-    assert len(names) == 2
+    assert {name.split(".")[0] for name in names} >= {"explain_leaky", "explain_gradient", "controls"}
     times = {path: path.read_bytes() for path in (tmp_path / "store" / "stages").iterdir()}
+    again = audit(explainers)
+    assert numbers(again) == numbers(first)
+    assert dumps_of(again) == dumps_of(first)
+    assert len(checked) == 1
     for path, content in times.items():
         path.write_bytes(content[:-1])
     assert numbers(audit(explainers, run={"say": said.append})) == numbers(first)
-    assert sum("done again" in line for line in said) == 2
+    assert sum("done again" in line for line in said) == len(names)
     assert {path: path.read_bytes() for path in times} == times
     # What is only reported costs nothing again; another explainer of the same name and other labels do.
-    audit(explainers, attacks=("lira",), run={"group": "side"})
+    audit(explainers, run={"group": "side"})
     assert kept(tmp_path) == names
     audit({"leaky": gradient}, changed=points._replace(y=1 - points.y))
-    assert len(kept(tmp_path)) == 3
+    assert len(kept(tmp_path)) == len(names) + 2  # the explainer, and the controls with it
+    assert len(checked) == 3
 
 
 def test_a_store_that_is_in_use_is_named(audit, tmp_path):

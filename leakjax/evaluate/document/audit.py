@@ -297,13 +297,13 @@ class Example:
     """An input and its explanations, for pictures alone: no document holds it.
 
     Attributes:
-      id: row of the point in its source.
+      id: row of the point in its source; None for an input that is none of the points.
       input: [height, width, channels] or [features].
       label: its class.
       maps: attributions by explainer and defense, "none" for plain ones.
     """
 
-    id: int
+    id: int | None
     input: Any
     label: int
     maps: Mapping[str, Mapping[str, Any]]
