@@ -66,14 +66,15 @@ def explainer_mark(subject: Subject, mark: str, explainer: Explainer, defenses: 
     return fingerprint(subject=mark, explainer=traced(explain, *one), through=through)
 
 
-def attack_mark(marks: Sequence[str], attack: Attack) -> str:
+def attack_mark(marks: Sequence[str], attack: Attack, points: Sequence[np.ndarray]) -> str:
     """The fingerprint of what an attack says.
 
     Args:
       marks: of the subject, and of the explanations that it looks at.
       attack: its name with all options counts, and what its functions do.
+      points: each int [points], the ids of the points that it is run on; costly explainers have fewer.
     """
-    return fingerprint(marks=marks, name=attack.name, attack=described(tuple(attack)))
+    return fingerprint(marks=marks, name=attack.name, attack=described(tuple(attack)), points=points)
 
 
 def controls_mark(subject: str, explainer: str, untrained: Any) -> str:
