@@ -53,7 +53,8 @@ def check(
         found = store.stage("controls", mark, work)
     rows = [from_json(Control, row, "control") for row in found["controls"]]
     margin = from_json(SmallestMargin, found["smallest_margin"], "smallest_margin")
-    return Checked([*rows, _hardened(measured)], margin)
+    hardened = [_hardened(measured)] if prepared.subject.stackable else []
+    return Checked([*rows, *hardened], margin)
 
 
 def _work(prepared: Prepared, methods: Methods, measured: Measured) -> dict[str, Any]:
