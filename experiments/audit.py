@@ -40,7 +40,7 @@ from rich.markup import escape
 from rich.table import Table
 
 import leakjax
-from leakjax import _validate, data, models, shadow
+from leakjax import _validate, attack, data, models, shadow
 from leakjax._workdir import writer
 from leakjax.auditing import explainers
 from leakjax.auditing.options import Budget, Run
@@ -85,7 +85,7 @@ def run(config: Config, places: Places, stages: Stages, added: Sequence[str] = (
     pool = load_pool(config, places)
     points = pool.points
     model = models.make(config.model, points.classes, **config.model_options)
-    check_memory(model, points.x, **config.sizes(len(points.x)))
+    check_memory(model, points.x, **config.sizes(len(points.x)), maps=config.maps(points.classes))
     methods(config, model, pool, lambda line: None)  # the audit says what it leaves out
     # Claimed now that nothing in the command is wrong.
     with _main.claimed(
@@ -125,7 +125,7 @@ def run(config: Config, places: Places, stages: Stages, added: Sequence[str] = (
             targets=config.targets,
             key=jax.random.fold_in(key, 2),
             attacker=config.attacker,
-            budget=Budget(config.costly_points, pool.background, untrained),
+            budget=Budget(config.costly_points, pool.background, untrained, config.model_counts),
             run=Run(config.group, config.as_json(), workdir, stages.say, promised, places.show_records),
         )
         publish(report, workdir, added)
@@ -156,6 +156,8 @@ def print_plan(config: Config, places: Places, stages: Stages) -> None:
         costly_points=config.costly_points,
         explainers=methods(config, model, pool, stages.say),
         attacks=len(config.attacks),
+        anew=[attack.parse(text) for text in config.attacks],
+        maps=config.maps(pool.points.classes),
     )
     title = f"{config.dataset}, {config.models} models"
     table = Table("stage", "runs of the model", "about seconds", title=escape(title))

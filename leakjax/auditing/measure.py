@@ -80,6 +80,7 @@ def measure(
       `Measured`.
     """
     defend = {name: defend_program(subject, defense) for name, defense in methods.defenses.items()}
+    together = {name: defend_program(subject, one, several=True) for name, one in methods.defenses.items()}
     programs = Programs(predict_program(subject), defend)
     with clock("predict"):
         whole = few = sit(subject, programs.predict)
@@ -91,7 +92,8 @@ def measure(
     results: dict[tuple[str, str], Result] = {}
     for name, explainer in methods.explainers.items():
         sitting = few if name in methods.costly else whole
-        work = functools.partial(_found, sitting, explainer, list(defend.values()), shown)
+        through = together if methods.named[name].parts else defend
+        work = functools.partial(_found, sitting, explainer, list(through.values()), shown)
         with clock(f"explain {name}"):
             if store is None:
                 found = work()

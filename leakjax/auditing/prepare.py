@@ -63,6 +63,10 @@ def prepare(
     else:
         door.check_untrained(untrained, ensemble.variables, models)
         untrained = jax.tree.map(lambda leaf: leaf[~bad], untrained)
+    answering = attacker.explained_by
+    if answering is not None:
+        door.check_models("explained_by", answering, models)
+        answering = jax.tree.map(lambda leaf: leaf[~bad], answering)
     subject = Subject(
         logits_fn,
         kept.variables,
@@ -76,6 +80,7 @@ def prepare(
         releases=attacker.releases,
         neighbours=attacker.neighbours,
         neighbour_step=attacker.neighbour_step,
+        explained_by=answering,
     )
     return Prepared(subject, untrained, left_out)
 

@@ -62,6 +62,9 @@ SUBJECTS = {
     "ids": lambda s: {"points": s.points._replace(ids=nudged(s.points.ids))},
     "label_known": lambda s: {"label_known": False},
     "explained_class": lambda s: {"explained_class": "true"},
+    "neighbours": lambda s: {"neighbours": 1},
+    "steps to neighbours": lambda s: {"neighbour_step": 0.2},
+    "who explains": lambda s: {"explained_by": s.variables},
 }
 
 
@@ -233,11 +236,12 @@ def test_another_attack_is_another_fingerprint():
         own(2.0),
         own(1.0)._replace(score=lambda _, found: -found),
     ]
-    marks = [attack_mark(["subject"], one) for one in attacks]
+    marks = [attack_mark(["subject"], one, [SHOWN]) for one in attacks]
     assert len(set(marks)) == len(marks)
     again = [*map(attack.parse, texts), own(1.0)]
-    assert [attack_mark(["subject"], one) for one in again] == marks[: len(again)]
-    assert attack_mark(["another"], own(1.0)) not in marks
+    assert [attack_mark(["subject"], one, [SHOWN]) for one in again] == marks[: len(again)]
+    assert attack_mark(["another"], own(1.0), [SHOWN]) not in marks
+    assert attack_mark(["subject"], own(1.0), [SHOWN[:1]]) not in marks
 
 
 @pytest.mark.slow
