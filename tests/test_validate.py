@@ -45,6 +45,6 @@ def test_a_name_that_is_no_text_gets_the_list_and_no_hint(value):
 
 
 def test_rows_of_several_lengths_are_no_membership():
-    with pytest.raises(UsageError, match="^m='list': must hold rows of one length"):
+    with pytest.raises(UsageError, match=r"^m='list': must hold rows of one length"):
         _validate.yes_or_no("m", [[0, 1], [1]])
     np.testing.assert_array_equal(_validate.yes_or_no("m", [[0, 1.0]]), [[False, True]])
