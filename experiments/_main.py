@@ -26,7 +26,7 @@ from . import _config_file, _stop
 
 DONE, FAILED, BAD_USAGE, ABOVE_LIMIT = 0, 1, 2, 3
 # Flags that were documented under another name, and the name that they have now.
-RENAMED = {"dear_points": "costly_points"}
+RENAMED = {"dear_points": "costly_points", "records": "with"}
 _MOST_CPU_DEVICES = 16
 _CLAIMED: list[Workdir] = []  # by this process, for what a signal says
 _SAID: list[str] = []  # what it says of work that keeps itself

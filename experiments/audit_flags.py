@@ -8,6 +8,7 @@ from typing import Any
 from absl import flags
 
 from leakjax import _spec, _validate, attack, models, shadow
+from leakjax.attack import stacked
 from leakjax.auditing import explainers
 from leakjax.auditing.door import check_targets
 from leakjax.auditing.options import EXPLAINED_CLASSES, Attacker
@@ -23,12 +24,13 @@ _COSTLY_POINTS = 500
 
 @dataclasses.dataclass(frozen=True)
 class Places:
-    """Where things are; they do not change a number."""
+    """Where things are, and whether the page may show records; none of it changes a number."""
 
     workdir: Path
     data_dir: str | None
     source_dir: str | None
     take_over: bool
+    show_records: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Config:
     label_known: bool
     explained_class: ExplainedClass
     releases: tuple[str, ...]
+    neighbours: int
+    neighbour_step: float
     group: str | None
     seed: int
     ensemble: str | None
@@ -88,8 +92,7 @@ class Config:
             attack.parse(text)
         if self.targets is not None:
             check_targets(self.targets, self.models)
-        Attacker(self.label_known, self.explained_class, self.releases)  # its own checks
-        self.training  # noqa: B018  (its own checks)
+        self.training, self.attacker  # noqa: B018  (their own checks)
         if not 0 < self.delta < 1:
             raise _validate.fail("delta", self.delta, "must be above 0 and below 1")
         _validate.at_least("background", self.background, 0)
@@ -103,6 +106,12 @@ class Config:
     def training(self) -> shadow.TrainConfig:
         """How members are trained."""
         return training_flags.read_training(self)
+
+    @property
+    def attacker(self) -> Attacker:
+        """What the attacker knows and is shown."""
+        known = (self.label_known, self.explained_class, self.releases)
+        return Attacker(*known, self.neighbours, self.neighbour_step)
 
     @property
     def model_options(self) -> dict[str, Any]:
@@ -147,7 +156,12 @@ def define_flags() -> None:
     flags.DEFINE_list(
         "widths", None, "Widths of the hidden layers, as --model='mlp(widths=(128,))' says too."
     )
-    flags.DEFINE_integer("models", 64, f"Shadow models, at least {LEAST_MODELS}; each is a target in turn.")
+    flags.DEFINE_integer(
+        "models",
+        64,
+        f"Shadow models, at least {LEAST_MODELS}; each is a target in turn. With fewer than {stacked.LEAST_MODELS} the "
+        "stacked attack, which leads, is left out.",
+    )
     flags.DEFINE_string(
         "explainers",
         "gradient,input_x_gradient,smoothgrad(samples=5),integrated_gradients(steps=5)",
@@ -188,11 +202,27 @@ def define_flags() -> None:
         f"What the service shows beside an explanation, separated by commas: {', '.join(release.PREDICTIONS)}. "
         "The first leads.",
     )
+    flags.DEFINE_integer(
+        "neighbours",
+        0,
+        "Predictions near each point that an attacker without explanations may ask for too; the report says how many "
+        "of them an explanation is worth.",
+        lower_bound=0,
+    )
+    flags.DEFINE_float("neighbour_step", 0.1, "Standard deviation of a step to one of them in every feature.")
     flags.DEFINE_string(
         "group", None, "Column by which leakage is broken down, e.g. race of adult, any of a table."
     )
-    flags.DEFINE_string(
-        "records", None, "A workdir of experiments.records, whose findings become a section of report.html."
+    flags.DEFINE_list(
+        "with",
+        [],
+        "Workdirs of other studies, as experiments.records, whose findings become sections of report.html.",
+    )
+    flags.DEFINE_bool(
+        "show_records",
+        False,
+        "Show explanations of records of the data set, under a banner that says so. Default: of typical inputs, each "
+        "the mean of many records.",
     )
     flags.DEFINE_string(
         "ensemble",

@@ -27,7 +27,7 @@ from leakjax.auditing import asked
 from leakjax.auditing.clock import Clock
 from leakjax.auditing.literature import say, works_of
 from leakjax.auditing.measure import measure
-from leakjax.auditing.options import Attacker, Budget
+from leakjax.auditing.options import Budget
 from leakjax.auditing.prepare import prepare
 from leakjax.auditing.resolve import resolve
 from leakjax.auditing.trained import trained
@@ -137,7 +137,7 @@ def run(config: Config, places: Places, stages: Stages) -> list[Compared]:
             points,
             targets=config.targets,
             key=jax.random.fold_in(key, 2),
-            attacker=Attacker(config.label_known, config.explained_class, config.releases),
+            attacker=config.attacker,
             untrained=untrained,
         )
         budget = Budget(config.costly_points, pool.background, untrained)

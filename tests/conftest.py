@@ -6,6 +6,7 @@ from pathlib import Path
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ["LEAKJAX_BROWSER"] = ""  # pages are not printed, but by the tests of that
 
 import jax
 import pytest

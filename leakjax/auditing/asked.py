@@ -10,16 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _precision
-from leakjax.attack import queries as inputs
 from leakjax.attack.replies import Replies, Source
 from leakjax.auditing.literature import About, SourceOf, looks_at_maps, replies_by
+from leakjax.auditing.neighbours import near
 from leakjax.auditing.rows import Result, Results
 from leakjax.auditing.subject import Subject
 from leakjax.defend import Defense, apply
 from leakjax.explain import Explainer
 
-# Stages of a key that was folded with a model's and a point's id, as in the audit's own programs; then ours.
-_EXPLAIN, _DEFEND, _QUERY = 0, 1, 2
+# Stages of a key that was folded with a model's and a point's id, as in the audit's own programs.
+_EXPLAIN, _DEFEND = 0, 1
 LOG_L1 = "map_log_l1"  # the number of maps that results keep
 NOTHING: Mapping[About, Result] = MappingProxyType({})
 
@@ -29,20 +29,15 @@ def source_of(
     explainers: Mapping[str, Explainer],
     defenses: Mapping[str, Defense],
     results: Results = NOTHING,
-    *,
-    neighbours: int = 0,
-    noise: float = 0.1,
 ) -> SourceOf:
     """Where the attacks of the registry read what the models of a subject answer.
 
     Args:
-      subject: what is audited.
+      subject: what is audited, and how many further queries near each point may be asked.
       explainers: by name.
       defenses: by name; a map passes through its own.
       results: what was found about explanations, each on the points of its own sitting: which class is explained,
         of several the first; numbers of maps that are kept there are read, and nothing is explained anew for them.
-      neighbours: further queries near each point, the same inputs for every model; see `queries.neighbours`.
-      noise: standard deviation of their steps.
 
     Returns:
       A `literature.SourceOf`.
@@ -52,10 +47,6 @@ def source_of(
     def key_of(model_id: jax.Array, point_id: jax.Array, stage: int) -> jax.Array:
         of_model = jax.random.fold_in(subject.key, model_id)
         return jax.random.fold_in(jax.random.fold_in(of_model, point_id), stage)
-
-    def near(point_id: jax.Array, x: jax.Array) -> jax.Array:
-        key = jax.random.fold_in(jax.random.fold_in(subject.key, _QUERY), point_id)
-        return inputs.neighbours(x, neighbours, noise=noise, key=key)
 
     @jax.jit
     def predict(variables: Any, x: jax.Array) -> jax.Array:
@@ -99,10 +90,10 @@ def source_of(
                     shown = jnp.asarray(result.sitting.predictions.explained[:, rows])
                 maps = mapper(about)(own.variables, jnp.asarray(x), jnp.asarray(ids), shown)
                 seen = seen._replace(maps=maps)
-            if neighbours:
-                every = jax.vmap(near)(jnp.asarray(ids), jnp.asarray(x))
+            if own.neighbours and "queries" in needs:
+                every = near(own, jnp.asarray(x), jnp.asarray(ids))
                 flat = predict(own.variables, every.reshape(-1, *x.shape[1:]))
-                seen = seen._replace(queries=flat.reshape(len(flat), len(rows), neighbours, -1))
+                seen = seen._replace(queries=flat.reshape(len(flat), len(rows), own.neighbours, -1))
             return replies_by(release, logits, own.label_known, seen)
 
         return source

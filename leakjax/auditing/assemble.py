@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from leakjax.auditing import rows
+from leakjax.auditing import rows, typical, worth
 from leakjax.auditing.check import Checked
 from leakjax.auditing.clock import Clock
 from leakjax.auditing.environment import environment
@@ -46,6 +46,7 @@ def assemble(
         utility = rows.utility(results)
         exposed = rows.exposed(results, leakage)
         groups = rows.groups(results, run.group)
+        neighbours, queries = worth.neighbours(results), worth.worth(results)
     return Report(
         config=dict(run.config or {}),
         environment=environment(),
@@ -59,7 +60,11 @@ def assemble(
         smallest_margin=checked.smallest_margin,
         curves=curves,
         left_out=methods.left_out,
-        examples=rows.examples(points, results, measured.shown),
+        neighbours=neighbours,
+        worth=queries,
+        examples=rows.examples(points, results, measured.shown)
+        if run.show_records
+        else typical.examples(prepared.subject, methods.explainers, methods.defenses),
         feature_names=points.feature_names or None,
         columns=points.columns or None,
     )

@@ -60,6 +60,10 @@ def _work(prepared: Prepared, methods: Methods, measured: Measured) -> dict[str,
     """What the controls say, but for the one that looks at other explainers too; as JSON holds it."""
     subject, programs = prepared.subject, measured.programs
     name, explainer = next(iter(methods.explainers.items()))
+    if not subject.stackable:
+        judge = measured.whole.judge
+        nothing = SmallestMargin(fpr=judge.headline, value=float("nan"))
+        return Checked(controls.of_few_models(subject, judge), nothing)
     sitting = measured.results[name, next(iter(methods.defenses))].sitting
     explain = explain_program(subject, explainer)
     plain = programs.defend.get("none") or defend_program(subject, identity())

@@ -58,18 +58,8 @@ def run(
             false_judge.headline_tpr(false_judge.rates(attack(rolled).both[0])),
             chance,
         ),
-        lambda: within(
-            "input_only",
-            "Can members be told from the records alone, without any model? (AUC)",
-            judge.found(judge.rates(_input_only(subject))).auc,
-            0.5,
-        ),
-        lambda: within(
-            "inclusion_count",
-            "Can members be told from how many other models hold a record? (AUC)",
-            judge.found(judge.rates(_inclusion_count(subject))).auc,
-            0.5,
-        ),
+        lambda: input_only(subject, judge),
+        lambda: inclusion_count(subject, judge),
         lambda: within(
             "placebo",
             "Do explanations that were shuffled between the models add anything to the prediction?",
@@ -79,6 +69,38 @@ def run(
         lambda: _dressed(subject, judge, dressed),
     ]
     return [one() for one in _progress.track(every)] + planted(subject, judge)
+
+
+def of_few_models(subject: Subject, judge: Judge) -> list[Control]:
+    """The controls where there are too few models for the stacked attack: those that need none of it.
+
+    Args:
+      subject: what is audited.
+      judge: of the subject.
+
+    Returns:
+      Rows of `controls`.
+    """
+    why = f"the attack that it checks needs at least {stacked.LEAST_MODELS} models; train more"
+    attack = "Is the stacked attack sound where nothing is to be found, and where something was planted?"
+    return [
+        not_run("stacked", attack, why),
+        input_only(subject, judge),
+        inclusion_count(subject, judge),
+        planted_score(subject, judge),
+    ]
+
+
+def input_only(subject: Subject, judge: Judge) -> Control:
+    """The control of that name. Args: as of `run`."""
+    question = "Can members be told from the records alone, without any model? (AUC)"
+    return within("input_only", question, judge.found(judge.rates(_input_only(subject))).auc, 0.5)
+
+
+def inclusion_count(subject: Subject, judge: Judge) -> Control:
+    """The control of that name. Args: as of `run`."""
+    question = "Can members be told from how many other models hold a record? (AUC)"
+    return within("inclusion_count", question, judge.found(judge.rates(_inclusion_count(subject))).auc, 0.5)
 
 
 def _untrained(subject: Subject, judge: Judge, attack: Attack, untrained: Any, chance: float) -> Control:
@@ -161,7 +183,6 @@ def _plant(subject: Subject, shift: float) -> np.ndarray:
 
 def planted(subject: Subject, judge: Judge) -> list[Control]:
     """The positive controls: scores and signals of known strength. Args: as of `run`. Returns: its last rows."""
-    known = judge.headline_tpr(judge.rates(_plant(subject, _POSITIVE_SHIFT)[subject.targets]))
     signs = []
     for shift in (_POSITIVE_SHIFT, -_POSITIVE_SHIFT):
         signal = stacked.Answers(_plant(subject, shift)[..., None])
@@ -169,12 +190,7 @@ def planted(subject: Subject, judge: Judge) -> list[Control]:
         signs.append(judge.found(judge.rates(scores.prediction)).auc)
     worst = min(signs, key=lambda auc: auc.low)
     return [
-        within(
-            "planted",
-            f"Is a score that members have {_POSITIVE_SHIFT:g} standard deviation higher found to leak as theory says?",
-            known,
-            leakage.planted_tpr(_POSITIVE_SHIFT, float(judge.headline), judge.nonmembers),
-        ),
+        planted_score(subject, judge),
         Control(
             name="score_sign",
             question="Do members score higher, whether a planted signal moves up or down for them? (AUC)",
@@ -183,6 +199,17 @@ def planted(subject: Subject, judge: Judge) -> list[Control]:
             passed=worst.low > 0.5,
         ),
     ]
+
+
+def planted_score(subject: Subject, judge: Judge) -> Control:
+    """The control "planted", of a score of known strength. Args: as of `run`."""
+    known = judge.headline_tpr(judge.rates(_plant(subject, _POSITIVE_SHIFT)[subject.targets]))
+    return within(
+        "planted",
+        f"Is a score that members have {_POSITIVE_SHIFT:g} standard deviation higher found to leak as theory says?",
+        known,
+        leakage.planted_tpr(_POSITIVE_SHIFT, float(judge.headline), judge.nonmembers),
+    )
 
 
 def within(name: str, question: str, estimate: Estimate, expected: float) -> Control:

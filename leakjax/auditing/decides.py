@@ -33,6 +33,7 @@ def subject_mark(subject: Subject, shown: np.ndarray) -> str:
         targets=subject.targets,
         key=subject.key,
         attacker=(subject.label_known, subject.explained_class, subject.releases),
+        neighbours=(subject.neighbours, subject.neighbour_step),
         shown=shown,
     )
 

@@ -19,7 +19,9 @@ class Judge:
     def __init__(self, subject: Subject, *, seed: int) -> None:
         """Args: subject: whose membership is the truth. seed: of the bootstrap."""
         self.membership = subject.membership[subject.targets]
-        self.valid = enough(subject.membership, subject.roles.known[: len(subject.targets)])
+        # Of few models one of each kind is all that a point can be asked to have.
+        least = 2 if subject.stackable else 1
+        self.valid = enough(subject.membership, subject.roles.known[: len(subject.targets)], least)
         self._check()
         self.resamples = bootstrap.resample(len(subject.points.x), len(subject.targets), seed=seed)
         self.nonmembers = int((self.valid & ~self.membership).sum(axis=1).mean())

@@ -186,7 +186,7 @@ def _program(part: PredictionPart) -> Callable[[jax.Array], jax.Array]:
 
 
 def _judged(work: Work, said: Attacked) -> Judged:
-    (subject, _, _, judge), found, explanation = work.result
+    (subject, _, _, judge, _), found, explanation = work.result
     judge = judge.narrowed(said.valid & (found.valid if work.about is not None else True))
     release = work.release or "none"
     over = None

@@ -18,6 +18,7 @@ from leakjax.auditing.explanations import (
     stream_explanations,
 )
 from leakjax.auditing.judge import Judge
+from leakjax.auditing.neighbours import ask
 from leakjax.auditing.predictions import predict_program, stream_predictions
 from leakjax.auditing.resolve import Methods
 from leakjax.auditing.rows import Found, Result, Results, Sitting, explained
@@ -81,9 +82,9 @@ def measure(
     defend = {name: defend_program(subject, defense) for name, defense in methods.defenses.items()}
     programs = Programs(predict_program(subject), defend)
     with clock("predict"):
-        whole = few = _sit(subject, programs.predict)
+        whole = few = sit(subject, programs.predict)
         if costly_points is not None and methods.costly and costly_points < len(subject.points.x):
-            few = _sit(subject.of_points(costly_points), programs.predict)
+            few = sit(subject.of_points(costly_points), programs.predict)
     shown = _examples(few)
     marks = {} if store is None else {id(each): subject_mark(each.subject, shown) for each in (whole, few)}
     kept: dict[str | None, str] = {} if store is None else {None: marks[id(whole)]}
@@ -123,11 +124,17 @@ def attack(predict: Program, explain: Program, defend: Program, subject: Subject
     return score(subject, baseline(subject, predictions, subject.releases[:1]), explanations)
 
 
-def _sit(subject: Subject, predict: Program) -> Sitting:
+def sit(subject: Subject, predict: Program) -> Sitting:
+    """Predicts all points and attacks the predictions alone.
+
+    Args:
+      subject: what is attacked.
+      predict: from `predict_program`, for a subject of these sizes.
+    """
     predictions = stream_predictions(predict, subject)
     base = baseline(subject, predictions, subject.releases)
     judge = Judge(subject, seed=subject.seed).narrowed(base.there[subject.targets])
-    return Sitting(subject, predictions, base, judge)
+    return Sitting(subject, predictions, base, judge, ask(subject, base))
 
 
 def _examples(sitting: Sitting) -> np.ndarray:
@@ -153,5 +160,6 @@ def _found(
             streamed = stream_explanations(program, defend, subject, predictions, examples)
         else:
             one = streamed[done - 1]
-            found.append(Found.of(score(subject, sitting.base, one), one)._asdict())
+            beside = None if sitting.near is None else score(subject, sitting.near.base, one).both
+            found.append(Found.of(score(subject, sitting.base, one), one, beside)._asdict())
     return found

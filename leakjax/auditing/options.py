@@ -27,11 +27,16 @@ class Attacker:
         models.
       releases: what is shown of a prediction, each for a service of its own, as `leakjax.oracle.prediction_part`
         reads it; the first one leads.
+      neighbours: how many predictions near each point an attacker without explanations may ask for too: the point
+        scaled by 0.8, 1.25, 0.5 and 2, then Gaussian steps; the report says how many an explanation is worth.
+      neighbour_step: standard deviation of a Gaussian step in every feature.
     """
 
     label_known: bool = True
     explained_class: ExplainedClass = "predicted"
     releases: tuple[str, ...] = release.DEFAULT
+    neighbours: int = 0
+    neighbour_step: float = 0.1
 
     def __post_init__(self) -> None:
         if isinstance(self.releases, str) or not isinstance(self.releases, Sequence):
@@ -46,6 +51,10 @@ class Attacker:
         names = tuple(release.prediction_part(text).name for text in self.releases)
         object.__setattr__(self, "releases", tuple(dict.fromkeys(names)))
         _validate.one_of("explained_class", self.explained_class, EXPLAINED_CLASSES)
+        if not isinstance(self.neighbours, int):
+            raise _validate.fail("neighbours", self.neighbours, "must be a whole number")
+        _validate.at_least("neighbours", self.neighbours, 0)
+        _validate.positive("neighbour_step", self.neighbour_step)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +90,8 @@ class Run:
         it at a time.
       say: called with a line when a stage begins.
       private: what private training guarantees of the models, to stand in the report.
+      show_records: whether the examples of the report are points, which the first target was not trained on; else they
+        are typical inputs, means of many points, so that the page shows nobody's values.
     """
 
     group: str | None = None
@@ -88,6 +99,7 @@ class Run:
     store: str | os.PathLike[str] | Workdir | None = None
     say: Callable[[str], None] = lambda text: None
     private: PrivateTraining | None = None
+    show_records: bool = False
 
     def __post_init__(self) -> None:
         if self.group is not None and not isinstance(self.group, str):

@@ -74,6 +74,8 @@ def prepare(
         label_known=attacker.label_known,
         explained_class=attacker.explained_class,
         releases=attacker.releases,
+        neighbours=attacker.neighbours,
+        neighbour_step=attacker.neighbour_step,
     )
     return Prepared(subject, untrained, left_out)
 

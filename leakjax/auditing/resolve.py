@@ -9,6 +9,7 @@ import jax
 from leakjax import _validate
 from leakjax.attack.registry import AnyAttack, Attack, Streamed
 from leakjax.attack.registry import parse as parse_attack
+from leakjax.attack.stacked import LEAST_MODELS as LEAST_STACKED
 from leakjax.auditing import door
 from leakjax.auditing.explainers import LISTS, choose
 from leakjax.auditing.options import Budget
@@ -31,7 +32,7 @@ class Methods(NamedTuple):
       costly: the names of those that `Budget.costly_points` restricts.
       defenses: by name.
       attacks: in the order in which their rows are listed.
-      left_out: what a list of several explainers stands for and does not apply.
+      left_out: what a list of several explainers stands for and does not apply; attacks that need more models.
     """
 
     explainers: Mapping[str, Explainer]
@@ -64,7 +65,9 @@ def resolve(
       UsageError: a name that does not exist, an option that does not apply, an explainer or a defense that cannot
         be traced, two of one name, no explainer or no defense at all.
     """
-    listed = attacks_of(attacks)
+    listed, few = _sound(attacks_of(attacks), subject.models, stackable=subject.stackable)
+    for one in few:
+        say(f"{one.name} is left out: {one.why}")
     x, shape = subject.points.x[0], subject.points.x.shape[1:]
     background = door.check_background(budget.background, subject.points)
     first_model = jax.tree.map(lambda leaf: leaf[0], subject.variables)
@@ -80,7 +83,7 @@ def resolve(
         frozenset(one.name for one in chosen.methods if one.runs(shape) > LISTS["cheap"]),
         hardeners,
         listed,
-        chosen.left_out,
+        [*few, *chosen.left_out],
     )
 
 
@@ -93,6 +96,20 @@ def attacks_of(given: Sequence[AttackLike]) -> list[AnyAttack]:
     found = [_attack(item) for item in door.listed("attacks", given)]
     _validate.distinct("attacks", [attack.name for attack in found])
     return found
+
+
+def _sound(
+    attacks: list[AnyAttack], models: int, *, stackable: bool
+) -> tuple[list[AnyAttack], list[LeftOut]]:
+    """The attacks that are sound with so many models, and what is left out for too few of them."""
+    if stackable:
+        return attacks, []
+    kept: list[AnyAttack] = [attack for attack in attacks if isinstance(attack, Attack)]
+    why = f"needs at least {LEAST_STACKED} models, and there are {models}; train more"
+    left_out = [LeftOut(name=attack.name, why=why) for attack in attacks if isinstance(attack, Streamed)]
+    if not kept:
+        raise _validate.fail("attacks", [attack.name for attack in attacks], why)
+    return kept, left_out
 
 
 def _attack(item: Any) -> AnyAttack:

@@ -8,6 +8,7 @@ import numpy as np
 from leakjax import _progress
 from leakjax.auditing.explanations import MEASURES, Explanations
 from leakjax.auditing.judge import Judge
+from leakjax.auditing.neighbours import Near
 from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.score import Baseline, Scores
 from leakjax.auditing.subject import Subject
@@ -46,6 +47,8 @@ class Found(NamedTuple):
       change: [points, measures], see `explanations.Explanations`.
       non_finite: how many attributions were not finite.
       examples: [examples, ...], released maps.
+      beside: [releases, targets, points], on both, with all further queries near each point; no releases where
+        none may be asked.
     """
 
     prediction: np.ndarray
@@ -56,20 +59,23 @@ class Found(NamedTuple):
     change: np.ndarray
     non_finite: np.ndarray
     examples: np.ndarray
+    beside: np.ndarray = np.zeros((0, 0, 0))
 
     @classmethod
-    def of(cls, scores: Scores, streamed: Explanations) -> "Found":
+    def of(cls, scores: Scores, streamed: Explanations, beside: np.ndarray | None = None) -> "Found":
         """What was scored and what was streamed, together."""
-        return cls(*scores, streamed.log_l1, streamed.change, np.sum(~streamed.finite), streamed.examples)
+        found = cls(*scores, streamed.log_l1, streamed.change, np.sum(~streamed.finite), streamed.examples)
+        return found if beside is None else found._replace(beside=beside)
 
 
 class Sitting(NamedTuple):
-    """Points that are audited together: what is audited, its predictions, the attack on them, and who judges scores."""
+    """Points that are audited together: what is audited, its predictions, the attacks on them, and who judges."""
 
     subject: Subject
     predictions: Predictions
     base: Baseline
     judge: Judge
+    near: Near | None = None
 
 
 class Result(NamedTuple):
@@ -109,7 +115,7 @@ def leakage(results: Results) -> list[Judged]:
     Args:
       results: by explainer and defense; the predictions are those of the first one's sitting.
     """
-    (subject, _, _, judge), first, _ = next(iter(results.values()))
+    (subject, _, _, judge, _), first, _ = next(iter(results.values()))
     judges = {about: one.sitting.judge.narrowed(one.found.valid) for about, one in results.items()}
     over: dict[
         tuple[int, int], Rates
@@ -136,7 +142,7 @@ def leakage(results: Results) -> list[Judged]:
 
 def task(sitting: Sitting, results: Results, diverged: np.ndarray) -> Task:
     """What was attacked: sizes, accuracies with intervals over points, what was dropped."""
-    subject, predictions, _, judge = sitting
+    subject, predictions, _, judge, _ = sitting
     correct, membership = predictions.correct, subject.membership
     weights = judge.resamples.points
 
@@ -179,23 +185,28 @@ def exposed(results: Results, leakage: Sequence[LeakageRow]) -> list[ExposedRow]
     worst = headline.worst(leakage)
     if worst is None:
         return []
-    (subject, _, _, judge), found, _ = results[worst.explainer, worst.defense]
+    (subject, _, _, judge, _), found, _ = results[worst.explainer, worst.defense]
     scores = found.both[subject.releases.index(worst.release)]
     return judge.exposed(scores, worst.about, subject.points.ids, _EXPOSED)
 
 
 def groups(results: Results, group: str | None) -> list[GroupRow]:
     """Leakage by the levels of a group column: from predictions, and from both for each explainer and defense."""
-    if group is None:
+    if group is None or not _stacked(results):
         return []
-    (subject, _, _, judge), first, _ = next(iter(results.values()))
+    (subject, _, _, judge, _), first, _ = next(iter(results.values()))
     levels, leading = subject.points.groups[group], subject.releases[0]
     about = attacked("prediction", STACKED, subject, leading)
     rows = judge.groups(first.prediction[0], about, group, levels)
-    for (subject, _, _, judge), found, explanation in results.values():
+    for (subject, _, _, judge, _), found, explanation in results.values():
         about = attacked("both", STACKED, subject, leading, explanation)
         rows += judge.groups(found.both[0], about, group, subject.points.groups[group])
     return rows
+
+
+def _stacked(results: Results) -> bool:
+    """Whether there were models enough for the stacked attack."""
+    return next(iter(results.values())).sitting.subject.stackable
 
 
 def examples(points: Points, results: Results, ids: np.ndarray) -> list[Example]:

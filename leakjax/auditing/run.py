@@ -46,8 +46,9 @@ def audit(
 
     Args:
       logits_fn: (variables of one model, one example [...]) -> logits [classes], in evaluation mode.
-      ensemble: at least 16 trained models: variables with leaves [models, ...], and membership, bool [models, points],
-        who trained on what, drawn independently with probability 1/2. Diverged models are excluded and counted.
+      ensemble: at least 4 trained models: variables with leaves [models, ...], and membership, bool [models, points],
+        who trained on what, drawn independently with probability 1/2. Diverged models are excluded and counted. With
+        fewer than 8 only attacks that need no more are run; 16 to 256 make the strongest attack.
       points: the audited points.
       explainers: names and objects mixed: names in `leakjax.explain.EXPLAINERS`, with options as in
         "smoothgrad(samples=8)"; "cheap" and "all", which stand for the methods that apply to the model;

@@ -137,6 +137,7 @@ def _subject(given: Answers, targets: Sequence[int] | None, key: jax.Array, atta
     if attacker.explained_class == "asked":
         rule = "stands for maps of all classes; give each class's as attributions_NAME, and say predicted or true"
         raise _validate.fail("explained_class", attacker.explained_class, rule)
+    _validate.at_least("models", models, stacked.LEAST_MODELS)
     attacked_models = np.arange(models) if targets is None else door.check_targets(targets, models)
     door.check_attackable(given.member, attacked_models)
     return Subject(

@@ -1,5 +1,7 @@
 """The attacks of the registry on the models of an audit say what they say on the same answers elsewhere."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -43,7 +45,7 @@ def test_models_are_asked_what_their_answers_say(subject, points):
 
 
 def test_neighbours_are_the_same_for_every_model_and_shown_as_the_release_has_it(subject):
-    source = source_of(subject, {}, {}, neighbours=6)
+    source = source_of(dataclasses.replace(subject, neighbours=6), {}, {})
     seen = source("label", None, ("queries",))(np.array([3, 5]))
     assert seen.queries.shape == (subject.models, 2, 6, 2)
     assert len(np.unique(np.round(seen.queries, 4))) == 2  # a label says which class, and no more

@@ -17,7 +17,7 @@ from leakjax.auditing.subject import Subject
 from leakjax.defend import clip_norm, parse
 from leakjax.evaluate.document import Estimate
 from leakjax.report import to_json
-from tests.auditing.world import CLIP, EXPLAINERS, HARDENED, MODELS, POINTS, leaky, logits_fn
+from tests.auditing.world import CLASSES, CLIP, EXPLAINERS, HARDENED, MODELS, POINTS, leaky, logits_fn
 
 CONTROLS = {
     "untrained",
@@ -94,15 +94,28 @@ def test_the_report_is_sound_and_complete(report):
     assert len(document["utility"]) == len(EXPLAINERS) * 3
     assert document["task"]["models"] == document["leakage"][0]["targets"] == MODELS
     assert document["task"]["duplicates_removed"] == 2
-    assert {example.id for example in report.examples} <= set(range(1000, 1000 + POINTS))
     assert set(report.examples[0].maps) == set(EXPLAINERS)
     assert report.feature_names[-1] == "number"
 
 
-def test_the_examples_are_no_training_records_of_the_first_target(report, points, ensemble):
-    rows = np.flatnonzero(np.isin(points.ids, [example.id for example in report.examples]))
-    assert len(rows) == len(report.examples) > 0
+def test_the_examples_are_nobody(report, points):
+    assert len(report.examples) == CLASSES
+    for label, example in enumerate(report.examples):
+        assert (example.id, example.label) == (None, label)
+        np.testing.assert_allclose(example.input, points.x[points.y == label].mean(axis=0), rtol=1e-5)
+        assert np.abs(points.x - example.input).max(axis=1).min() > 0.1
+        maps = [one for own in example.maps.values() for one in own.values()]
+        assert len(maps) == len(EXPLAINERS) * 3
+        assert all(one.shape == example.input.shape and np.isfinite(one).all() for one in maps)
+
+
+def test_records_are_shown_if_asked_for_and_none_that_the_first_target_was_trained_on(run, points, ensemble):
+    found = run(explainers=["gradient"], defenses=("none",), attacks=("stacked",), run=Run(show_records=True))
+    rows = np.flatnonzero(np.isin(points.ids, [example.id for example in found.examples]))
+    assert len(rows) == len(found.examples) > 0
     assert not ensemble.membership[0][rows].any()
+    for example, row in zip(found.examples, rows, strict=True):
+        np.testing.assert_array_equal(example.input, points.x[row])
 
 
 def test_all_controls_are_there_and_pass(report):
@@ -254,7 +267,10 @@ def test_defenses_are_given_as_texts_or_as_values(run, ensemble, points):
 def test_costly_explainers_are_audited_on_some_evenly_spaced_points(run, points):
     cheap = "gradient"
     costly = "integrated_gradients(steps=12)"
-    found = run(explainers=[cheap, costly], defenses=("none",), attacks=("stacked",), budget=Budget(45))
+    shown = Run(show_records=True)
+    found = run(
+        explainers=[cheap, costly], defenses=("none",), attacks=("stacked",), budget=Budget(45), run=shown
+    )
     allowed = {name: row(found, name).nonmembers for name in (cheap, costly)}
     assert allowed[costly] == pytest.approx(allowed[cheap] / 2, rel=0.15)
     assert {example.id for example in found.examples} <= set(points.ids[::2].tolist())

@@ -91,7 +91,7 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--attacks=lira,lira"], ["attacks='lira'", "is given twice"]),
         (["--model=mpl"], ["model='mpl'", "logistic", "'mlp'"]),
         (["--optimizer=adamm"], ["optimizer='adamm'", "sgd", "'adam'"]),
-        (["--models=8"], ["models=8", "at least 16"]),
+        (["--models=3"], ["models=3", "at least 4"]),
         (["--epochs=0"], ["epochs=0", "at least 1"]),
         (["--points=0"], ["points=0", "at least 30"]),
         (["--points=40", "--background=20"], ["points=20", "at least 30"]),
@@ -125,7 +125,8 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--releases="], ["releases=()", "at least one"]),
         (["--targets=x"], ["targets='x'", "whole numbers"]),
         (["--group=race"], ["group='race'"]),
-        (["--records=/nowhere"], ["records='/nowhere'", "experiments.records", "No such file"]),
+        (["--with=/nowhere"], ["with='/nowhere'", "holds no report.json", "No such file"]),
+        (["--records=/nowhere"], ["--records is now --with"]),
         (["--audit_points=201"], ["audit_points=201", "200 points"]),
         (["--models=many"], ["--models=many"]),
         (["--modles=16"], ["modles", "models"]),
@@ -224,7 +225,7 @@ def runs(tmp_path_factory):
     kept = {name: (work / name).read_bytes() for name in ("report.json", "metrics.jsonl")}
     (place / "records").mkdir()
     (place / "records" / "report.json").write_text(dumps(fake_records()))
-    second = shell(*SMALL, "--fail_above=-1", "--records=records", cwd=place, cache=cache)
+    second = shell(*SMALL, "--fail_above=-1", "--with=records", cwd=place, cache=cache)
     return work, kept, first, second
 
 

@@ -7,12 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _validate
+from leakjax.attack import stacked
 from leakjax.auditing.door.points import check_ids
 from leakjax.data import Points
 from leakjax.shadow import Ensemble, History
 
-# Beside a target there must be two models with the point and two without, as the attack counts them.
-_LEAST = 3
+# Beside a target there must be two models with the point and two without, as the attack counts them; of few models
+# the attacks that are sound there do with one of each.
+_LEAST, _LEAST_OF_FEW = 3, 1
 _KINDS = (jnp.number, jnp.bool_, jax.dtypes.prng_key)
 _ARRAYS = "arrays [models, ...]; where a model is no array, an index [models] into a list of your own"
 
@@ -130,4 +132,5 @@ def _by_path(tree: Any) -> dict[str, Any]:
 def _told(membership: np.ndarray) -> np.ndarray:
     """Which points enough models hold, and enough do not, to be attacked: bool [points]."""
     inside = membership.sum(axis=0)
-    return np.minimum(inside, len(membership) - inside) >= _LEAST
+    least = _LEAST if len(membership) >= stacked.LEAST_MODELS else _LEAST_OF_FEW
+    return np.minimum(inside, len(membership) - inside) >= least
