@@ -87,6 +87,8 @@ def run(config: Config, places: Places, stages: Stages, added: Sequence[str] = (
     model = models.make(config.model, points.classes, **config.model_options)
     check_memory(model, points.x, **config.sizes(len(points.x)), maps=config.maps(points.classes))
     methods(config, model, pool, lambda line: None)  # the audit says what it leaves out
+    directory = Path(config.ensemble).expanduser() if config.ensemble else None
+    training = shadow.contents(directory).training if directory else config.training
     # Claimed now that nothing in the command is wrong.
     with _main.claimed(
         places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
@@ -95,8 +97,6 @@ def run(config: Config, places: Places, stages: Stages, added: Sequence[str] = (
         for note in points.notes:
             stages.say(note)
         key = jax.random.key(config.seed)
-        directory = Path(config.ensemble).expanduser() if config.ensemble else None
-        training = shadow.contents(directory).training if directory else config.training
         promised = promise(training, len(points.x), delta=config.delta)
         if directory:
             ensemble, untrained = stored(directory, model, points, models=config.models, key=key)
