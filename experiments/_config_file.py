@@ -1,6 +1,5 @@
 """--config=FILE: the config.json of a run, as the flags that it stands for."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from absl import flags
 
 from leakjax._validate import fail, nearest
+from leakjax._workdir import reading
 
 _FLAG = "config"
 _NO_FLAGS = ("schema",)  # what config.json says of itself
@@ -46,7 +46,7 @@ def expanded(argv: Sequence[str], known: flags.FlagValues) -> list[str]:
 def _flags(given: str, known: flags.FlagValues) -> list[str]:
     path = Path(given).expanduser()
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = reading.json_of(path)
     except OSError as error:
         raise fail(_FLAG, given, f"cannot be read ({error.strerror})") from None
     except ValueError:

@@ -43,7 +43,7 @@ import leakjax
 from leakjax import _validate, data, models, shadow
 from leakjax._workdir import writer
 from leakjax.auditing import explainers
-from leakjax.auditing.options import Attacker, Budget, Run
+from leakjax.auditing.options import Budget, Run
 from leakjax.auditing.plan import check_memory, plan
 from leakjax.auditing.pool import Pool, set_aside
 from leakjax.auditing.private import promise
@@ -124,7 +124,7 @@ def run(config: Config, places: Places, stages: Stages, added: Sequence[str] = (
             attacks=config.attacks,
             targets=config.targets,
             key=jax.random.fold_in(key, 2),
-            attacker=Attacker(config.label_known, config.explained_class, config.releases),
+            attacker=config.attacker,
             budget=Budget(config.costly_points, pool.background, untrained),
             run=Run(config.group, config.as_json(), workdir, stages.say, promised, places.show_records),
         )

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from leakjax._validate import UsageError
+from leakjax._workdir import reading
 from leakjax.data import columns
 from leakjax.data.points import Points
 from leakjax.data.table import points_of
@@ -65,7 +66,7 @@ def load(path: str | os.PathLike[str], *, label: str | None = None) -> Points:
 
 def _text(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        content = reading.content(path)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except OSError as error:

@@ -67,6 +67,9 @@ def in_order(
     Raises:
       UsageError: as `validate`.
     """
+    x, y = np.asarray(x), np.asarray(y)
+    if x.ndim == 0:
+        raise UsageError(f"{name}: x has shape (), must be [points, ...]")
     ids = np.arange(len(x), dtype=np.int32)
     points = validate(
         Points(x, y, classes, name, ids, groups=groups or {}, feature_names=feature_names, columns=columns)

@@ -10,6 +10,7 @@ import pytest
 import leakjax
 from leakjax._validate import UsageError
 from leakjax.auditing import Attacker, Budget, Run, measure
+from leakjax.auditing.coins import check_coins
 from leakjax.auditing.controls import planted, within
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.subject import Subject
@@ -85,7 +86,8 @@ def test_the_report_is_sound_and_complete(report):
     assert set(EXPLAINERS) == {row["explainer"] for row in document["leakage"]} - {"none"}
     rows = [(row["release"], row["attack"]) for row in document["leakage"] if row["view"] == "prediction"]
     shown = [("label", "stacked"), ("confidence(1)", "stacked"), ("vector", "stacked")]
-    assert rows == [*shown, ("vector", "loss"), ("vector", "confidence")]
+    each = [(name, f"threshold(signal='{one}')") for one in ("loss", "confidence") for name, _ in shown]
+    assert rows == [*shown, *each]
     # Both views under each release, the explanation alone, and its norm.
     assert len(document["leakage"]) == len(rows) + len(EXPLAINERS) * 3 * (len(shown) + 2)
     assert len(document["curves"]) == len(document["leakage"])
@@ -144,7 +146,7 @@ def test_an_explanation_that_tells_who_is_a_member_is_found(report):
 
 
 def test_a_clip_to_a_common_norm_blinds_the_norm_and_stops_nothing(report):
-    norm = {"view": "explanation", "attack": "attribution_norm"}
+    norm = {"view": "explanation", "attack": "threshold(signal='map_log_l1')"}
     assert auc(report, "direction", **norm) > 0.7
     assert auc(report, "direction", CLIP, **norm) == pytest.approx(0.5, abs=0.06)
     assert auc(report, "direction", CLIP, view="explanation") > 0.95
@@ -282,10 +284,11 @@ def test_an_unknown_explained_class_and_a_budget_of_nothing_are_named():
         Budget(costly_points=0)
 
 
-def test_an_attacker_without_labels_has_no_attack_that_needs_them(run):
+def test_an_attacker_without_labels_takes_the_predicted_class_for_the_true_one(run):
     found = run(defenses=("none",), explainers={"leaky": leaky}, attacker=Attacker(label_known=False))
     predictions = [row.attack for row in found.leakage if row.view == "prediction"]
-    assert predictions == ["stacked"] * 3 + ["confidence"]
+    numbers = [f"threshold(signal='{name}')" for name in ("loss", "confidence") for _ in range(3)]
+    assert predictions == ["stacked"] * 3 + numbers
     assert not any(row.label_known for row in found.leakage)
 
 
@@ -327,3 +330,14 @@ def test_variables_of_another_number_of_models_are_named(ensemble, points):
             points,
             key=jax.random.key(0),
         )
+
+
+def test_a_membership_whose_counts_give_the_target_away_is_refused(points, ensemble):
+    halves = np.zeros_like(ensemble.membership)
+    for place in range(POINTS):
+        halves[np.random.default_rng(place).permutation(MODELS)[: MODELS // 2], place] = True
+    with pytest.raises(UsageError, match=r"membership.*independent coins"):
+        leakjax.audit(logits_fn, ensemble._replace(membership=halves), points, key=jax.random.key(0))
+    for seed in range(200):
+        coins = np.random.default_rng(seed).random((MODELS, POINTS)) < 0.5
+        check_coins("membership", coins)
