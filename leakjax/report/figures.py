@@ -14,14 +14,14 @@ import numpy as np
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import Estimate, Report
 from leakjax.report import maps, plot, recommend, words
-from leakjax.report.looks import DPI, LOOKS, Look, ink, mixed, png, saved, style
+from leakjax.report.looks import DPI, LOOKS, STYLE, Look, ink, mixed, png, saved, style
 from leakjax.report.plot import MARKS, VERMILION, curve_of, percents
 
 if TYPE_CHECKING:  # drawing is optional work: matplotlib is imported where something is drawn
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["DPI", "bars", "curve", "examples_of", "files", "images", "pictures", "png", "roc"]
+__all__ = ["DPI", "STYLE", "bars", "curve", "examples_of", "files", "images", "pictures", "png", "roc"]
 COLUMNS = 3
 _PHONE = 3.9  # inches
 _LEAST = 0.25  # percentage points that an axis of margins shows on each side of 0

@@ -1,14 +1,10 @@
-"""The records section of an HTML report, alone on its page or at the end of an audit's."""
+"""The records section of an HTML report, alone on its page or on that of an audit (`leakjax.report.sections`)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from leakjax._validate import UsageError, fail
-from leakjax._workdir import reading
-from leakjax.evaluate.document import from_json
 from leakjax.records.document import DefenseRow, Network, PaperRow, RecordsReport, Share
 from leakjax.report import shell, tables, words
 
@@ -64,31 +60,6 @@ LEGEND = (
     "values with the true influence. Epsilon: the differential privacy of one answer, "
     "where it has any. A dash: the attack or the measure does not apply.",
 )
-
-
-def of_workdir(workdir: Path) -> Markup:
-    """The section of a finished run of experiments.records, for the page of an audit.
-
-    Raises:
-      UsageError: `workdir` does not hold such a run.
-    """
-    try:
-        values = reading.json_of(workdir / "report.json")
-    except OSError as error:
-        rule = f"must be a finished workdir of experiments.records; no report.json ({error.strerror})"
-        raise fail("records", str(workdir), rule) from None
-    except ValueError:
-        raise fail("records", str(workdir), "its report.json is damaged") from None
-    try:
-        report = from_json(RecordsReport, values)
-    except UsageError as error:
-        raise fail(
-            "records", str(workdir), f"must be a finished workdir of experiments.records; {error}"
-        ) from None
-    images = {
-        path.stem: reading.content(path) for path in (workdir / "figures").glob("*.png") if path.is_file()
-    }
-    return section(report, images, level=2)
 
 
 def page(report: RecordsReport, images: Mapping[str, bytes]) -> str:

@@ -1,10 +1,5 @@
-import json
 from dataclasses import replace
 
-import pytest
-
-from leakjax._validate import UsageError
-from leakjax.evaluate.document import dumps, to_json
 from leakjax.records.document import PaperRow, Share
 from leakjax.records.study import ORACLES
 from leakjax.report.records import section
@@ -70,40 +65,3 @@ def test_the_verdict_names_attack_and_defense():
     assert "“no values” leaves the best attack 6 and “none” 9." in text
     assert "the best of them, “prototypes”, keeps a likeness of 0.4." in text
     assert "Undefended, the best attack is gradient descent, which reveals 7 of 12 training records." in text
-
-
-def test_a_workdir_gives_a_section_below_the_headings_of_a_page(tmp_path):
-    (tmp_path / "report.json").write_text(dumps(fake_records()))
-    (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "figure9_static.png").write_bytes(bytes(24))
-    reader = Reader(section.of_workdir(tmp_path))
-    assert reader.tags[:2] == ["section", "h2"]
-    assert "h1" not in reader.tags
-    assert reader.tags.count("img") == 1
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "no report.json"),
-        ("{", "its report.json is damaged"),
-        ("[]", r"report=\[\]: must be an object"),
-        ('{"schema": "leakjax.records/3"}', r"report\.config: missing"),
-        ('{"schema": "leakjax/1"}', r"report\.schema='leakjax/1': must be 'leakjax.records/3'"),
-    ],
-)
-def test_a_workdir_of_another_kind_is_named(tmp_path, content, words):
-    if content is not None:
-        (tmp_path / "report.json").write_text(content)
-    with pytest.raises(UsageError, match=f"^records='{tmp_path}': .*{words}"):
-        section.of_workdir(tmp_path)
-
-
-def test_a_wrong_value_in_a_workdir_is_named_by_its_path(tmp_path):
-    values = to_json(fake_records())
-    values["results"]["defenses"]["no values"]["most"] = "six"
-    (tmp_path / "report.json").write_text(json.dumps(values))
-    with pytest.raises(
-        UsageError, match=r"report\.results\.defenses\.no values\.most='six': must be a finite"
-    ):
-        section.of_workdir(tmp_path)
