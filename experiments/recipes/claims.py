@@ -53,7 +53,11 @@ def people(wheel):
 x, names, y = people(WHEEL)
 rows = np.sort(np.random.default_rng(0).choice(len(x), POINTS, replace=False))
 points = leakjax.data.in_order(
-    scale(x[rows]).astype(np.float32), y[rows], classes=9, name="claims", feature_names=names
+    scale(x[rows].astype(np.float64)).astype(np.float32),
+    y[rows],
+    classes=9,
+    name="claims",
+    feature_names=names,
 )
 
 # %% [markdown]

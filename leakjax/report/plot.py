@@ -14,7 +14,8 @@ from leakjax.report.looks import ink
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
+BLACK = "#000000"  # of figures that are drawn on light paper alone
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 # The line of the prediction is broad and below, so that one that runs on it leaves it visible.
 VIEWS: dict[str, tuple[str, str, float, str]] = {
