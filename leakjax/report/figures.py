@@ -99,12 +99,8 @@ def bars(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     _band(axes, report, 1.08 * max(reached))
     axes.axvline(0.0, color=ink(0.75), linewidth=1.0)
     rate = words.false_alarms(headline.rate(report.leakage))
-    caught = (
-        "percentage points of\ntraining records caught"
-        if look.narrow
-        else "percentage points of training records caught"
-    )
-    axes.set_xlabel(f"{caught}\nat {rate}, with 95 % intervals")
+    said = f"percentage points of training records caught\nat {rate}, with 95 % intervals"
+    axes.set_xlabel(words.folded(said.replace("\n", " "), 22) if look.narrow else said)
     axes.set_title(
         "What the explanation adds\nto the prediction"
         if look.narrow
