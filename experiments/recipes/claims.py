@@ -53,13 +53,9 @@ def people(wheel):
 
 x, names, y = people(WHEEL)
 rows = np.sort(np.random.default_rng(0).choice(len(x), POINTS, replace=False))
-points = leakjax.data.in_order(
-    scale(x[rows].astype(np.float64)).astype(np.float32),
-    y[rows],
-    classes=9,
-    name="claims",
-    feature_names=names,
-)
+x = scale(x[rows].astype(np.float64)).astype(np.float32)
+points = leakjax.data.in_order(x, y[rows], classes=9, name="claims", feature_names=names)
+points = leakjax.data.deduplicate(points)  # who is in the data twice is found by the other copy
 
 # %% [markdown]
 # ## The networks, each trained on its own random half, and the audit
