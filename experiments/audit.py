@@ -175,9 +175,8 @@ def print_plan(config: Config, places: Places, stages: Stages) -> None:
 def main(values: flags.FlagValues) -> int:
     """Reads the flags and runs; the exit code that the module's docstring names."""
     config = read_config(values)
-    added = sections.of_workdirs(
-        getattr(values, "with")
-    )  # before any work, which a wrong folder must not cost
+    # Before any work, which a wrong folder must not cost.
+    added = sections.of_workdirs(getattr(values, "with"))
     name = re.sub(r"[^\w.=-]", "_", config.dataset)[-100:]
     workdir = Path(values.workdir or f"runs/audit-{name}").expanduser()
     places = Places(workdir, values.data_dir, values.source_dir, values.take_over, values.show_records)
