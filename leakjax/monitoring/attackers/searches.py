@@ -83,11 +83,13 @@ def hyperplanes(world: World) -> Attack:
 
     def ask(state: Search) -> tuple[jax.Array, jax.Array]:
         middle = jnp.where(state.step < 2, 0.0, (state.low + state.high) / 2)
-        return _on_line(state, middle + BESIDE * (state.step % 2)), state.site.label
+        # A slope is measured before the middle: a kink between the two queries is then rightly before it.
+        beside = jnp.where(state.step < 2, BESIDE, -BESIDE) * (state.step % 2)
+        return _on_line(state, middle + beside), state.site.label
 
     def hear(state: Search, x: jax.Array, said: Answer) -> Search:
         value = said.log_probability[state.site.label] - said.log_probability[state.site.wanted]
-        slope = (value - state.value) / BESIDE
+        slope = (value - state.value) / jnp.where(state.step < 2, BESIDE, -BESIDE)
         second, middle = state.step % 2 == 1, (state.low + state.high) / 2
         straight = jnp.abs(slope - state.slope) <= _BENT * (1 + jnp.abs(state.slope))
         halved = second & (state.step > 1)
