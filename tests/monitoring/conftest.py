@@ -27,6 +27,7 @@ def drawn_world():
     spread = float(owned.std())
     return World(
         jnp.asarray(owned),
+        jnp.asarray(label, jnp.int32),
         jnp.asarray(pool),
         jnp.asarray(label, jnp.int32),
         jnp.asarray(np.cumsum(number) - number, jnp.int32),
