@@ -1,10 +1,7 @@
 """The chains that are searched: a family fixes the stages, a setting their numbers, which may be traced."""
 
 import itertools
-import math
 from typing import NamedTuple
-
-import jax.numpy as jnp
 
 from leakjax import _validate, defend
 from leakjax.defend.domain import Number
@@ -63,29 +60,23 @@ def families(shape: tuple[int, ...]) -> list[Family]:
     return [Family(*each) for each in found if not each[0] or each[1] == 1]
 
 
-def defense_of(family: Family, setting: Setting, shape: tuple[int, ...]) -> defend.Defense:
+def defense_of(family: Family, setting: Setting) -> defend.Defense:
     """The chain of a family at a setting.
 
     Args:
       family: its stages.
       setting: its numbers, which may be traced.
-      shape: of one attribution.
 
     Returns:
       A chain whose releases have length 1 before noise, so that one noise fits all maps.
     """
     parts: list[defend.Defense] = []
-    size = math.prod(shape)
     if family.project:
         parts.append(defend.project_out(family.project))
     if family.window > 1:
         parts.append(defend.coarsen(family.window))
-        size //= family.window ** min(2, len(shape))
     if family.tail != "all":
-        kept = setting.share * size
-        concrete = _validate.is_concrete(kept)
-        count = max(1, min(size, round(float(kept)))) if concrete else jnp.clip(jnp.round(kept), 1, size)
-        parts.append(defend.keep_top_k(count))
+        parts.append(defend.keep_top_share(setting.share))
     if family.tail == "signs":
         parts.append(defend.sign())
     parts.append(defend.normalize())

@@ -7,7 +7,7 @@ import numpy as np
 from leakjax.monitoring.alarms import ANY
 from leakjax.monitoring.document import MonitorReport
 from leakjax.monitoring.rows import LEADING
-from leakjax.report.figures import STYLE, png
+from leakjax.report.looks import LOOKS, png, style
 from leakjax.report.plot import MARKS
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
@@ -16,9 +16,8 @@ if TYPE_CHECKING:  # matplotlib is imported where something is drawn
 
 def images(report: MonitorReport) -> dict[str, bytes]:
     """Every figure, by file name without suffix."""
-    import matplotlib
 
-    with matplotlib.rc_context(STYLE):
+    with style(LOOKS[""]):
         return {"caught": png(caught(report)), "race": png(race(report))}
 
 

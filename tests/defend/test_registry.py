@@ -60,6 +60,7 @@ def test_every_registered_defense_is_reachable_and_names_itself():
     arguments = {
         "absolute": "", "clip_norm": "1", "clip_values": "-1, 1", "coarsen": "1", "cosine_noise": "0.9", "deepleak": "",
         "drop_below": "0.1", "gaussian_mechanism": "1, 1e-5", "gaussian_noise": "1", "keep_top_k": "1",
+        "keep_top_share": "0.5",
         "laplace_mechanism": "1", "laplace_noise": "1", "noisy_top_k": "1, 1", "normalize": "", "privunit": "1",
         "project_out": "", "quantize": "0.1", "random_mask": "0.5", "randomized_response": "1",
         "rectify": "", "round_to": "2", "scale": "2", "sign": "", "threshold_mechanism": "1, 1",
