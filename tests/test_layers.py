@@ -14,7 +14,7 @@ LAYERS = (
     ("oracle",),
     ("attack", "monitor"),
     ("evaluate",),
-    ("auditing", "records", "inversion", "hardening"),
+    ("auditing", "records", "inversion", "hardening", "monitoring"),
     ("report",),
     ("experiments",),
 )

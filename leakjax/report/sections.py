@@ -12,14 +12,18 @@ from markupsafe import Markup
 
 from leakjax._validate import UsageError, fail
 from leakjax.evaluate.document import from_json
+from leakjax.monitoring.document import MonitorReport
 from leakjax.records.document import RecordsReport
+from leakjax.report.monitoring.section import section as of_monitoring
 from leakjax.report.records.section import section as of_records
 
 # A document, and its figures as PNGs by name -> HTML that begins with a heading of level 2.
 Section = Callable[[Any, Mapping[str, bytes]], Markup]
 
 # A study with a page of its own has one line here: the type of its report.json, and who writes its section.
-SECTIONS: Mapping[type, Section] = MappingProxyType({RecordsReport: partial(of_records, level=2)})
+SECTIONS: Mapping[type, Section] = MappingProxyType(
+    {RecordsReport: partial(of_records, level=2), MonitorReport: partial(of_monitoring, level=2)}
+)
 
 
 def of_workdirs(workdirs: Sequence[str | os.PathLike[str]]) -> list[Markup]:

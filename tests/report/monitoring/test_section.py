@@ -6,8 +6,8 @@ import json
 import jsonschema
 
 from leakjax.evaluate.document import dumps, from_json, json_schema, to_json
-from leakjax.monitoring import figures, publish_report, section
 from leakjax.monitoring.document import MonitorReport
+from leakjax.report.monitoring import figures, publish, section
 from tests.monitoring.fake_monitor import fake_monitor
 from tests.report.reader import Reader
 
@@ -19,7 +19,7 @@ def test_a_report_follows_the_schema_and_survives_its_file():
 
 
 def test_a_published_report_is_whole(tmp_path):
-    publish_report(fake_monitor(), tmp_path)
+    publish(fake_monitor(), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.html", "figures", "tables"}
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"caught.png", "race.png"}
     with (tmp_path / "tables" / "attacks.csv").open() as file:
