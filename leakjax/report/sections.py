@@ -15,8 +15,8 @@ from leakjax.evaluate.document import from_json
 from leakjax.inversion.document import InversionReport
 from leakjax.inversion.section import section as of_inversion
 from leakjax.monitoring.document import MonitorReport
-from leakjax.monitoring.section import section as of_monitoring
 from leakjax.records.document import RecordsReport
+from leakjax.report.monitoring.section import section as of_monitoring
 from leakjax.report.records.section import section as of_records
 
 # A document, and its figures as PNGs by name -> HTML that begins with a heading of level 2.
