@@ -20,7 +20,8 @@ class Relu(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps examples [batch, ...], flattened, to logits [batch, classes]."""
-        return nn.Dense(self.classes)(nn.relu(nn.Dense(self.units)(x.reshape(x.shape[0], -1))))
+        hidden = nn.relu(nn.Dense(self.units)(x.reshape(x.shape[0], -1)))
+        return nn.Dense(self.classes)(hidden)
 
 
 def relu(classes: int, units: int) -> Model:
