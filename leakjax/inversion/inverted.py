@@ -103,30 +103,35 @@ def learned_inversion(world: World, index: int, targets: int, candidates: int) -
     real = world.points.x[rows].reshape(len(rows), -1)
     own = world.auxiliary.x
     # Another distribution of the same values: every picture on its side.
-    kinds = {
-        "own data of the same source": own,
-        "own data turned by 90 degrees": np.swapaxes(own, 1, 2)[:, ::-1],
-    }
+    turned = np.swapaxes(own, 1, 2)[:, ::-1]
+    settings = [
+        *(("own data of the same source, confidence(2)", own, "confidence(2)", name) for name in GUARDS),
+        ("own data of the same source, vector", own, "vector", "none"),
+        ("own data turned by 90 degrees, confidence(2)", turned, "confidence(2)", "none"),
+    ]
     key = jax.random.fold_in(world.key, index)
     out: list[Raw] = []
     pictures: dict[str, Any] = {}
-    for setting, data in kinds.items():
-        for name, guard in GUARDS.items() if data is own else [("none", "none")]:
-            found = {}
-            for view in learned.VIEWS:
-                offered = world.offered(index, "gradient", guard=guard)
-                inverter = learned.learn(offered, data, view=view, key=key)
-                found[view] = inverter(offered.ask(world.points.x[rows], plain=view == "prediction"))
-            both, alone = (found[view].reshape(len(rows), -1) for view in ("both", "prediction"))
-            out += _judged(LEARNED, setting, name, both, alone, None, real, among, subjects, offered)
-            if data is own and name == "none":
-                pictures = _pictures(
-                    world, {"decoder, from prediction": alone, "decoder, with gradient": both}
-                )
-                error = ((both - real) ** 2).mean(axis=1)
-                out.append(
-                    row(LEARNED, setting, "AUC of the error as a score of membership", _auc(-error, members))
-                )
+    alone: dict[str, np.ndarray] = {}
+    for setting, data, prediction, name in settings:
+        offered = world.offered(index, "gradient", prediction=prediction, guard=GUARDS[name])
+
+        def inverted(view: str, offered: Any = offered, data: np.ndarray = data) -> np.ndarray:
+            made = learned.learn(offered, data, view=view, classes=world.points.classes, key=key)
+            return made(offered.ask(world.points.x[rows], plain=view == "prediction")).reshape(len(rows), -1)
+
+        if setting not in alone:
+            alone[setting] = inverted("prediction")
+        both = inverted("both")
+        out += _judged(LEARNED, setting, name, both, alone[setting], None, real, among, subjects, offered)
+        if not pictures:
+            pictures = _pictures(
+                world, {"decoder, from prediction": alone[setting], "decoder, with gradient": both}
+            )
+            error = ((both - real) ** 2).mean(axis=1)
+            out.append(
+                row(LEARNED, setting, "AUC of the error as a score of membership", _auc(-error, members))
+            )
     return {"rows": out, "pictures": pictures}
 
 

@@ -136,7 +136,11 @@ def test_a_transcript_alone_gives_the_same_answers_to_the_same_questions():
     assert (stub.queries, stub.explained, stub.refused) == (asked.queries, asked.explained, asked.refused)
     with pytest.raises(UsageError, match="transcript ends before batch 4"):
         stub.ask(points(1))
-    for other in (dict(x=points(10, seed=9)), dict(x=points(10), account=1), dict(x=points(10), plain=True)):
+    for other in (
+        {"x": points(10, seed=9)},
+        {"x": points(10), "account": 1},
+        {"x": points(10), "plain": True},
+    ):
         with pytest.raises(UsageError, match="batch 1 is not the question"):
             replay(asked.transcript).ask(**other)
 
@@ -170,6 +174,6 @@ def test_more_queries_than_one_program_takes_are_answered_in_order():
 
 
 def test_one_model_answers():
+    release = Release("label", (ExplanationPart("gradient"),), explained_by=jnp.zeros((2, 4, 3)))
     with pytest.raises(UsageError, match="explained_by"):
-        release = Release("label", (ExplanationPart("gradient"),), explained_by=jnp.zeros((2, 4, 3)))
         oracle(Service(linear, WEIGHTS), release, key=jax.random.key(0))

@@ -42,7 +42,7 @@ class Inverter:
 
     def __call__(self, answer: Answer) -> np.ndarray:
         """Inputs [queries, ...] in [0, 1]."""
-        numbers = (_numbers(answer, self._view) - self._mean) / self._scale
+        numbers = (_numbers(answer, self._view, self._classes) - self._mean) / self._scale
         found = Decoder(int(np.prod(self._shape))).apply(self._params, jnp.asarray(numbers, jnp.float32))
         return np.asarray(found).reshape(-1, *self._shape)
 
@@ -52,6 +52,7 @@ def learn(
     own: np.ndarray,
     *,
     view: str,
+    classes: int,
     key: jax.Array,
     epochs: int = 150,
     batch: int = 64,
@@ -63,6 +64,7 @@ def learn(
       oracle: what is asked.
       own: [points, ...] in [0, 1].
       view: "prediction" or "both".
+      classes: how many there are.
       key: of the decoder's start and its batches.
       epochs: passes over the answered points.
       batch: points of a step.
@@ -75,7 +77,7 @@ def learn(
       UsageError: nothing was answered.
     """
     answer = oracle.ask(own, plain=view == "prediction")
-    numbers = _numbers(answer, view)
+    numbers = _numbers(answer, view, classes)
     told = answer.answered & np.isfinite(numbers).all(axis=1)
     if told.sum() < 2:
         raise fail("answered", int(told.sum()), f"of {len(own)} queries must be at least 2 to learn from")
@@ -105,12 +107,15 @@ def learn(
         start = (params, optimizer.init(params))
         return jax.lax.scan(epoch, start, jax.random.split(order_key, epochs))[0][0]
 
-    return Inverter(view, own.shape[1:], train(params), mean, scale)
+    return Inverter(view, classes, own.shape[1:], train(params), mean, scale)
 
 
-def _numbers(answer: Answer, view: str) -> np.ndarray:
-    """An answer as numbers [queries, numbers]: a vector's log-probabilities, cut, and the maps."""
-    parts = [np.maximum(answer.prediction.probabilities, -20.0)]
+def _numbers(answer: Answer, view: str, classes: int) -> np.ndarray:
+    """An answer as numbers [queries, numbers]: the class, what is shown of probabilities, and the maps."""
+    shown = answer.prediction
+    parts = [np.maximum(shown.probabilities, -20.0)]
+    if shown.classes.shape[1] and shown.classes.shape[1] < classes:
+        parts.append((shown.classes[:, :1] == np.arange(classes)).astype(float))
     if view == "both":
         parts += [maps.reshape(len(maps), -1) for maps in answer.explanations]
     return np.concatenate(parts, axis=1).astype(np.float64)
