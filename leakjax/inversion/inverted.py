@@ -16,6 +16,9 @@ from leakjax.oracle import ExplanationPart, Release, Service, oracle
 CLOSED, LEARNED, ASCENT = "closed-form inversion", "learned inversion", "query ascent"
 ERROR = "mean squared error of a feature"
 NAMED, AMONG5 = "nearest candidate is the subject, share", "subject among the five nearest, share"
+QUERIES = "queries until 99 % sure of the class"
+FAR = "squared error to the mean of the class's records"
+NEAR = "AUC of closeness to the climb as a score of membership"
 GUARDS = {
     "none": "none",
     "round_to(2)": "round_to(2)",
@@ -114,15 +117,18 @@ def learned_inversion(world: World, index: int, targets: int, candidates: int) -
     pictures: dict[str, Any] = {}
     alone: dict[str, np.ndarray] = {}
     for setting, data, prediction, name in settings:
-        offered = world.offered(index, "gradient", prediction=prediction, guard=GUARDS[name])
-
-        def inverted(view: str, offered: Any = offered, data: np.ndarray = data) -> np.ndarray:
+        asked = {
+            view: world.offered(index, "gradient", prediction=prediction, guard=GUARDS[name])
+            for view in learned.VIEWS
+            if view == "both" or setting not in alone
+        }
+        found = {}
+        for view, offered in asked.items():
             made = learned.learn(offered, data, view=view, classes=world.points.classes, key=key)
-            return made(offered.ask(world.points.x[rows], plain=view == "prediction")).reshape(len(rows), -1)
-
-        if setting not in alone:
-            alone[setting] = inverted("prediction")
-        both = inverted("both")
+            answer = offered.ask(world.points.x[rows], plain=view == "prediction")
+            found[view] = made(answer).reshape(len(rows), -1)
+        alone.setdefault(setting, found.get("prediction", real))
+        both, offered = found["both"], asked["both"]
         out += _judged(LEARNED, setting, name, both, alone[setting], None, real, among, subjects, offered)
         if not pictures:
             pictures = _pictures(
@@ -151,21 +157,16 @@ def query_ascent(world: World, index: int) -> dict[str, Any]:
         found = ascent.ascend(offered, classes, start, way=way, steps=steps, seed=index)
         climbed[way] = found.x.reshape(len(classes), -1)
         setting = f"by {way.replace('_', ' ')}"
-        out.append(row(ASCENT, setting, "queries until 99 % sure of the class", found.queries, asked=offered))
+        out.append(row(ASCENT, setting, QUERIES, found.queries, asked=offered))
         out.append(row(ASCENT, setting, "confidence in the class", found.confidence, asked=offered))
         error = ((climbed[way] - private) ** 2).mean(axis=1)
         mean_error = ((public - private) ** 2).mean(axis=1)
-        what = "squared error to the mean of the class's records"
-        out.append(row(ASCENT, setting, what, error, baseline=mean_error, asked=offered))
+        out.append(row(ASCENT, setting, FAR, error, baseline=mean_error, asked=offered))
         near = [
             _nearer(climbed[way][c], world.points.x[world.points.y == c], member[world.points.y == c])
             for c in classes
         ]
-        out.append(
-            row(
-                ASCENT, setting, "AUC of closeness to the climb as a score of membership", near, asked=offered
-            )
-        )
+        out.append(row(ASCENT, setting, NEAR, near, asked=offered))
     return {
         "rows": out,
         "pictures": _pictures(

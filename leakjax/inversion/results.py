@@ -7,6 +7,7 @@ from typing import Any
 from leakjax.attack.extract import distill, linear, relu
 from leakjax.attack.invert import aggregate, ascent, attribute, background, closed_form, learned, reidentify
 from leakjax.inversion import aggregated, attributes, backgrounds, extracted, inverted, reidentified
+from leakjax.inversion.claims import claims_of
 from leakjax.inversion.document import InversionReport, InversionTask
 from leakjax.inversion.plan import Plan
 from leakjax.inversion.summary import summarise
@@ -50,6 +51,6 @@ def report_of(
         ),
         knows={name: KNOWS[name] for name in dict.fromkeys(each.attack for each in attacks)},
         attacks=attacks,
-        claims=[],
+        claims=claims_of(attacks),
         timings=measured.seconds,
     )
