@@ -39,8 +39,11 @@ QUICK = {
     "epochs": 30,
     "costly_points": 200,
     "most_runs": 400,
-    "network_targets": 2,
+    "network_epochs": 4,
 }
+
+
+_OWN = ("most_runs", "neighbours", "neighbour_noise", "networks", "network_targets", "network_epochs")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,7 @@ class Config(paper_flags.Config):
     neighbour_noise: float
     networks: bool
     network_targets: int
+    network_epochs: int | None
 
     def __post_init__(self) -> None:
         """Checks what needs no data, before any compute."""
@@ -62,6 +66,8 @@ class Config(paper_flags.Config):
                 parse(text)
         for name in ("most_runs", "neighbours", "network_targets"):
             _validate.at_least(name, getattr(self, name), 1)
+        if self.network_epochs is not None:
+            _validate.at_least("network_epochs", self.network_epochs, 1)
         _validate.positive("neighbour_noise", self.neighbour_noise)
 
     @property
@@ -79,15 +85,13 @@ def define_flags() -> None:
     flags.DEFINE_integer("neighbours", 8, "Further queries a point, in place of an explanation.")
     flags.DEFINE_float("neighbour_noise", 0.1, "Standard deviation of their steps in every feature.")
     flags.DEFINE_bool("networks", True, "Whether attack networks are trained.")
-    flags.DEFINE_integer("network_targets", 2, "How many of the models attack networks attack.")
+    flags.DEFINE_integer("network_targets", 1, "How many of the models attack networks attack.")
+    flags.DEFINE_integer("network_epochs", None, "Of their training, the most. Default: each attack's.")
 
 
 def read_config(given: dict[str, Any]) -> Config:
     """The flags as a frozen config; UsageError where a value is not allowed."""
-    own = {
-        name: given[name]
-        for name in ("most_runs", "neighbours", "neighbour_noise", "networks", "network_targets")
-    }
+    own = {name: given[name] for name in _OWN}
     explainers = paper_flags.texts("explainers", given["explainers"])
     return Config(**paper_flags.common(given), **own, explainers=explainers)
 

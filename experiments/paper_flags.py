@@ -164,13 +164,15 @@ def network_of(config: Config, pool: Pool) -> models.Model:
     return model
 
 
-def sizes(config: Config, points: int) -> dict[str, int]:
+def sizes(config: Config, points: int) -> dict[str, Any]:
     """What decides the memory and the time of training and attacking."""
     return {
         "models": config.models,
         "epochs": config.training.epochs,
         "batch_size": config.training.batch_size,
         "audited": config.audit_points or points,
+        "targets": config.models,
+        "releases": config.releases,
     }
 
 

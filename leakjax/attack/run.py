@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _memory, _progress, _validate
+from leakjax.attack.reading import OF_MAPS
 from leakjax.attack.registry import Attack, Least, Lesson
 from leakjax.attack.replies import Replies, Source
 from leakjax.attack.roles import Roles, roles
@@ -102,8 +103,10 @@ def _enough(membership: np.ndarray, known: np.ndarray, least: Least) -> np.ndarr
 def _check_needs(attack: Attack, replies: Replies) -> None:
     there = {name for name, leaf in replies._asdict().items() if leaf is not None}
     there |= {f"signals[{name}]" for name in replies.signals or ()}
+    there |= set(OF_MAPS) if replies.maps is not None else set(OF_MAPS) & set(replies.signals or ())
     for name in attack.needs:
         if name not in there:
+            name = "maps" if name in OF_MAPS else name
             raise _validate.fail("attacks", attack.name, f"needs {name}, which the replies do not hold")
 
 

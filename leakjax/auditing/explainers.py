@@ -106,8 +106,12 @@ def choose(
 
     def take(named: Named) -> None:
         """Traces a method on the model, without running it; raises what either has against the other."""
-        explainer = named.make(logits_fn, x.shape, background)
-        attributions[named.name] = door.check_explainer(named.name, explainer, variables, x)
+        try:
+            explainer = named.make(logits_fn, x.shape, background)
+            attributions[named.name] = door.check_explainer(named.name, explainer, variables, x)
+        except _validate.UsageError as error:
+            said = "" if str(error).startswith(f"{_WHAT}=") else f"{_WHAT}={named.name!r}: "
+            raise _validate.UsageError(f"{said}{error}") from error
         found[named.name] = named if named.counted else _counted(named, explainer, logits_fn, variables, x)
 
     for item in items:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _memory
+from leakjax.auditing import kept
 from leakjax.auditing.chunks import chunk_size
 from leakjax.auditing.explainers import LISTS
 from leakjax.evaluate import bootstrap, leakage, roc
@@ -17,9 +18,6 @@ from leakjax.explain import Named
 from leakjax.models import Model
 
 _PROBE_MODELS, _PROBE_POINTS, _PROBE_TARGETS = 8, 64, 4
-# Arrays [targets, points] that an explainer with one defense leaves: ratios of five signals, marginal and
-# conditional, and what is kept of it.
-_KEPT_ARRAYS = 16
 
 
 class Stage(NamedTuple):
@@ -50,6 +48,8 @@ def plan(
     epochs: int,
     batch_size: int,
     audited: int,
+    targets: int,
+    releases: Sequence[str],
     costly_points: int | None,
     explainers: Sequence[Named],
     defenses: int,
@@ -64,6 +64,8 @@ def plan(
       epochs: of training.
       batch_size: points of a training step.
       audited: how many points are audited.
+      targets: how many models are attacked.
+      releases: what is shown of a prediction.
       costly_points: how many of them by explainers of more than 10 runs of the model; None: all.
       explainers: which are run.
       defenses: how many each explainer is released through.
@@ -87,31 +89,45 @@ def plan(
     stages.append(Stage("controls", controls, controls * one_run))
     stages.append(Stage("evaluate", 0, one_row * len(explainers) * defenses * (attacks + 1)))
     needed = memory(
-        model, x, models=models, epochs=epochs, batch_size=batch_size, audited=audited, defenses=defenses
+        model,
+        x,
+        models=models,
+        epochs=epochs,
+        batch_size=batch_size,
+        audited=audited,
+        targets=targets,
+        releases=releases,
+        defenses=defenses,
     )
     return Plan(stages, needed)
 
 
 def memory(
-    model: Model, x: np.ndarray, *, models: int, epochs: int, batch_size: int, audited: int, defenses: int
+    model: Model,
+    x: np.ndarray,
+    *,
+    models: int,
+    epochs: int,
+    batch_size: int,
+    audited: int,
+    targets: int,
+    releases: Sequence[str],
+    defenses: int,
 ) -> int:
     """Bytes, about, that an audit takes beyond the runtime; arguments as of `plan`. Nothing is allocated."""
-    size, features, pairs = _size(model, x), math.prod(x.shape[1:]), models * audited
+    size, features = _size(model, x), math.prod(x.shape[1:])
+    held = kept.numbers(models, targets, releases, _classes(model, x), defenses)
     # Trained and untrained weights, the optimiser's two moments, a gradient; a model's own data and history.
     weights = 5 * models * size + 2 * models * epochs + models * len(x) // 2
     chunk = chunk_size(models, features) * models * features
     batches = 4 * models * batch_size * features  # the points of a step, and what becomes of them on the way
-    return 4 * (weights + batches + x.size + 8 * chunk + _KEPT_ARRAYS * (1 + defenses) * pairs)
+    return 4 * (weights + batches + x.size + 8 * chunk + held * audited)
 
 
-def check_memory(
-    model: Model, x: np.ndarray, *, models: int, epochs: int, batch_size: int, audited: int, defenses: int
-) -> None:
-    """Raises UsageError with the estimate where an audit does not fit; arguments as of `plan`."""
+def check_memory(model: Model, x: np.ndarray, *, models: int, **sizes: Any) -> None:
+    """Raises UsageError with the estimate where an audit does not fit; arguments as of `memory`."""
     _check_probe(model, x)
-    needed = memory(
-        model, x, models=models, epochs=epochs, batch_size=batch_size, audited=audited, defenses=defenses
-    )
+    needed = memory(model, x, models=models, **sizes)
     _memory.check("models", models, needed, f"{models:,} models of {_size(model, x):,} weights")
 
 
@@ -125,6 +141,11 @@ def _size(model: Model, x: np.ndarray) -> int:
     """How many numbers the variables of one model hold."""
     shapes = jax.eval_shape(model.init, jax.random.key(0), jax.ShapeDtypeStruct(x.shape[1:], x.dtype))
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+
+
+def _classes(model: Model, x: np.ndarray) -> int:
+    variables = jax.eval_shape(model.init, jax.random.key(0), jax.ShapeDtypeStruct(x.shape[1:], x.dtype))
+    return int(jax.eval_shape(model.logits_fn, variables, x[0]).shape[-1])
 
 
 def _probe_model(model: Model, x: np.ndarray) -> float:

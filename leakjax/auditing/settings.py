@@ -24,6 +24,10 @@ class Settings:
     label_known: bool = described("whether the attacker knows the true label")
     explained_class: ExplainedClass = described("the class whose output is explained")
     releases: Sequence[str] = described("what is shown of a prediction, each for a service of its own")
+    neighbours: int = described(
+        "predictions near each point that may be asked for in place of an explanation"
+    )
+    neighbour_step: float = described("standard deviation of a step to one of them in every feature")
     group: str | None = described("the column by which leakage is broken down")
     untrained: bool = described("whether networks that saw no data were given for the control")
     background: int = described("points that stand for the rest of the world to some explainers", "points")
@@ -42,11 +46,13 @@ def settings_of(
         models=subject.models + len(prepared.diverged),
         explainers=list(methods.explainers),
         defenses=list(methods.defenses),
-        attacks=list(methods.attacks),
+        attacks=[attack.name for attack in methods.attacks],
         targets=None if targets is None else [int(target) for target in targets],
         label_known=subject.label_known,
         explained_class=subject.explained_class,
         releases=list(subject.releases),
+        neighbours=subject.neighbours,
+        neighbour_step=subject.neighbour_step,
         group=run.group,
         untrained=budget.untrained is not None,
         background=0 if budget.background is None else len(budget.background),

@@ -10,7 +10,6 @@ from leakjax._validate import at_least, fail, one_of
 from leakjax.models.model import Model, from_flax
 from leakjax.models.registry import registered
 
-
 ACTIVATIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = {
     "tanh": jnp.tanh,
     "sigmoid": nn.sigmoid,

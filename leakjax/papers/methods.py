@@ -73,14 +73,20 @@ def methods(
     for text in dict.fromkeys([*wanted, *(default_settings(x.shape) if every else [])]):
         one = parse(text)._replace(columns=columns)
         try:
+            if not one.counted:  # by tracing it
+                (one,) = choose([one], logits_fn, variables, x, background, _quiet, columns).methods
             runs = one.runs(x.shape)
             if runs > most_runs:
                 why = f"takes {runs:,} runs of the model for one explanation; {most_runs:,} are allowed"
                 left_out.append(LeftOut(name=one.name, why=why))
                 continue
-            named += choose([one], logits_fn, variables, x, background, lambda line: None, columns).methods
+            named += choose([one], logits_fn, variables, x, background, _quiet, columns).methods
         except Exception as error:  # whatever a user's model raises under a method
             left_out.append(LeftOut(name=one.name, why=" ".join(str(error).split()) or type(error).__name__))
     if every:
         left_out += [LeftOut(name=name, why=_NO_MAP) for name in EXAMPLE_EXPLAINERS]
     return Methods(named, left_out)
+
+
+def _quiet(line: str) -> None:
+    """Nothing is said of a method that is tried."""

@@ -11,6 +11,11 @@ from pathlib import Path
 
 from leakjax.evaluate.document import Report, field_table, schema_text
 from leakjax.hardening.document import HardeningReport
+from leakjax.inversion.document import InversionReport
+from leakjax.monitoring.document import MonitorReport
+from leakjax.papers.hardened.document import HardeningProfile
+from leakjax.papers.leakage.document import LeakageProfile
+from leakjax.papers.root_cause.document import RootCause
 from leakjax.records.document import RecordsReport
 
 
@@ -20,6 +25,11 @@ def published() -> Mapping[type, Path]:
         Report: ("leakjax.evaluate", "report.schema.json"),
         RecordsReport: ("leakjax.records", "records.schema.json"),
         HardeningReport: ("leakjax.hardening", "hardening.schema.json"),
+        InversionReport: ("leakjax.inversion", "inversion.schema.json"),
+        MonitorReport: ("leakjax.monitoring", "monitor.schema.json"),
+        LeakageProfile: ("leakjax.papers", "leakage_profile.schema.json"),
+        HardeningProfile: ("leakjax.papers", "hardening_profile.schema.json"),
+        RootCause: ("leakjax.papers", "root_cause.schema.json"),
     }
     return {cls: Path(str(resources.files(package) / name)) for cls, (package, name) in places.items()}
 

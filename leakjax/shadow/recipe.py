@@ -12,6 +12,7 @@ import numpy as np
 from jax import numpy as jnp
 
 from leakjax._validate import UsageError, fail
+from leakjax._workdir import reading
 from leakjax._workdir.fingerprint import fingerprint
 from leakjax._workdir.functions import traced
 from leakjax.models.model import Model
@@ -83,7 +84,7 @@ def read(directory: Path) -> dict[str, Any]:
     """
     path = directory / _FILE
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(reading.json_of(path))
     except FileNotFoundError:
         raise UsageError(f"{directory}: no ensemble was trained here ({_FILE} is missing)") from None
     except (OSError, ValueError, TypeError):
@@ -96,8 +97,8 @@ def of_network(model: Model, x: jax.Array | np.ndarray) -> list[str]:
     """What decides how a network starts and learns: its first variables, and its gradient on a batch.
 
     Args:
-        model: the network.
-        x: ONE example [...], for its shape.
+      model: the network.
+      x: ONE example [...], for its shape.
     """
     key = jax.random.key(0)
     variables = jax.eval_shape(model.init, key, x)

@@ -1,5 +1,7 @@
 """The attacks of the registry on the models of an audit say what they say on the same answers elsewhere."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -36,16 +38,16 @@ def test_models_are_asked_what_their_answers_say(subject, points):
     for text in ("lira", "map_ratio", "rmia"):
         mine, theirs = (
             run(parse(text), each, subject.membership, targets=subject.targets, key=subject.key)
-            for each in (source("vector", ("gradient", "none")), held)
+            for each in (source("vector", ("gradient", "none"), parse(text).needs), held)
         )
         np.testing.assert_array_equal(mine.valid, theirs.valid)
         np.testing.assert_allclose(mine.scores, theirs.scores, rtol=1e-3, atol=1e-3)
 
 
 def test_neighbours_are_the_same_for_every_model_and_shown_as_the_release_has_it(subject):
-    source = source_of(subject, {}, {}, neighbours=6)
-    seen = source("label", None)(np.array([3, 5]))
+    source = source_of(dataclasses.replace(subject, neighbours=6), {}, {})
+    seen = source("label", None, ("queries",))(np.array([3, 5]))
     assert seen.queries.shape == (subject.models, 2, 6, 2)
     assert len(np.unique(np.round(seen.queries, 4))) == 2  # a label says which class, and no more
-    alone = source("label", None)(np.array([5]))
+    alone = source("label", None, ("queries",))(np.array([5]))
     np.testing.assert_array_equal(alone.queries[:, 0], seen.queries[:, 1])

@@ -85,10 +85,13 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--explainers=gradient(steps=2)"], ["explainers='gradient(steps=2)'", "steps"]),
         (["--defenses=clip_nom(1)"], ["defense='clip_nom'", "keep_top_k", "'clip_norm'"]),
         (["--defenses=clip_norm(-1)"], ["clip_norm(-1)", "radius=-1", "must be"]),
-        (["--attacks=lyra"], ["attacks='lyra'", "loss", "stacked"]),
+        (["--attacks=lyra"], ["attacks='lyra'", "threshold", "stacked", "mean 'lira'"]),
+        (["--attacks=stacked,lira(onlin=False)"], ["takes no option 'onlin'", "mean 'online'"]),
+        (["--attacks=loss"], ["attacks='loss'", "mean 'threshold'"]),
+        (["--attacks=lira,lira"], ["attacks='lira'", "is given twice"]),
         (["--model=mpl"], ["model='mpl'", "logistic", "'mlp'"]),
         (["--optimizer=adamm"], ["optimizer='adamm'", "sgd", "'adam'"]),
-        (["--models=8"], ["models=8", "at least 16"]),
+        (["--models=3"], ["models=3", "at least 4"]),
         (["--epochs=0"], ["epochs=0", "at least 1"]),
         (["--points=0"], ["points=0", "at least 30"]),
         (["--points=40", "--background=20"], ["points=20", "at least 30"]),
@@ -116,10 +119,14 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--widths=a"], ["widths='a'", "whole numbers"]),
         (["--batch_size=0"], ["batch_size=0", "at least 1"]),
         (["--learning_rate=0"], ["learning_rate=0", "above 0"]),
-        (["--targets=16"], ["targets=16", "0 to 15"]),
+        (["--targets=16"], ["targets=[16]", "0 to 15"]),
+        (["--targets="], ["targets=[]", "0 to 15"]),
+        (["--targets=1,1"], ["targets=[1, 1]", "different"]),
+        (["--releases="], ["releases=()", "at least one"]),
         (["--targets=x"], ["targets='x'", "whole numbers"]),
         (["--group=race"], ["group='race'"]),
-        (["--records=/nowhere"], ["records='/nowhere'", "experiments.records", "No such file"]),
+        (["--with=/nowhere"], ["with='/nowhere'", "holds no report.json", "No such file"]),
+        (["--records=/nowhere"], ["--records is now --with"]),
         (["--audit_points=201"], ["audit_points=201", "200 points"]),
         (["--models=many"], ["--models=many"]),
         (["--modles=16"], ["modles", "models"]),
@@ -218,7 +225,7 @@ def runs(tmp_path_factory):
     kept = {name: (work / name).read_bytes() for name in ("report.json", "metrics.jsonl")}
     (place / "records").mkdir()
     (place / "records" / "report.json").write_text(dumps(fake_records()))
-    second = shell(*SMALL, "--fail_above=-1", "--records=records", cwd=place, cache=cache)
+    second = shell(*SMALL, "--fail_above=-1", "--with=records", cwd=place, cache=cache)
     return work, kept, first, second
 
 

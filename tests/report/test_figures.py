@@ -13,8 +13,11 @@ from tests.report.fake_report import ALONE, DEFENSES, MARGINS, fake_report, same
 
 
 def test_every_figure_is_a_png_with_something_on_it(published):
-    paths = {path.name: path for path in (published / "figures").iterdir()}
-    assert set(paths) == {"leakage.png", "roc.png", *(f"examples_{name}.png" for name in MARGINS)}
+    paths = {path.name: path for path in (published / "figures").glob("*.png")}
+    assert set(paths) == {
+        *("leakage.png", "roc.png", "hardening.png"),
+        *(f"examples_{name}.png" for name in MARGINS),
+    }
     for path in paths.values():
         pixels = imread(path)
         assert min(pixels.shape[:2]) > 500
@@ -22,11 +25,24 @@ def test_every_figure_is_a_png_with_something_on_it(published):
 
 
 def test_no_date_and_no_version_is_in_a_png(published):
-    for path in (published / "figures").iterdir():
+    for path in (published / "figures").glob("*.png"):
         content = path.read_bytes()
         assert content.startswith(b"\x89PNG\r\n\x1a\n")
         for label in (b"tEXt", b"tIME", b"atplotlib"):
             assert label not in content
+
+
+def test_every_figure_is_an_svg_and_a_pdf_too_without_a_date(published):
+    names = {path.stem for path in (published / "figures").glob("*.png")}
+    for kind, start in (("svg", b"<?xml"), ("pdf", b"%PDF-")):
+        paths = sorted((published / "figures").glob(f"*.{kind}"))
+        assert {path.stem for path in paths} == names
+        for path in paths:
+            content = path.read_bytes()
+            assert content.startswith(start)
+            assert b"Date" not in content
+            assert b"dc:date" not in content
+            assert len(content) > 2000
 
 
 def test_the_bars_are_the_margins_with_their_intervals():
@@ -135,7 +151,8 @@ def test_blank_inputs_and_maps_are_drawn():
 def test_what_is_not_there_is_not_drawn():
     predictions = [row for row in fake_report().leakage if row.view == "prediction"]
     assert figures.images(fake_report(leakage=predictions)) == {}
-    assert set(figures.images(fake_report(examples=(), curves=()))) == {"leakage"}
+    assert set(figures.images(fake_report(examples=(), curves=()))) == {"leakage", "hardening"}
+    assert set(figures.images(fake_report(examples=(), curves=(), utility=[]))) == {"leakage"}
 
 
 def test_names_with_dollars_slashes_and_unmeasured_margins_are_drawn():
@@ -146,7 +163,7 @@ def test_names_with_dollars_slashes_and_unmeasured_margins_are_drawn():
         if row.explainer in ("none", "gradient")
     ]
     rows = [row if row.margin is None else replace(row, margin=margin) for row in rows]
-    assert set(figures.images(fake_report(leakage=rows, curves=(), examples=()))) == {"leakage"}
+    assert set(figures.images(fake_report(leakage=rows, curves=(), examples=(), utility=()))) == {"leakage"}
     assert "/" not in figures.examples_of("a/$b_{$")
 
 

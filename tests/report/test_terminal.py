@@ -85,7 +85,9 @@ def test_no_measurable_leakage_is_never_called_safe():
 def test_a_failed_control_comes_first():
     assert "FAILED" not in shown(fake_report())
     text = shown(fake_report(placebo_passed=False))
-    assert text.startswith("1 OF 6 CONTROLS FAILED (placebo): the audit itself is not sound")
+    assert text.startswith(
+        "1 OF 6 CONTROLS FAILED (placebo: explanations of another model): the audit itself"
+    )
     assert any("placebo" in line and line.rstrip().endswith("FAILED") for line in text.splitlines()[1:])
 
 

@@ -16,6 +16,7 @@ from leakjax.evaluate.document.audit import (
     LeakageRow,
     LeftOut,
     Margin,
+    NeighbourRow,
     Output,
     PrivateTraining,
     Rate,
@@ -24,6 +25,7 @@ from leakjax.evaluate.document.audit import (
     Task,
     UtilityRow,
     View,
+    WorthRow,
 )
 from leakjax.evaluate.document.fields import aside, described, document, fields_of
 from leakjax.evaluate.document.form import dumps, field_table, from_json, json_schema, schema_text, to_json
@@ -44,6 +46,7 @@ __all__ = [
     "LeakageRow",
     "LeftOut",
     "Margin",
+    "NeighbourRow",
     "Output",
     "PrivateTraining",
     "Rate",
@@ -52,6 +55,7 @@ __all__ = [
     "Task",
     "UtilityRow",
     "View",
+    "WorthRow",
     "aside",
     "described",
     "document",

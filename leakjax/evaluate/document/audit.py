@@ -120,6 +120,33 @@ class Curve(Attacked):
 
 
 @document()
+class NeighbourRow:
+    """What an attacker finds who asks for predictions near each point too, and for no explanation."""
+
+    release: str = described("what the service shows of each prediction")
+    queries: int = described("further inputs near each point that are asked about", "queries")
+    headline_fpr: Rate = described("the false-positive rate that leads")
+    auc: Estimate = described("area under the ROC curve; 0.5 is guessing", SHARE)
+    tpr_at_fpr: Mapping[Rate, Estimate] = described("members caught, by false-positive rate", SHARE)
+    margin: Margin = described("what these queries add to the prediction at the point alone")
+
+
+@document()
+class WorthRow(Explained):
+    """What one explanation of each point is worth in further prediction queries near it."""
+
+    release: str = described("what the service shows of each prediction")
+    headline_fpr: Rate = described("the false-positive rate at which members are counted")
+    queries: int | None = described(
+        "the fewest further queries, of the numbers that were tried, that find as many members as the explanation "
+        "does; 0 where the prediction alone does; null where the most that were tried find fewer",
+        "queries",
+    )
+    tried: int = described("the most queries that were tried", "queries")
+    beside: Margin = described("what the explanation adds beside all of these queries")
+
+
+@document()
 class UtilityRow(Explained):
     """What a defense changes in an explanation."""
 
@@ -171,10 +198,10 @@ class Control:
 
 @document()
 class LeftOut:
-    """An explainer that a list such as "cheap" or "all" would have held, and that does not apply."""
+    """What was not run: an explainer of a list such as "cheap" or "all", or an attack that needs more models."""
 
-    name: str = described("name of the explainer with its options")
-    why: str = described("what it has against the model")
+    name: str = described("name of the explainer or attack with its options")
+    why: str = described("why it does not apply")
 
 
 @document()
@@ -221,13 +248,13 @@ class Example:
     """An input and its explanations, for pictures alone: no document holds it.
 
     Attributes:
-      id: row of the point in its source.
+      id: row of the point in its source; None for an input that is none of the points.
       input: [height, width, channels] or [features].
       label: its class.
       maps: attributions by explainer and defense, "none" for plain ones.
     """
 
-    id: int
+    id: int | None
     input: Any
     label: int
     maps: Mapping[str, Mapping[str, Any]]
@@ -253,7 +280,15 @@ class Report:
     smallest_margin: SmallestMargin = described("what the audit is known to be able to see")
     curves: Sequence[Curve] = described("mean ROC curves on a common logarithmic grid")
     left_out: Sequence[LeftOut] = described(
-        "explainers that a list of several stands for and that do not apply to the model", default=()
+        "explainers that a list of several stands for and that do not apply to the model, and attacks that need "
+        "more models",
+        default=(),
+    )
+    neighbours: Sequence[NeighbourRow] = described(
+        "what further prediction queries near each point find; empty where none were asked for", default=()
+    )
+    worth: Sequence[WorthRow] = described(
+        "how many such queries each explanation is worth; empty where none were asked for", default=()
     )
     examples: Sequence[Example] = aside(default=())
     feature_names: Sequence[str] | None = aside(default=None)

@@ -6,7 +6,7 @@ import numpy as np
 
 from leakjax.evaluate.headline import unique
 from leakjax.papers.hardened.document import PLAIN, HardeningProfile
-from leakjax.report.figures import STYLE, png
+from leakjax.report.looks import LOOKS, png, style
 from leakjax.report.plot import MARKS, percents
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
@@ -25,11 +25,10 @@ _WORST = (-30.0, 130.0)
 
 def images(found: HardeningProfile) -> dict[str, bytes]:
     """The figure, where an explainer was attacked."""
-    import matplotlib
 
     if not found.rows:
         return {}
-    with matplotlib.rc_context(STYLE):
+    with style(LOOKS[""]):
         return {PROFILE: png(profile(found))}
 
 

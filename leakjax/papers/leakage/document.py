@@ -57,6 +57,7 @@ class BeyondRow(Attacked):
     reported_by: str = described("who reported the attack")
     stronger: str = described("the attack that is set beside it: stacked, or the map network of DeepLeak")
     targets: int = described("models attacked", "models")
+    nonmembers: int = described("non-members per target, the mean rounded down", "points")
     ours: Mapping[Rate, Estimate] = described(
         "members caught by the stronger attack, by false-positive rate", "share, 0 to 1"
     )

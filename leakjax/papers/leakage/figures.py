@@ -10,7 +10,7 @@ from leakjax.evaluate.headline import unique
 from leakjax.papers.leakage.document import LeakageProfile
 from leakjax.papers.leakage.judged import STACKED
 from leakjax.report import words
-from leakjax.report.figures import STYLE, png
+from leakjax.report.looks import LOOKS, png, style
 from leakjax.report.plot import BLACK, BLUE, GREEN, MARKS, ORANGE, VERMILION, percents
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
@@ -23,11 +23,10 @@ _COLOURS = (VERMILION, BLUE, GREEN, ORANGE)
 
 def images(found: LeakageProfile) -> dict[str, bytes]:
     """Every figure by name; none where no explainer was attacked."""
-    import matplotlib
 
     if not found.methods:
         return {}
-    with matplotlib.rc_context(STYLE):
+    with style(LOOKS[""]):
         return {RANKING: png(ranking(found)), BEFORE: png(earlier(found))}
 
 

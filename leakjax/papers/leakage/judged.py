@@ -78,7 +78,7 @@ def beside_network(result: Result, heard: Heard, network: Heard) -> BeyondRow:
     rival, said, places = heard
     own = np.flatnonzero(np.isin(places, network.places))
     narrowed = Said(said.scores[own], said.valid[own] & network.said.valid)
-    name = network.rival.attack.name
+    name = network.rival.attack.name.partition("(")[0]
     return _beyond(result, Heard(rival, narrowed, network.places), name, network.said.scores)
 
 
@@ -91,6 +91,7 @@ def _beyond(result: Result, heard: Heard, stronger: str, ours: np.ndarray) -> Be
         reported_by=heard.rival.reported_by,
         stronger=stronger,
         targets=len(heard.places),
+        nonmembers=judge.nonmembers,
         ours=judge.found(mine).tpr_at_fpr,
         theirs=judge.found(theirs).tpr_at_fpr,
         more=more.tpr_at_fpr,

@@ -1,7 +1,7 @@
 """The attacks that were reported before, and what each of them sees of an explainer."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -40,13 +40,16 @@ class Rival(NamedTuple):
     network: bool = False
 
 
-def rivals(releases: Sequence[str], *, networks: bool = True) -> list[Rival]:
+def rivals(releases: Sequence[str], *, networks: bool = True, epochs: int | None = None) -> list[Rival]:
     """All that is set beside `stacked`.
 
     Args:
       releases: beside which attacks on both are run.
       networks: whether attack networks are among them.
+      epochs: of their training, the most; None: as each has it.
     """
+    trained = "" if epochs is None else f", epochs={epochs}"
+    map_network = "convolutional" if epochs is None else f"convolutional(epochs={epochs})"
     found = [
         _rival("threshold(signal='map_log_variance')", SHOKRI, "explanation"),
         _rival("tree(signal='map_log_l1')", SHOKRI, "explanation"),
@@ -58,20 +61,23 @@ def rivals(releases: Sequence[str], *, networks: bool = True) -> list[Rival]:
     if networks:
         # A map of the predicted class names it, so that the network sees no more than the map.
         found += [
-            _rival("neural(information='explanation')", SHOKRI, "explanation", "label", network=True),
-            _rival("convolutional", DEEPLEAK, "explanation", network=True),
+            _rival(
+                f"neural(information='explanation'{trained})", SHOKRI, "explanation", "label", network=True
+            ),
+            _rival(map_network, DEEPLEAK, "explanation", network=True),
         ]
     for release in releases:
         found.append(_rival("trajectories", LIU, "both", release))
         if networks:
-            found.append(_rival("neural(information='both')", SHOKRI, "both", release, network=True))
+            text = f"neural(information='both'{trained})"
+            found.append(_rival(text, SHOKRI, "both", release, network=True))
     return found
 
 
 def _rival(
     text: str, reported_by: str, view: View, release: str | None = None, *, network: bool = False
 ) -> Rival:
-    return Rival(parse(text), text, reported_by, view, release, network)
+    return Rival(cast(Attack, parse(text)), text, reported_by, view, release, network)
 
 
 def replies(

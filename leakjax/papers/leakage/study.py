@@ -55,7 +55,8 @@ class Settings:
       neighbours: further queries a point, of the baseline without an explanation.
       neighbour_noise: standard deviation of their steps.
       networks: whether attack networks are trained.
-      network_targets: how many models they attack.
+      network_targets: how many models they attack; the papers attack one.
+      network_epochs: of their training, the most; None: as each attack has it.
       group: name of a column by which leakage is broken down; None for none.
     """
 
@@ -65,7 +66,8 @@ class Settings:
     neighbours: int = 8
     neighbour_noise: float = 0.1
     networks: bool = True
-    network_targets: int = 2
+    network_targets: int = 1
+    network_epochs: int | None = None
     group: str | None = None
 
 
@@ -169,7 +171,8 @@ def _method(
     result = Result(sitting, found, rows.explained(named.name, named, _NO_DEFENSE, subject))
     gone = trajectories_of(subject, maps)
     leakage, heard, left_out = judged.rows_of(result), [], []
-    for number, rival in enumerate(rivals(subject.releases, networks=settings.networks)):
+    before = rivals(subject.releases, networks=settings.networks, epochs=settings.network_epochs)
+    for number, rival in enumerate(before):
         count = settings.network_targets if rival.network else len(subject.targets)
         places = judged.places_of(subject, count)
         key = jax.random.fold_in(jax.random.fold_in(subject.key, _ATTACK), number)
@@ -182,8 +185,8 @@ def _method(
     leakage += [judged.row_of(result, one) for one in heard]
     beyond = [judged.beside_stacked(result, one) for one in heard]
     for network in (one for one in heard if one.rival.reported_by == DEEPLEAK):
-        before = [one for one in heard if one.rival.view == "explanation" and one is not network]
-        beyond += [judged.beside_network(result, one, network) for one in before]
+        others = [one for one in heard if one.rival.view == "explanation" and one is not network]
+        beyond += [judged.beside_network(result, one, network) for one in others]
     return {
         "about": to_json(result.explanation),
         "runs": named.runs(subject.points.x.shape[1:]),

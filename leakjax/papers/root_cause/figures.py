@@ -7,7 +7,7 @@ import numpy as np
 from leakjax.evaluate.headline import unique
 from leakjax.papers.root_cause.document import OUTCOMES, CaseRow, RootCause
 from leakjax.papers.root_cause.regression import ACCOUNTED, TWO
-from leakjax.report.figures import STYLE, png
+from leakjax.report.looks import LOOKS, png, style
 from leakjax.report.plot import BLACK, BLUE, GREEN, MARKS, VERMILION, percents
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
@@ -30,9 +30,8 @@ _TITLES = {
 
 def images(found: RootCause) -> dict[str, bytes]:
     """Every figure that the results allow, by name."""
-    import matplotlib
 
-    with matplotlib.rc_context(STYLE):
+    with style(LOOKS[""]):
         drawn = {SWEEPS: sweeps(found)} if found.cases else {}
         if found.effects:
             drawn[EFFECTS] = coefficients(found)

@@ -78,11 +78,11 @@ def root_cause(
         try:
             trained = _Lazy(world, load(world), settings, workdir, say, on_epoch)
             for case in own:
-                mark = fingerprint(world=trained.mark, case=case._replace(world=None))  # type: ignore[arg-type]
-                name = f"{case.sweep} {case.setting}"
-                kept = workdir.stage(name, mark, lambda case=case, on=trained: _timed(case, on))
-                rows.append(from_json(CaseRow, kept["row"]))
-                seconds[name] = round(kept["seconds"], 2)
+                say(f"{case.sweep}: {case.setting}")
+                kept = _kept(case, trained, workdir)
+                row = from_json(CaseRow, kept["row"])
+                rows.append(dataclasses.replace(row, **case.named))
+                seconds[f"{case.sweep}: {case.setting}"] = round(kept["seconds"], 2)
         except UsageError as error:
             left_out += [LeftOut(name=f"{case.sweep}: {case.setting}", why=str(error)) for case in own]
             say(f"{own[0].sweep}, {own[0].setting} is left out: {error}")
@@ -142,6 +142,13 @@ class _Lazy:
             )
             self._sittings[explained_class] = sitting_of(ready.subject)
         return self._sittings[explained_class]
+
+
+def _kept(case: Case, world: _Lazy, workdir: Workdir) -> dict[str, Any]:
+    """What was measured; settings of several sweeps that are the same are measured once."""
+    measured_as = f"{case.explainer} {case.defense} {case.explained_class}"
+    mark = fingerprint(world=world.mark, measured=measured_as)
+    return workdir.stage(f"{measured_as} {world.mark[:16]}", mark, lambda: _timed(case, world))
 
 
 def _timed(case: Case, world: _Lazy) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from leakjax.shadow import TrainConfig
 
@@ -45,6 +45,11 @@ class Case(NamedTuple):
     explainer: str = "gradient"
     defense: str = NONE
     explained_class: str = PREDICTED
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """What a row says of the sweep that it stands in."""
+        return {"sweep": self.sweep, "setting": self.setting, "place": self.place, "model": self.world.model}
 
 
 def sweeps(base: World, shape: tuple[int, ...], *, points: int, quick: bool) -> list[Case]:

@@ -4,7 +4,7 @@ import pytest
 
 from leakjax._validate import UsageError
 from leakjax.evaluate.document import dumps, to_json
-from leakjax.records import section
+from leakjax.report.records import section
 from tests.records.fake_records import fake_records
 from tests.report.reader import Reader
 

@@ -1,6 +1,5 @@
 """The records section of an HTML report, alone on its page or at the end of an audit's."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from leakjax._validate import UsageError, fail
+from leakjax._workdir import reading
 from leakjax.evaluate.document import from_json
 from leakjax.records.document import DefenseRow, Network, RecordsReport
 from leakjax.report import shell, tables, words
@@ -62,7 +62,7 @@ def of_workdir(workdir: Path) -> Markup:
       UsageError: `workdir` does not hold such a run.
     """
     try:
-        values = json.loads((workdir / "report.json").read_text())
+        values = reading.json_of(workdir / "report.json")
     except OSError as error:
         rule = f"must be a finished workdir of experiments.records; no report.json ({error.strerror})"
         raise fail("records", str(workdir), rule) from None
@@ -74,7 +74,9 @@ def of_workdir(workdir: Path) -> Markup:
         raise fail(
             "records", str(workdir), f"must be a finished workdir of experiments.records; {error}"
         ) from None
-    images = {path.stem: path.read_bytes() for path in (workdir / "figures").glob("*.png")}
+    images = {
+        path.stem: reading.content(path) for path in (workdir / "figures").glob("*.png") if path.is_file()
+    }
     return section(report, images, level=2)
 
 

@@ -1,0 +1,48 @@
+"""From what the units of a study measured to its report."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from leakjax.attack.invert import background, reidentify
+from leakjax.inversion import backgrounds, reidentified
+from leakjax.inversion.document import InversionReport, InversionTask
+from leakjax.inversion.plan import Plan
+from leakjax.inversion.summary import summarise
+from leakjax.inversion.world import NETWORK, World
+from leakjax.records.run import Measured
+
+KNOWS = {
+    backgrounds.ATTACK: background.KNOWS,
+    reidentified.ATTACK: reidentify.KNOWS,
+}
+
+
+def report_of(
+    plan: Plan, world: World, measured: Measured, environment: Mapping[str, Any]
+) -> InversionReport:
+    """The report of a study.
+
+    Args:
+      plan: of the study.
+      world: what was attacked.
+      measured: from `run_units`.
+      environment: versions, devices and platform.
+    """
+    rows = [row for part in plan.parts for unit in measured.rows[part] for row in unit["rows"]]
+    attacks = summarise(rows, seed=plan.seed)
+    return InversionReport(
+        config=dataclasses.asdict(plan),
+        environment=environment,
+        task=InversionTask(
+            dataset=plan.dataset,
+            points=len(world.points.x),
+            auxiliary=len(world.auxiliary.x),
+            model=NETWORK,
+            accuracy=world.accuracy,
+        ),
+        knows={name: KNOWS[name] for name in dict.fromkeys(each.attack for each in attacks)},
+        attacks=attacks,
+        claims=[],
+        timings=measured.seconds,
+    )
