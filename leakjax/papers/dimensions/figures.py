@@ -7,7 +7,7 @@ import numpy as np
 
 from leakjax.evaluate.document import Estimate
 from leakjax.papers.dimensions.document import Dimensions, SampledRow
-from leakjax.report.figures import STYLE, png
+from leakjax.report.looks import LOOKS, png, style
 from leakjax.report.plot import BLACK, MARKS, ORANGE
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
@@ -20,9 +20,7 @@ _SIZES = ("base", "small", "big")
 
 def images(found: Dimensions) -> dict[str, bytes]:
     """Every figure that the results allow, by name."""
-    import matplotlib
-
-    with matplotlib.rc_context(STYLE):
+    with style(LOOKS[""]):
         drawn = {CURVES: curves(found)} if found.rows else {}
         if found.sampled:
             drawn[SAMPLES] = samples(found)

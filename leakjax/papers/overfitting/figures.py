@@ -8,7 +8,7 @@ import numpy as np
 from leakjax.evaluate.document import Estimate
 from leakjax.papers.overfitting import attacks
 from leakjax.papers.overfitting.document import AttackRow, Overfitting
-from leakjax.report.figures import STYLE, png
+from leakjax.report.looks import LOOKS, png, style
 from leakjax.report.plot import BLACK, BLUE, GREEN, MARKS, ORANGE, PURPLE, SKY, VERMILION
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
@@ -29,9 +29,7 @@ _PANELS = (("neural", "known_half"), ("neural", "shadows"), ("stacked", "shadows
 
 def images(found: Overfitting) -> dict[str, bytes]:
     """Every figure that the results allow, by name."""
-    import matplotlib
-
-    with matplotlib.rc_context(STYLE):
+    with style(LOOKS[""]):
         if not found.gaps:
             return {}
         drawn = {ATTACKS: information(found), TREE: tree(found), CORRELATIONS: correlated(found)}

@@ -6,7 +6,7 @@ import numpy as np
 
 from leakjax.papers.theorem.constructions import circle, raised_tangents, two_ends
 from leakjax.papers.theorem.family import Family, answered
-from leakjax.report.figures import STYLE, png
+from leakjax.report.looks import LOOKS, png, style
 from leakjax.report.plot import BLACK, MARKS
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
@@ -19,9 +19,7 @@ _RECORDS = 6
 
 def images(seed: int) -> dict[str, bytes]:
     """The figure, by its name. Args: seed: of the families that are drawn."""
-    import matplotlib
-
-    with matplotlib.rc_context(STYLE):
+    with style(LOOKS[""]):
         return {REVEALED: png(shown(seed))}
 
 
