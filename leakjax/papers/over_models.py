@@ -34,6 +34,6 @@ def correlations(signal: np.ndarray, membership: np.ndarray) -> np.ndarray:
     """
     found = np.full(len(signal), np.nan)
     for model, (values, member) in enumerate(zip(np.asarray(signal, float), membership, strict=True)):
-        if np.isfinite(values).all() and np.ptp(values) > 0 and np.ptp(member) > 0:
+        if np.isfinite(values).all() and np.ptp(values) > 0 and 0 < member.sum() < len(member):
             found[model] = np.corrcoef(values, member)[0, 1]
     return found

@@ -48,14 +48,14 @@ def curves(found: Dimensions) -> "Figure":
             _line(top, at, [row.norm for row in own], colour, mark, f"{size}: 1-norm")
             if size == "base":
                 _line(top, at, [row.variance for row in own], BLACK, "x", "base: variance of the prediction")
-            for values, style, what in (
+            for values, dashes, what in (
                 ([row.train_accuracy for row in own], "-", "train"),
                 ([row.test_accuracy for row in own], ":", "test"),
             ):
                 bottom.plot(
                     at,
                     [one.value for one in values],
-                    style,
+                    dashes,
                     marker=mark,
                     color=colour,
                     ms=4,
