@@ -75,6 +75,7 @@ def test_loss_and_tree_find_what_is_planted_and_flipping_the_target_changes_no_s
             assert other.auc.value == pytest.approx(1 - found.auc.value)
 
 
+@pytest.mark.slow
 def test_normalised_maps_have_nothing_of_a_planted_norm(planted):
     logits, maps, y, member = planted
     by = {one.sees: one for one in asked(("shadows",), 4) if one.attack == "neural"}

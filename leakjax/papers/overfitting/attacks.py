@@ -121,9 +121,9 @@ def judged(scores: np.ndarray, membership: np.ndarray, valid: np.ndarray, at: np
 def _accuracy(said: np.ndarray, membership: np.ndarray, valid: np.ndarray, resamples: Resamples) -> Estimate:
     inside, outside = (valid & membership).astype(float), (valid & ~membership).astype(float)
     weights = resamples.points
-    right = (said * inside) @ weights / (inside @ weights) + ((1 - said) * outside) @ weights / (
-        outside @ weights
-    )
+    with np.errstate(invalid="ignore", divide="ignore"):  # a resample may hold no member, or no other
+        right = (said * inside) @ weights / (inside @ weights)
+        right = right + ((1 - said) * outside) @ weights / (outside @ weights)
     return estimate(mean_over_targets(right / 2, resamples))
 
 
