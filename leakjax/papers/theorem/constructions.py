@@ -33,9 +33,10 @@ def meeting_both_sides(rng: np.random.Generator, records: int) -> Family:
 
 
 def shifted_both_ways(rng: np.random.Generator, records: int) -> Family:
-    """The full model's weight, shifts in both directions."""
-    bs = np.concatenate([-rng.uniform(0.05, 2, records // 2), rng.uniform(0.05, 2, records - records // 2)])
-    return _one(1.0, 0.0, np.ones(records), bs)
+    """The full model's weight, shifts in both directions, as often far on one side as on both."""
+    least, most = -rng.uniform(0.02, 3), rng.uniform(0.02, 3)
+    between = rng.uniform(0.0, 1.0, records - 2) * np.where(np.arange(records - 2) % 2, least, most)
+    return _one(1.0, 0.0, np.ones(records), np.concatenate([[least, most], between]))
 
 
 def anything(rng: np.random.Generator, records: int) -> Family:
