@@ -29,8 +29,6 @@ from typing import Any
 import jax
 from absl import flags
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from leakjax import _spec, _validate, data, models, shadow
 from leakjax.auditing import explainers
@@ -197,16 +195,6 @@ def run(config: Config, values: flags.FlagValues, stages: Stages, workdir: Path)
     return report
 
 
-def table(report: HardeningReport) -> Table:
-    """What was measured on the targets; what is recommended has a star."""
-    shown = Table(
-        *findings.HEAD, title=escape(f"{report.task.dataset}: margins in points, at 1 % false alarms")
-    )
-    for row in findings.rows(report):
-        shown.add_row(*map(escape, row))
-    return shown
-
-
 def main(values: flags.FlagValues) -> int:
     """Reads the flags and runs; the exit code that the module's docstring names."""
     config = read_config(values)
@@ -214,11 +202,10 @@ def main(values: flags.FlagValues) -> int:
     workdir = Path(values.workdir or f"runs/harden-{name}").expanduser()
     with Stages(Console(stderr=True)) as stages:
         report = run(config, values, stages, workdir)
-    console = Console()
-    console.print(table(report))
+    print(findings.table(report))
     for sentence in findings.sentences(report):
-        console.print(escape(sentence), highlight=False)
-    console.print(f"written to {escape(str(workdir))}", highlight=False)
+        print(sentence)
+    print(f"written to {workdir}")
     return _main.DONE
 
 
