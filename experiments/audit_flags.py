@@ -180,7 +180,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_string(
         "defenses",
-        "none,clip_norm(1.0)+gaussian_noise(0.25)",
+        "none,preset:gradient",
         training_flags.choices(
             "Defenses, separated by commas; a chain is joined by +, the first applies first.",
             defenses.describe(),

@@ -23,9 +23,10 @@ from absl import flags
 from rich.console import Console
 
 from leakjax.auditing.environment import environment
-from leakjax.monitoring import plan, publish, run, section, speed, world
+from leakjax.monitoring import plan, run, speed, world
 from leakjax.monitoring.document import MonitorReport, SpeedRow
 from leakjax.report import words
+from leakjax.report.monitoring import publish, section
 from leakjax.report.progress import Stages
 
 from . import _config_file, _main
@@ -75,7 +76,7 @@ def main(values: flags.FlagValues) -> int:
         recorded = {"schema": MonitorReport.SCHEMA, **dataclasses.asdict(config)}
         with _main.claimed(workdir, recorded, take_over=values.take_over, say=stages.say) as held:
             report = run.run_study(config, points, environment(), store=held, speed=fast, say=stages.say)
-            publish.publish_report(report, held)
+            publish(report, held)
     print(*finding_lines(report), sep="\n")
     print(f"report: {workdir / 'report.html'}")
     return _main.DONE

@@ -15,7 +15,7 @@ from leakjax.explain import Explainer
 
 # A mean of fewer records might show one of them.
 _LEAST = 20
-_MOST = 3
+_MOST = 2
 
 
 def typical(points: Points) -> tuple[np.ndarray, np.ndarray]:

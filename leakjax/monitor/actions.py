@@ -19,7 +19,9 @@ def check(on_alarm: str) -> None:
 
 
 def one_digit(answer: Any) -> Any:
-    """An answer of which one digit is left: every array rounded to tenths of its largest magnitude.
+    """An answer of which one digit is left: every array in multiples of the power of ten below its largest magnitude.
+
+    The unit is no multiple of the largest value itself, which would then come through in full.
 
     Args:
       answer: a pytree of arrays and numbers, which may be traced; whole numbers, such as a class, stay.
@@ -33,7 +35,8 @@ def one_digit(answer: Any) -> Any:
         values = numpy.asarray(leaf)
         if values.dtype.kind != "f" or values.size == 0:
             return leaf
-        unit = numpy.max(numpy.where(numpy.isfinite(values), numpy.abs(values), 0.0)) / 10
-        return (numpy.round(values / numpy.where(unit > 0, unit, 1.0)) * unit).astype(values.dtype)
+        largest = numpy.max(numpy.where(numpy.isfinite(values), numpy.abs(values), 0.0))
+        unit = 10.0 ** numpy.floor(numpy.log10(numpy.where(largest > 0, largest, 1.0)))
+        return (numpy.round(values / unit) * unit).astype(values.dtype)
 
     return jax.tree.map(rounded, answer)

@@ -175,7 +175,7 @@ def guard(
       monitors: one or several, with their thresholds set.
       on_alarm: "coarsen" answers with less detail, "cache" with the answer to the nearest query of the same account
         before its alarm (and refuses where there is none), "refuse" not at all.
-      coarsen: makes an answer coarse; rounds every array to tenths of its largest magnitude by default.
+      coarsen: makes an answer coarse; leaves one digit of every array by default, see `one_digit`.
       accounts: how many are known at a time. Of those too many the one that asked longest ago is forgotten, and those
         that have alarmed last.
       answered: how many answered queries of an account are held for "cache".

@@ -2,7 +2,7 @@
 
     plan = quick()
     report = run_study(plan, load(plan), environment={})
-    publish_report(report, "runs/monitor-digits")
+    leakjax.report.monitoring.publish(report, "runs/monitor-digits")
 
 Detectors are those of `leakjax.monitor`, fitted to the owner's records; thresholds are set on benign accounts and
 tested on others before any attack is scored.
@@ -10,8 +10,7 @@ tested on others before any attack is scored.
 
 from leakjax.monitoring.document import MonitorReport
 from leakjax.monitoring.plan import Plan, quick
-from leakjax.monitoring.publish import publish_report
 from leakjax.monitoring.run import run_study
 from leakjax.monitoring.world import load
 
-__all__ = ["MonitorReport", "Plan", "load", "publish_report", "quick", "run_study"]
+__all__ = ["MonitorReport", "Plan", "load", "quick", "run_study"]

@@ -14,57 +14,59 @@ FILE = 50  # records of a batch
 RENEWED = 0.1  # share of a file that is new when it is sent again
 SENT_ONCE = 0.6  # share of queries that are not a repeat of the one before
 READINGS = 3  # of a record by a noisy sensor
+DRAWS = 4  # uniform numbers that make a record
 
 Stream = Callable[[World, jax.Array, int], jax.Array]
 
 
-def record(world: World, key: jax.Array, label: jax.Array | None = None) -> jax.Array:
-    """A record of a user: between two of one class, so that there are as many as one needs.
+def records(world: World, drawn: jax.Array, labels: jax.Array | None = None) -> jax.Array:
+    """Records of users: between two of one class, so that there are as many as one needs.
 
     Args:
       world: whose pool is drawn from.
-      key: of the draw.
-      label: its class; any if None.
+      drawn: float32 [..., DRAWS], uniform in [0, 1): one draw makes all records, for programs that draw often compile
+        for a minute.
+      labels: int32 [...], their classes; any if None.
 
     Returns:
-      float32 [features].
+      float32 [..., features].
     """
-    keys = jax.random.split(key, 3)
-    if label is None:
-        label = world.label[jax.random.randint(keys[0], (), 0, len(world.label))]
-    rows = world.first[label] + jax.random.randint(keys[1], (2,), 0, world.number[label])
-    share = jax.random.uniform(keys[2])
-    return share * world.pool[rows[0]] + (1 - share) * world.pool[rows[1]]
+    place = lambda share, number: jnp.minimum((share * number).astype(jnp.int32), number - 1)
+    if labels is None:
+        labels = world.label[place(drawn[..., 0], len(world.label))]
+    rows = world.first[labels][..., None] + place(drawn[..., 1:3], world.number[labels][..., None])
+    share = drawn[..., 3:]
+    return share * world.pool[rows[..., 0]] + (1 - share) * world.pool[rows[..., 1]]
 
 
 def plain(world: World, key: jax.Array, queries: int) -> jax.Array:
     """Records of any class, one after the other: float32 [queries, features]."""
-    return jax.vmap(lambda own: record(world, own))(jax.random.split(key, queries))
+    return records(world, jax.random.uniform(key, (queries, DRAWS)))
 
 
 def bursts(world: World, key: jax.Array, queries: int) -> jax.Array:
     """Runs of records of one class."""
-    runs, own = jax.random.split(key)
-    rows = jax.random.randint(runs, (-(-queries // RUN),), 0, len(world.label))
-    labels = jnp.repeat(world.label[rows], RUN)[:queries]
-    return jax.vmap(lambda key, label: record(world, key, label))(jax.random.split(own, queries), labels)
+    drawn = jax.random.uniform(key, (-(-queries // RUN), RUN, DRAWS))
+    of_run = (drawn[:, 0, 0] * len(world.label)).astype(jnp.int32)
+    labels = jnp.repeat(world.label[of_run], RUN)[:queries]
+    return records(world, drawn.reshape(-1, DRAWS)[:queries], labels)
 
 
 def retries(world: World, key: jax.Array, queries: int) -> jax.Array:
     """Records, each sent once or several times over."""
-    own, again = jax.random.split(key)
-    place = jnp.cumsum(jax.random.bernoulli(again, SENT_ONCE, (queries,)))
-    return plain(world, own, queries + 1)[place]
+    drawn = jax.random.uniform(key, (queries + 1, DRAWS + 1))
+    place = jnp.cumsum(drawn[:queries, DRAWS] < SENT_ONCE)
+    return records(world, drawn[:, :DRAWS])[place]
 
 
 def what_if(world: World, key: jax.Array, queries: int) -> jax.Array:
     """Records, each followed by edits of one feature, of the record or on top of the edit before."""
-    records, columns, values, kind = jax.random.split(key, 4)
     number = -(-queries // (EDITS + 1))
-    starts = plain(world, records, number)
-    column = jax.random.randint(columns, (number, EDITS), 0, world.features)
-    rows = jax.random.randint(values, (number, EDITS), 0, len(world.pool))
-    on_top = jax.random.bernoulli(kind)
+    drawn = jax.random.uniform(key, (number, EDITS + 2, DRAWS))
+    starts = records(world, drawn[:, EDITS])
+    on_top = drawn[0, EDITS + 1, 0] < 0.5
+    column = (drawn[:, :EDITS, 0] * world.features).astype(jnp.int32)
+    rows = (drawn[:, :EDITS, 1] * len(world.pool)).astype(jnp.int32)
 
     def edits(start: jax.Array, column: jax.Array, rows: jax.Array) -> jax.Array:
         def edit(x: jax.Array, one: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
@@ -78,15 +80,14 @@ def what_if(world: World, key: jax.Array, queries: int) -> jax.Array:
 
 def batches(world: World, key: jax.Array, queries: int) -> jax.Array:
     """A file of records sorted by class, sent again and again with some records renewed."""
-    first, renewed, fresh = jax.random.split(key, 3)
     passes = -(-queries // FILE)
-    labels = jnp.sort(world.label[jax.random.randint(first, (FILE,), 0, len(world.label))])
-    new = jax.random.bernoulli(renewed, RENEWED, (passes, FILE)).at[0].set(True)
-    latest = jax.lax.cummax(jnp.where(new, jnp.arange(passes)[:, None], 0), axis=0)
-    keys = jax.vmap(lambda row, place: jax.random.fold_in(jax.random.fold_in(fresh, row), place))
-    places = jnp.broadcast_to(jnp.arange(FILE)[None, :], latest.shape)
-    drawn = keys(latest.reshape(-1)[:queries], places.reshape(-1)[:queries])
-    return jax.vmap(lambda key, label: record(world, key, label))(drawn, jnp.tile(labels, passes)[:queries])
+    drawn = jax.random.uniform(key, (passes, FILE, DRAWS + 1))
+    labels = jnp.sort(world.label[(drawn[0, :, 0] * len(world.label)).astype(jnp.int32)])
+    made = records(world, drawn[..., :DRAWS], jnp.broadcast_to(labels, (passes, FILE)))
+    sent = [made[0]]
+    for fresh, new in zip(drawn[1:, :, DRAWS, None], made[1:], strict=True):
+        sent.append(jnp.where(fresh < RENEWED, new, sent[-1]))
+    return jnp.concatenate(sent)[:queries]
 
 
 def sensors(world: World, key: jax.Array, queries: int) -> jax.Array:

@@ -55,6 +55,6 @@ def disguised(world: World, queries: jax.Array, how: str, key: jax.Array) -> Dis
     drawn, decoys = jax.random.split(key)
     own = jax.random.uniform(drawn, (attacks, number)) >= SHARES[how]
     asked = jnp.cumsum(own, axis=1)
-    records = jax.vmap(lambda key: benign.plain(world, key, number))(jax.random.split(decoys, attacks))
+    records = benign.records(world, jax.random.uniform(decoys, (attacks, number, benign.DRAWS)))
     theirs = jnp.take_along_axis(queries, jnp.maximum(asked - 1, 0)[..., None], axis=1)
     return Disguised(jnp.where(own[..., None], theirs, records), np.asarray(asked))

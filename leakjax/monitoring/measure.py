@@ -1,7 +1,6 @@
 """Carries attacks out, hides them, and scores them by detectors that were frozen before."""
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -10,7 +9,7 @@ from jax import numpy as jnp
 
 from leakjax.monitoring import benign, disguise
 from leakjax.monitoring.alarms import in_order
-from leakjax.monitoring.attackers import COPYING, Attack, Played, play
+from leakjax.monitoring.attackers import ACTIONS, COPYING, Attack, Played, play
 from leakjax.monitoring.attackers import site as site_of
 from leakjax.monitoring.attackers.students import agreement
 from leakjax.monitoring.plan import CROWD, Plan
@@ -40,26 +39,61 @@ class Scored(NamedTuple):
     own: np.ndarray
 
 
-def carry_out(world: World, attack: Attack, plan: Plan) -> Carried:
-    """Carries attacks out that nobody watches, each on a record of its own, the models in turn."""
-    played = _play(world, attack, plan, "answer", np.zeros(plan.attacks, int))
+Player = Callable[[str, np.ndarray], Played]  # an action, and int [attacks]: when each alarmed
+
+
+def player(world: World, attack: Attack, plan: Plan) -> Player:
+    """Carries all attacks of one kind out, each on a record of its own, the models in turn: one compiled program.
+
+    Args:
+      world: that is attacked.
+      attack: which.
+      plan: of the study.
+
+    Returns:
+      A function of one of `ACTIONS` and the number of the query, from 1, at which each alarmed (0: never), int
+      [attacks]. Answers are kept of those attacks alone whose copies are trained.
+    """
+    key = jax.random.fold_in(jax.random.key(plan.seed), 4)
+
+    def one(numbers: tuple[jax.Array, jax.Array], action: jax.Array) -> Played:
+        number, alarm = numbers
+        place = site_of(world, jax.random.fold_in(key, number))
+        own = world.of_target(number % plan.targets)
+        played = play(attack, own, place, plan.queries, action=action, alarm=alarm)
+        return played if attack.name in COPYING else played._replace(answers=None, asked=None)
+
+    @jax.jit
+    def every(alarm: jax.Array, action: jax.Array) -> Played:
+        numbers = jnp.arange(plan.attacks), alarm
+        return jax.lax.map(lambda pair: one(pair, action), numbers, batch_size=min(plan.attacks, 50))
+
+    return lambda action, alarm: every(jnp.asarray(alarm), jnp.asarray(ACTIONS.index(action)))
+
+
+def carry_out(world: World, attack: Attack, plan: Plan, played_by: Player) -> Carried:
+    """Carries attacks out that nobody watches."""
+    played = played_by("answer", np.zeros(plan.attacks, int))
     if attack.name not in COPYING:
         return Carried(np.asarray(played.queries), np.asarray(played.progress))
     progress = _copies(world, played, plan, np.ones((plan.attacks, plan.queries), bool))
     return Carried(np.asarray(played.queries), np.broadcast_to(progress, (plan.attacks, plan.queries)))
 
 
-def under_action(world: World, attack: Attack, plan: Plan, action: str, alarm: np.ndarray) -> np.ndarray:
+def under_action(
+    world: World, attack: Attack, plan: Plan, played_by: Player, action: str, alarm: np.ndarray
+) -> np.ndarray:
     """The progress of attacks that go on after their alarm, float [attacks, queries].
 
     Args:
       world: that is attacked.
       attack: which.
       plan: of the study.
+      played_by: of `player`.
       action: "coarsen", "cache" or "refuse".
       alarm: int [attacks], the number of the query that alarmed; 0: none.
     """
-    played = _play(world, attack, plan, action, alarm)
+    played = played_by(action, alarm)
     if attack.name not in COPYING:
         return np.asarray(played.progress)
     late = (alarm > 0)[:, None] & (np.arange(1, plan.queries + 1)[None, :] >= alarm[:, None])
@@ -124,22 +158,6 @@ def _in_crowds(
         for place, name in enumerate(names):
             found[name].append(scores[place * PER_CROWD : (place + 1) * PER_CROWD])
     return {name: np.concatenate(parts) for name, parts in found.items()}
-
-
-def _play(world: World, attack: Attack, plan: Plan, action: str, alarm: np.ndarray) -> Played:
-    """All attacks of one kind; answers are kept of those alone whose copies are trained."""
-    key = jax.random.fold_in(jax.random.key(plan.seed), 4)
-
-    @functools.partial(jax.jit, static_argnames="action")
-    def one(number: jax.Array, alarm: jax.Array, action: str) -> Played:
-        place = site_of(world, jax.random.fold_in(key, number))
-        own = world.of_target(number % plan.targets)
-        played = play(attack, own, place, plan.queries, action=action, alarm=alarm)
-        return played if attack.name in COPYING else played._replace(answers=None, asked=None)
-
-    batched = lambda pair: one(*pair, action=action)
-    numbers = jnp.arange(plan.attacks), jnp.asarray(alarm)
-    return jax.jit(lambda numbers: jax.lax.map(batched, numbers, batch_size=50))(numbers)
 
 
 def _copies(world: World, played: Played, plan: Plan, heard: np.ndarray) -> np.ndarray:

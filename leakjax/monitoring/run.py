@@ -1,6 +1,7 @@
 """Runs a monitoring study: benign accounts, thresholds, and only then attacks. Each part is kept as it is done."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,16 +12,15 @@ from leakjax._workdir import Store, opened
 from leakjax._workdir.fingerprint import environment, fingerprint
 from leakjax.data import Points
 from leakjax.monitoring import attackers, rows, world
-from leakjax.monitoring.alarms import ANY, Limits, first_alarm, limits
+from leakjax.monitoring.alarms import ANY, first_alarm, limits
 from leakjax.monitoring.disguise import DISGUISES
 from leakjax.monitoring.document import ActionRow, MonitorReport, SpeedRow, Watched
-from leakjax.monitoring.measure import Carried, Scored, carry_out, score, under_action
+from leakjax.monitoring.measure import Carried, Player, Scored, carry_out, player, score, under_action
 from leakjax.monitoring.plan import Plan
 from leakjax.monitoring.watch import Highest, Watch, benign_highest, watch
 from leakjax.monitoring.world import World
 
 Say = Callable[[str], None]
-ACTIONS = ("coarsen", "cache", "refuse")
 
 
 class _Kept:
@@ -85,15 +85,18 @@ def run_study(
         # From here on the detectors are frozen.
         found = limits(first)
         attacks = attackers.make(made)
+        players = {name: player(made, attack, plan) for name, attack in attacks.items()}
         carried = {
-            name: Carried(**kept.part(f"attack {name}", _carried(made, attack, plan)))
+            name: Carried(**kept.part(f"attack {name}", _carried(made, attack, plan, players[name])))
             for name, attack in attacks.items()
         }
         scored = {
             how: _unpacked(kept.part(f"disguise {how}", _scored(made, watching, plan, carried, how)))
             for how in DISGUISES
         }
-        actions = _actions(kept, made, watching, plan, attacks, carried, scored["none"], found)
+        chosen = found[rows.LEADING].of(ANY, watching.names)
+        alarm = {name: first_alarm(each.scores, chosen) for name, each in scored["none"].items()}
+        actions = _actions(kept, made, plan, attacks, players, carried, alarm)
         return MonitorReport(
             config=dataclasses.asdict(plan),
             environment=environment,
@@ -119,8 +122,8 @@ def _benign(made: World, watching: Watch, plan: Plan, number: int) -> Callable[[
     return lambda: benign_highest(made, watching, plan, number * plan.accounts)._asdict()
 
 
-def _carried(made: World, attack: attackers.Attack, plan: Plan) -> Callable[[], Any]:
-    return lambda: carry_out(made, attack, plan)._asdict()
+def _carried(made: World, attack: attackers.Attack, plan: Plan, played_by: Player) -> Callable[[], Any]:
+    return lambda: carry_out(made, attack, plan, played_by)._asdict()
 
 
 def _scored(
@@ -143,22 +146,17 @@ def _unpacked(value: Mapping[str, Any]) -> dict[str, Scored]:
 def _actions(
     kept: _Kept,
     made: World,
-    watching: Watch,
     plan: Plan,
     attacks: Mapping[str, attackers.Attack],
+    players: Mapping[str, Player],
     carried: Mapping[str, Carried],
-    scored: Mapping[str, Scored],
-    found: Mapping[str, Limits],
+    alarm: Mapping[str, np.ndarray],
 ) -> list[ActionRow]:
     """Every undisguised attack under every action, from its alarm at the leading rate on."""
-    chosen = found[rows.LEADING].of(ANY, watching.names)
     listed = []
     for name, attack in attacks.items():
-        alarm = first_alarm(scored[name].scores, chosen)
-        for action in ACTIONS:
-            compute = lambda attack=attack, action=action, alarm=alarm: under_action(
-                made, attack, plan, action, alarm
-            )
+        for action in attackers.ACTIONS[1:]:
+            compute = functools.partial(under_action, made, attack, plan, players[name], action, alarm[name])
             guarded = np.asarray(kept.part(f"{action} {name}", compute))
             listed.append(rows.action_row(attack, action, guarded, carried[name]))
     return listed

@@ -43,12 +43,10 @@ class Highest(NamedTuple):
 
 def watch(world: World, plan: Plan) -> Watch:
     """The detectors, fitted to the owner's records: nothing of an attacker is known to them."""
-    labels = np.unique(np.asarray(world.label))
-    nearest = _classifier(world, labels)
     found = monitors_for(
         np.asarray(world.owned),
         noise=world.noise,
-        classify=nearest,
+        classify=_classifier(world),
         classes=world.classes,
         salt=plan.seed,
     )
@@ -115,8 +113,10 @@ def benign_highest(world: World, watching: Watch, plan: Plan, first: int) -> Hig
     return Highest(np.concatenate(whole, axis=1), np.concatenate(first_ones, axis=1))
 
 
-def _classifier(world: World, labels: np.ndarray) -> Callable[[jax.Array], jax.Array]:
+def _classifier(world: World) -> Callable[[jax.Array], jax.Array]:
     """The class whose mean is nearest: PRADA takes the service's own class, which is no part of a query."""
-    means = jnp.stack([world.pool[np.asarray(world.label) == label].mean(axis=0) for label in labels])
+    owned, label = np.asarray(world.owned), np.asarray(world.owned_label)
+    labels = np.unique(label)
+    means = jnp.asarray([owned[label == each].mean(axis=0) for each in labels])
     of = jnp.asarray(labels, jnp.int32)
     return lambda x: of[jnp.argmin(jnp.sum((means - x[None, :]) ** 2, axis=1))]

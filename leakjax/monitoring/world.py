@@ -45,6 +45,7 @@ class World(NamedTuple):
 
     Attributes:
       owned: float32 [points, features], the owner's: models are trained on them, monitors know them.
+      owned_label: int32 [points], of these.
       pool: float32 [points, features], records of users, which nobody trained on.
       label: int32 [points], of the pool, which is sorted by it.
       first: int32 [classes], where a class begins in the pool.
@@ -59,6 +60,7 @@ class World(NamedTuple):
     """
 
     owned: jax.Array
+    owned_label: jax.Array
     pool: jax.Array
     label: jax.Array
     first: jax.Array
@@ -138,6 +140,7 @@ def make(plan: Plan, points: Points) -> World:
     spread = float(np.sqrt(flat[owners].var(axis=0).mean()))
     return World(
         jnp.asarray(flat[owners]),
+        jnp.asarray(points.y[owners], jnp.int32),
         jnp.asarray(flat[users]),
         jnp.asarray(points.y[users], jnp.int32),
         jnp.asarray(np.cumsum(number) - number, jnp.int32),

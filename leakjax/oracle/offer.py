@@ -16,6 +16,7 @@ from leakjax.oracle.transcript import Replayed, Transcript
 
 # Queries that one run of a compiled program takes at most: explanations hold more than predictions.
 EXPLAINED_TOGETHER, PLAIN_TOGETHER = 256, 8192
+_FEWER = 16  # fewer queries run in a program for 16 times fewer, so that few are ever compiled
 
 
 def oracle(
@@ -146,7 +147,10 @@ def _signs(maps: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 def _size(count: int, together: int) -> int:
     """How many queries the program runs on: few sizes are ever compiled."""
-    return min(together, 1 << max(count - 1, 0).bit_length())
+    size = together
+    while size // _FEWER >= max(count, 1) and size > _FEWER:
+        size //= _FEWER
+    return size
 
 
 def _filled(array: np.ndarray, size: int) -> np.ndarray:

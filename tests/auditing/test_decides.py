@@ -13,7 +13,7 @@ from leakjax import attack, explain
 from leakjax._validate import UsageError
 from leakjax._workdir import claim, fingerprint
 from leakjax.auditing import controls
-from leakjax.auditing.decides import attack_mark, explainer_mark, subject_mark
+from leakjax.auditing.decides import attack_mark, controls_mark, explainer_mark, subject_mark
 from leakjax.auditing.options import Run
 from leakjax.auditing.subject import Subject
 from leakjax.defend import clip_norm, lift, parse
@@ -242,6 +242,15 @@ def test_another_attack_is_another_fingerprint():
     assert [attack_mark(["subject"], one, [SHOWN]) for one in again] == marks[: len(again)]
     assert attack_mark(["another"], own(1.0), [SHOWN]) not in marks
     assert attack_mark(["subject"], own(1.0), [SHOWN[:1]]) not in marks
+
+
+def test_other_controls_are_another_fingerprint(subject):
+    weights = subject.variables
+    changed = {**weights, "w": nudged(weights["w"])}
+    asked = [("s", "e", None), ("t", "e", None), ("s", "f", None), ("s", "e", weights), ("s", "e", changed)]
+    marks = [controls_mark(*each) for each in asked]
+    assert len(set(marks)) == len(marks)
+    assert controls_mark("s", "e", {**changed}) == marks[-1]
 
 
 @pytest.mark.slow

@@ -59,8 +59,8 @@ def test_after_its_alarm_an_account_gets_what_was_said():
     answers = [coarse(x, account="a", scale=2.0) for x in xs]
     assert [one.action for one in answers] == ["answered"] * 5 + ["coarsened"] * 4
     plain, kept = explain(xs[8], 2.0)["map"], answers[8].answer["map"]
-    unit = np.abs(plain).max() / 10
-    np.testing.assert_allclose(kept, np.round(plain / unit) * unit)
+    assert 1 < np.abs(plain).max() < 10
+    np.testing.assert_allclose(kept, np.round(plain))
     assert answers[8].answer["class"] == 1
     cache = monitor.guard(counted, FAMILIES, on_alarm="cache")
     answers = [cache(x, account="a") for x in xs]
@@ -173,10 +173,12 @@ def test_accounts_are_bounded_and_those_that_alarmed_are_forgotten_last():
     assert guarded(records(9)[1], account="bad").action == "refused"
 
 
-def test_one_digit_rounds_to_tenths_of_the_largest():
-    answer = {"map": jnp.asarray([1.0, -0.26, 0.04]), "zeros": np.zeros(2), "class": 3, "none": np.zeros(0)}
+def test_one_digit_is_what_is_left_of_the_largest_value():
+    answer = {"map": jnp.asarray([0.94, -0.26, 0.04]), "zeros": np.zeros(2), "class": 3, "none": np.zeros(0)}
     coarse = monitor.one_digit(answer)
-    np.testing.assert_allclose(coarse["map"], [1.0, -0.3, 0.0], atol=1e-6)
+    np.testing.assert_allclose(coarse["map"], [0.9, -0.3, 0.0], atol=1e-6)
+    large = monitor.one_digit(np.array([437.0, 52.0, -49.0]))
+    assert large.tolist() == [400.0, 100.0, 0.0]
     assert coarse["zeros"].tolist() == [0.0, 0.0]
     assert coarse["class"] == 3
     assert jax.tree.structure(coarse) == jax.tree.structure(answer)

@@ -1,6 +1,6 @@
 """The attackers of a monitored service, each a state machine that asks and hears."""
 
-from leakjax.monitoring.attackers.attack import Attack, Played, Site, play, site
+from leakjax.monitoring.attackers.attack import ACTIONS, Attack, Played, Site, play, site
 from leakjax.monitoring.attackers.explained import ascent, real_points, uniform_noise
 from leakjax.monitoring.attackers.gradients import finite_differences, nes
 from leakjax.monitoring.attackers.masks import lime_masks
@@ -28,4 +28,16 @@ def make(world: World) -> dict[str, Attack]:
     return {name: attack(world) for name, attack in ATTACKERS.items()}
 
 
-__all__ = ["AIMED_AT", "ATTACKERS", "COPYING", "Attack", "Played", "Site", "World", "make", "play", "site"]
+__all__ = [
+    "ACTIONS",
+    "AIMED_AT",
+    "ATTACKERS",
+    "COPYING",
+    "Attack",
+    "Played",
+    "Site",
+    "World",
+    "make",
+    "play",
+    "site",
+]

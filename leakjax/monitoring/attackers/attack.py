@@ -12,6 +12,7 @@ from leakjax.monitoring.world import Answer, World
 
 State = Any
 OTHERS = 64  # records of the attacker's own
+ACTIONS = ("answer", "coarsen", "cache", "refuse")
 
 
 class Site(NamedTuple):
@@ -83,7 +84,13 @@ def site(world: World, key: jax.Array) -> Site:
 
 
 def play(
-    attack: Attack, variables: Any, site: Site, queries: int, *, action: str = "answer", alarm: Any = 0
+    attack: Attack,
+    variables: Any,
+    site: Site,
+    queries: int,
+    *,
+    action: str | jax.Array = "answer",
+    alarm: Any = 0,
 ) -> Played:
     """Carries an attack out against the service.
 
@@ -92,31 +99,29 @@ def play(
       variables: of the attacked model.
       site: where.
       queries: how many it may ask.
-      action: "answer", or what happens to queries after the alarm: "coarsen", "cache" or "refuse".
+      action: of `ACTIONS`, by name or traced by place: what happens to queries from the alarm on.
       alarm: int, the number of the query, from 1, at which the monitor alarmed; 0: never.
 
     Returns:
       `Played`.
     """
+    place = jnp.asarray(ACTIONS.index(action) if isinstance(action, str) else action)
+    coarsened, cached = (place == ACTIONS.index(name) for name in ("coarsen", "cache"))
 
     def step(carry: tuple[State, jax.Array], number: jax.Array) -> tuple[Any, Any]:
         state, past = carry
         x, asked = attack.ask(state)
         alarmed = (alarm > 0) & (number + 1 >= alarm)
+        nearest = past[jnp.argmin(jnp.sum((past - x[None, :]) ** 2, axis=1))]
+        # Where nothing was answered there is nothing to repeat, and the query is refused.
+        repeats = alarmed & cached & jnp.isfinite(nearest[0])
+        refused = alarmed & ((place == ACTIONS.index("refuse")) | (cached & ~repeats))
+        said = worlds.answer(variables, jnp.where(repeats, nearest, x), asked)
+        said = _either(alarmed & coarsened, coarse(said), said)
+        heard = jax.tree.map(
+            lambda new, old: jnp.where(refused, old, new), attack.hear(state, x, said), state
+        )
         past = past.at[number].set(jnp.where(alarmed, jnp.inf, x))  # what was answered in full
-        said = worlds.answer(variables, x, asked)
-        heard = state
-        if action == "refuse":
-            after = attack.hear(state, x, said)
-            heard = jax.tree.map(lambda new, old: jnp.where(alarmed, old, new), after, state)
-        else:
-            if action == "coarsen":
-                said = _either(alarmed, coarse(said), said)
-            elif action == "cache":
-                nearest = jnp.argmin(jnp.sum((past - x[None, :]) ** 2, axis=1))
-                before = worlds.answer(variables, jnp.where(alarmed, past[nearest], x), asked)
-                said = _either(alarmed, before, said)
-            heard = attack.hear(state, x, said)
         return (heard, past), (x, attack.progress(variables, heard), said, asked)
 
     past = jnp.full((queries, site.x.size), jnp.inf, jnp.float32)

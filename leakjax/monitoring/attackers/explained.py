@@ -9,7 +9,7 @@ from leakjax.monitoring import world as worlds
 from leakjax.monitoring.attackers.attack import Attack, Site
 from leakjax.monitoring.world import Answer, World
 
-STEP = 0.3  # of ascent, as a share of the usual distance of a record from the mean
+STEP = 0.1  # of ascent, as a share of the usual distance of a record from the mean
 AGREEMENT = 0.9
 
 

@@ -1,5 +1,6 @@
 """Attacks that search along lines between records: for the boundary of a class, and for hyperplanes of hidden units."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -16,11 +17,11 @@ WANTED = 8  # points or hyperplanes
 
 
 class Search(NamedTuple):
-    """A search along the line from the record to another.
+    """A search along a line between two records.
 
     Attributes:
-      site: where it begins.
-      line: int32, which of the others the line leads to.
+      site: where it is carried out.
+      line: int32, which of the attacker's records the line leads to.
       step: int32, which query of this line is next.
       low: nearest place on the line, 0 to 1, that is before what is searched for.
       high: nearest place behind it.
@@ -41,12 +42,15 @@ class Search(NamedTuple):
     found: jax.Array
 
 
+Line = Callable[[Search], tuple[jax.Array, jax.Array]]  # its two ends
+
+
 def line_search(world: World) -> Attack:
     """Halves lines between records of two classes until the boundary is found, by the labels alone."""
 
     def ask(state: Search) -> tuple[jax.Array, jax.Array]:
         middle = jnp.where(state.step == 0, 1.0, (state.low + state.high) / 2)
-        return _on_line(state, middle), state.site.label
+        return _on_line(_to_others, state, middle), state.site.label
 
     def hear(state: Search, x: jax.Array, said: Answer) -> Search:
         same = jnp.argmax(said.log_probability) == state.site.label
@@ -55,7 +59,7 @@ def line_search(world: World) -> Attack:
         high = jnp.where(~first & ~same, middle, state.high)
         after = state._replace(low=low, high=high, step=state.step + 1)
         useless = first & same  # no boundary between the two
-        return _next_line(after, state.step == HALVINGS, useless)
+        return _next_line(_to_others, after, state.step == HALVINGS, useless)
 
     def progress(variables: Any, state: Search) -> jax.Array:
         label = lambda x: jnp.argmax(worlds.logits(variables, x))
@@ -83,11 +87,13 @@ def hyperplanes(world: World) -> Attack:
 
     def ask(state: Search) -> tuple[jax.Array, jax.Array]:
         middle = jnp.where(state.step < 2, 0.0, (state.low + state.high) / 2)
-        return _on_line(state, middle + BESIDE * (state.step % 2)), state.site.label
+        # A slope is measured before the middle: a kink between the two queries is then rightly before it.
+        beside = jnp.where(state.step < 2, BESIDE, -BESIDE) * (state.step % 2)
+        return _on_line(_among_others, state, middle + beside), state.site.label
 
     def hear(state: Search, x: jax.Array, said: Answer) -> Search:
         value = said.log_probability[state.site.label] - said.log_probability[state.site.wanted]
-        slope = (value - state.value) / BESIDE
+        slope = (value - state.value) / jnp.where(state.step < 2, BESIDE, -BESIDE)
         second, middle = state.step % 2 == 1, (state.low + state.high) / 2
         straight = jnp.abs(slope - state.slope) <= _BENT * (1 + jnp.abs(state.slope))
         halved = second & (state.step > 1)
@@ -98,7 +104,7 @@ def hyperplanes(world: World) -> Attack:
             high=jnp.where(halved & ~straight, middle, state.high),
             step=state.step + 1,
         )
-        return _next_line(after, state.step == 2 * HALVINGS - 3, jnp.zeros((), bool))
+        return _next_line(_among_others, after, state.step == 2 * HALVINGS - 3, jnp.zeros((), bool))
 
     def progress(variables: Any, state: Search) -> jax.Array:
         signs = jax.vmap(jax.vmap(lambda x: worlds.inside(variables, x) > 0))(state.ends)
@@ -107,7 +113,7 @@ def hyperplanes(world: World) -> Attack:
         return jnp.minimum(jnp.minimum(crossed.sum(), alone.sum()) / WANTED, 1.0).astype(jnp.float32)
 
     return Attack(
-        "hyperplanes", f"of {WANTED} hidden units' hyperplanes", 1.0, _start(world), ask, hear, progress
+        "hyperplanes", f"of {WANTED} hidden units' hyperplanes", 0.5, _start(world), ask, hear, progress
     )
 
 
@@ -120,13 +126,24 @@ def _start(world: World) -> Any:
     return start
 
 
-def _on_line(state: Search, place: jax.Array) -> jax.Array:
-    return state.site.x + place * (state.site.others[state.line % OTHERS] - state.site.x)
+def _to_others(state: Search) -> tuple[jax.Array, jax.Array]:
+    """From the record to one of another class."""
+    return state.site.x, state.site.others[state.line % OTHERS]
 
 
-def _next_line(state: Search, done: jax.Array, useless: jax.Array) -> Search:
+def _among_others(state: Search) -> tuple[jax.Array, jax.Array]:
+    """From another record each time: the hyperplanes next to one record are soon all known."""
+    return state.site.others[state.line % OTHERS], state.site.others[(state.line + 1) % OTHERS]
+
+
+def _on_line(line: Line, state: Search, place: jax.Array) -> jax.Array:
+    first, second = line(state)
+    return first + place * (second - first)
+
+
+def _next_line(line: Line, state: Search, done: jax.Array, useless: jax.Array) -> Search:
     """The state for the next query, on another line where this one is done or useless."""
-    pair = jnp.stack([_on_line(state, state.low), _on_line(state, state.high)])
+    pair = jnp.stack([_on_line(line, state, state.low), _on_line(line, state, state.high)])
     keep = done & ~useless & (state.found < WANTED)
     place = jnp.minimum(state.found, WANTED - 1)
     ends = state.ends.at[place].set(jnp.where(keep, pair, state.ends[place]))

@@ -42,7 +42,8 @@ def agreement(world: World, variables: Any, played: Played, heard: jax.Array, ke
 def _agreements(
     pool: jax.Array, variables: Any, played: Played, uses: jax.Array, key: jax.Array
 ) -> jax.Array:
-    wanted = jnp.argmax(worlds.logits(variables, pool), axis=1)
+    predict = lambda own: jnp.argmax(jax.vmap(lambda x: worlds.logits(own, x))(pool), axis=1)
+    wanted = predict(variables)
 
     def train(use: jax.Array) -> jax.Array:
         copy, leaves = jax.tree.flatten(variables)[1], jax.tree.leaves(variables)
@@ -67,6 +68,6 @@ def _agreements(
             return (optax.apply_updates(own, change), state), None
 
         (own, _), _ = jax.lax.scan(step, (own, optimizer.init(own)), None, length=STEPS)
-        return jnp.mean(jnp.argmax(worlds.logits(own, pool), axis=1) == wanted)
+        return jnp.mean(predict(own) == wanted)
 
     return jax.lax.map(train, uses)

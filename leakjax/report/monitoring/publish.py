@@ -4,12 +4,13 @@ import os
 
 from leakjax._workdir import Workdir, writer
 from leakjax.evaluate.document import dumps
-from leakjax.monitoring import figures, section
 from leakjax.monitoring.document import MonitorReport
 from leakjax.report import tables_csv
+from leakjax.report.monitoring import figures
+from leakjax.report.monitoring.section import page
 
 
-def publish_report(report: MonitorReport, workdir: str | os.PathLike[str] | Workdir) -> None:
+def publish(report: MonitorReport, workdir: str | os.PathLike[str] | Workdir) -> None:
     """Writes report.json, figures/, tables/ and report.html.
 
     Args:
@@ -23,4 +24,4 @@ def publish_report(report: MonitorReport, workdir: str | os.PathLike[str] | Work
         write(f"figures/{name}.png", content)
     for name, content in tables_csv.files(report).items():
         write(name, content)
-    write("report.html", section.page(report, images).encode())
+    write("report.html", page(report, images).encode())
