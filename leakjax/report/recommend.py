@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakjax.evaluate import headline
-from leakjax.evaluate.document import Report, UtilityRow
+from leakjax.evaluate.document import LeakageRow, Report, UtilityRow
 from leakjax.report import words
 
 _OF_TOP = 0.1  # the share of all features that makes the top of `leakjax.evaluate.utility.top_overlap`
@@ -25,13 +25,23 @@ class Recommended(NamedTuple):
     utility: UtilityRow
 
 
+def about(report: Report) -> LeakageRow | None:
+    """The row that hardening is about: of the explainer that adds most beside the first release where one leaks.
+
+    Beside the leading release where none leaks; None without explanations.
+    """
+    worsts = [headline.worst(report.leakage, release) for release in headline.releases(report.leakage)]
+    leaky = (row for row in worsts if row and headline.measurable(headline.margin(report.leakage, row)))
+    return next(leaky, headline.worst(report.leakage))
+
+
 def recommended(report: Report) -> Recommended | None:
-    """For the explainer that leaks most: the defense of the largest cosine without a measurable leak.
+    """For the explainer that hardening is about: the defense of the largest cosine without a measurable leak.
 
     No leak may show beside any release that was audited, and none may be inconclusive. It is chosen by the very numbers
     that the report shows, so that its margin is rather too low than too high; None where no defense qualifies.
     """
-    worst = headline.worst(report.leakage)
+    worst = about(report)
     if worst is None:
         return None
     explainer = worst.explainer
@@ -65,7 +75,7 @@ def chance_of_top(report: Report) -> float | None:
 
 def said(report: Report) -> list[str]:
     """The recommendation, one sentence each; what is missing where there is none."""
-    found, worst = recommended(report), headline.worst(report.leakage)
+    found, worst = recommended(report), about(report)
     if worst is None:
         return []
     if found is None:
