@@ -84,22 +84,17 @@ def said(report: Report) -> list[str]:
             return ["No hardening was tried: name some in --defenses, and the curve has points."]
         return [
             f"None of the {len(tried)} hardenings that were tried can be recommended for {worst.explainer}: "
-            f"beside one of "
-            "the releases each still leaks, or what it adds is inconclusive."
+            "beside one of the releases each still leaks, or what it adds is inconclusive."
         ]
     if found.defense == headline.PLAIN:
         return [f"No hardening is needed: plain explanations by {found.explainer} add nothing measurable."]
     return [
         f"Recommended for {found.explainer}: {found.defense}. Of the hardenings that were tried it is the "
-        f"one that changes "
-        "explanations least among those that leave no measurable leak beside any release.",
+        "one that changes explanations least among those that leave no measurable leak beside any release.",
         f"It leaves a cosine of {words.ratio(found.utility.cosine.value)} to the plain explanation (1 is "
-        f"unchanged, 0 "
-        f"what an unrelated one has) and {words.percent(found.utility.top_overlap.value)} of its most "
-        f"important features"
-        f"{_by_chance(report)}. It was chosen by these very numbers: before you rely on it, audit it alone "
-        f"with "
-        "another --seed.",
+        f"unchanged, 0 what an unrelated one has) and {words.percent(found.utility.top_overlap.value)} of "
+        f"its most important features{_by_chance(report)}. It was chosen by these very numbers: before you "
+        "rely on it, audit it alone with another --seed.",
     ]
 
 
