@@ -19,8 +19,7 @@ GUARDS = {
     "none": "none",
     "round_to(2)": "round_to(2)",
     "sign": "sign",
-    "keep_top_k(6)": "keep_top_k(6)",
-    "16 segments": "coarsen(2)",
+    "16 segments": "coarsen(2)+upsample(2)",
     "clipped, noise of 0.1": "clip_norm(1.0)+gaussian_noise(0.1)",
 }
 
