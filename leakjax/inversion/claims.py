@@ -127,7 +127,14 @@ def _aggregates(rows: Rows) -> Judged:
     partial = _find(rows, aggregated.ATTACK, aggregated.MEASURE, "partial")
     why = f"members named by ICE curves {curves.found.value:.2f}"
     why += f", by partial dependence {partial.found.value:.2f}" if partial else ""
-    return ("depends", f"{why}; {groups}")
+    own = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard=reidentified.CLASS_MEAN)
+    sure = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard="only above 99 % confidence")
+    why += f"; {groups}"
+    why += (
+        f"; the mean map of a public class names the subject in {own.found.value:.2f} of cases" if own else ""
+    )
+    why += f", explanations of confident predictions alone in {sure.found.value:.2f}" if sure else ""
+    return ("depends", why)
 
 
 def _dashboard(rows: Rows) -> Judged:
