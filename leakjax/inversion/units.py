@@ -21,6 +21,7 @@ _EFFORT = {
     "extraction": 20.0,
     "aggregates": 5.0,
     "attributes": 10.0,
+    "shapley_values": 10.0,
 }
 
 
@@ -41,6 +42,7 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
         "extraction": partial(extracted.measure, world, epochs=plan.epochs),
         "aggregates": partial(aggregated.measure, world),
         "attributes": partial(attributes.measure, world, targets=plan.targets),
+        "shapley_values": partial(attributes.read, world, targets=plan.targets),
     }
     mark = fingerprint(
         environment=environment(),

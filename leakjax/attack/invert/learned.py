@@ -34,10 +34,16 @@ class Inverter:
     """Reads inputs off answers."""
 
     def __init__(
-        self, view: str, shape: tuple[int, ...], params: Any, mean: np.ndarray, scale: np.ndarray
+        self,
+        view: str,
+        classes: int,
+        shape: tuple[int, ...],
+        params: Any,
+        mean: np.ndarray,
+        scale: np.ndarray,
     ) -> None:
         """Made by `learn`."""
-        self._view, self._shape, self._params = view, shape, params
+        self._view, self._classes, self._shape, self._params = view, classes, shape, params
         self._mean, self._scale = mean, scale
 
     def __call__(self, answer: Answer) -> np.ndarray:
