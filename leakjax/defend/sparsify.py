@@ -1,6 +1,7 @@
 """Keeping the few values that matter and zeroing the others."""
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -35,27 +36,58 @@ def keep_top_k(k: Number, signed: bool = False) -> Defense:
     if _validate.is_concrete(k) and k != int(k):
         raise _validate.fail("k", k, "must be a whole number")
 
-    def fits(size: int) -> None:
+    def count(size: int) -> Number:
         if _validate.is_concrete(k) and k > size:
             raise _validate.fail("k", k, f"must be at most {size}, the values that an attribution has there")
+        return k
+
+    return _keep(f"keep_top_k({text(k, int)}{', signed=True' if signed else ''})", count, signed)
+
+
+@registered
+def keep_top_share(share: Number) -> Defense:
+    """Keeps the largest share of the values by magnitude, with their signs: `keep_top_k` for arrays of any size.
+
+    Args:
+      share: of the values, above 0, at most 1; how many are kept is rounded to a whole number of at least 1. May be
+        traced.
+
+    Returns:
+      The defense.
+
+    Raises:
+      UsageError: if the share is out of range.
+    """
+    share = real("share", share)
+    if _validate.is_concrete(share) and not 0 < share <= 1:
+        raise _validate.fail("share", share, "must be above 0 and at most 1")
+
+    def count(size: int) -> Number:
+        if _validate.is_concrete(share):
+            return max(1, round(share * size))
+        return jnp.maximum(1, jnp.round(share * size))
+
+    return _keep(f"keep_top_share({text(share)})", count)
+
+
+def _keep(name: str, count: Callable[[int], Number], signed: bool = False) -> Defense:
+    """The defense that keeps as many values as `count` says of a size."""
 
     def apply(
         attribution: jax.Array, domain: Domain, *, key: jax.Array, x: jax.Array | None = None
     ) -> jax.Array:
-        fits(attribution.size)
+        k = count(attribution.size)
         values = jnp.nan_to_num(attribution)
         order = jnp.argsort(-jnp.ravel(values if signed else jnp.abs(values)), stable=True)
         rank = jnp.argsort(order).reshape(values.shape)
         return jnp.where(rank < k, values, 0)
 
     def out(domain: Domain) -> Domain:
-        fits(domain.size)
-        kept = domain.keep_top_k(k)
+        kept = domain.keep_top_k(count(domain.size))
         return dataclasses.replace(kept, exact=kept.exact & (domain.low >= 0)) if signed else kept
 
     # What is dropped must have been no larger than the least that is kept, which may be below 0.
     def preimage(released: jax.Array, domain: Domain, x: jax.Array | None) -> jax.Array:
         return jnp.where(released == 0, jnp.minimum(released.min(), 0), released)
 
-    name = f"keep_top_k({text(k, int)}{', signed=True' if signed else ''})"
     return Defense(name, apply, out, preimage=preimage if signed else None)

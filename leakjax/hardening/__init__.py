@@ -1,1 +1,7 @@
-"""The search for defenses that keep explanations useful: many settings under a cheap attack, on shadows only."""
+"""The search for defenses that keep explanations useful: compared on shadows, measured once on targets."""
+
+from leakjax.hardening.document import HardeningReport
+from leakjax.hardening.findings import publish
+from leakjax.hardening.run import Search, harden
+
+__all__ = ["HardeningReport", "Search", "harden", "publish"]

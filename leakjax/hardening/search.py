@@ -1,180 +1,105 @@
-"""A multi-objective search over chains and settings: the leak against the loss of utility, on shadows only."""
+"""A multi-objective search over policies, chains and settings: leak against loss of utility, on shadows only."""
 
-from collections.abc import Callable, Sequence
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax.defend import Defense, Domain
+from leakjax.defend import Defense, identity
 from leakjax.evaluate import utility_quoted
 from leakjax.hardening import cheap_attack
 from leakjax.hardening.settings import Family, Setting, defense_of, families
+from leakjax.hardening.useful import figures, some_of
+from leakjax.hardening.world import World, released
 
-# Utility is measured on the explanations of so many models and points.
-UTILITY_MODELS, UTILITY_POINTS = 8, 48
-_BATCH = 8
-
-
-class World(NamedTuple):
-    """Explanations of one method by shadows, and what an attacker and an owner need beside them.
-
-    Attributes:
-      maps: [models, points, ...].
-      x: [points, ...].
-      correct: bool [models, points], whether the released label is right.
-      membership: bool [models, points].
-      variables: of the shadows, leaves [models, ...].
-      logits_fn: of one model and one example.
-      explained: int [points], the explained class, fixed by the query.
-      figure: the quoted figure of utility, a name in `utility_quoted.FIGURES`.
-      key: of noise.
-    """
-
-    maps: jax.Array
-    x: jax.Array
-    correct: jax.Array
-    membership: jax.Array
-    variables: Any
-    logits_fn: Any
-    explained: jax.Array
-    figure: Any
-    key: jax.Array
+# Utility is compared on the explanations of so many models and points.
+_MODELS, _POINTS = 8, 96
+# So many settings of one family run in one call, the last of them repeated where there are fewer. What does not depend
+# on a setting, the models' answers above all, is computed once; as many are attacked at once as hold so many values.
+_BATCH, _VALUES = 8, 2**24
+_POPULATION = 40
+# Every family is tried at these settings before the sampler chooses: all values or a quarter of them, cosine 0.98.
+_FIRST = ({"share": 1.5, "angle": 0.2}, {"share": 0.25, "angle": 0.2})
+MOST_LOST = 0.03
+PLAIN = identity()
 
 
 class Tried(NamedTuple):
     """One setting and what it gives.
 
     Attributes:
+      policy: whose output is explained.
       family: of the chain.
       setting: its numbers.
       excess: what the explanation adds to the label, share of members at 1 % false alarms, under the cheap attack.
-      lost: share of the quoted figure of utility.
+      lost: share of the quoted figure of utility; 1 where the plain map has none.
       mask_correlation: mean over the same explanations.
     """
 
+    policy: str
     family: Family
     setting: Setting
     excess: float
     lost: float
     mask_correlation: float
 
-    def chain(self, shape: tuple[int, ...]) -> Defense:
-        """The defense, for attributions of a shape."""
-        return defense_of(self.family, self.setting, shape)
+    @property
+    def defense(self) -> Defense:
+        """The chain."""
+        return defense_of(self.family, self.setting)
 
 
-def part(world: World, *, models: Any = slice(None), points: Any = slice(None)) -> World:
-    """Some of the models and points of a world.
+@functools.lru_cache(maxsize=64)
+def _program(logits_fn: Any, figure: str, family: Family) -> Callable[..., tuple[jax.Array, ...]]:
+    """Compiles what settings of a family give; one program serves all explainers of one figure and shape."""
 
-    Args:
-      world: the whole.
-      models: which, as an index.
-      points: which, as an index.
-    """
-    return world._replace(
-        maps=world.maps[models][:, points],
-        x=world.x[points],
-        correct=world.correct[models][:, points],
-        membership=world.membership[models][:, points],
-        variables=jax.tree.map(lambda leaf: leaf[models], world.variables),
-        explained=world.explained[points],
-    )
+    # Arrays are arguments: as constants of the program they would be folded while it is compiled.
+    @jax.jit
+    def run(arrays: World, share: jax.Array, cosine: jax.Array) -> tuple[jax.Array, ...]:
+        own = arrays._replace(logits_fn=logits_fn, figure=figure)
+        few = some_of(own, _MODELS, _POINTS)
+        plain = figures(few, figure).mean(axis=0)
 
+        def leak(setting: Setting) -> jax.Array:
+            maps = released(own, defense_of(family, setting))
+            return cheap_attack.attack(maps, own.x, own.correct, own.membership).excess
 
-def released(world: World, family: Family, setting: Setting, rows: Any = slice(None)) -> jax.Array:
-    """What a chain releases of the maps of some models, each with noise of its own: [models, points, ...].
+        def loss(setting: Setting) -> tuple[jax.Array, jax.Array]:
+            shown = few._replace(maps=released(few, defense_of(family, setting)))
+            lost = utility_quoted.loss(plain, figures(shown, figure).mean(axis=0)).lost
+            return lost, figures(shown, "mask_correlation").mean()
 
-    Args:
-      world: the explanations.
-      family: of the chain.
-      setting: its numbers, which may be traced.
-      rows: which models; all of them by default.
-    """
-    maps = world.maps[rows]
-    shape = maps.shape[2:]
-    defense = defense_of(family, setting, shape)
-    models = jnp.arange(len(world.maps))[rows]
+        settings = Setting(share, cosine)
+        together = min(len(share), max(1, _VALUES // own.maps.size))
+        return jax.lax.map(leak, settings, batch_size=together), *jax.vmap(loss)(settings)
 
-    def one(model: jax.Array, point: jax.Array, plain: jax.Array, x: jax.Array) -> jax.Array:
-        key = jax.random.fold_in(jax.random.fold_in(world.key, model), point)
-        return defense.apply(plain, Domain(shape), key=key, x=x)
-
-    over_points = jax.vmap(one, in_axes=(None, 0, 0, 0))
-    return jax.vmap(over_points, in_axes=(0, None, 0, None))(models, jnp.arange(len(world.x)), maps, world.x)
-
-
-def usefulness(world: World, maps: jax.Array, figure: str) -> jax.Array:
-    """A figure of utility of the maps of the first models at the first points, on the models themselves.
-
-    Args:
-      world: the explanations.
-      maps: [models, points, ...], of all of its models.
-      figure: a name in `utility_quoted.FIGURES`.
-
-    Returns:
-      [models, points].
-    """
-    models, points = min(UTILITY_MODELS, len(maps)), min(UTILITY_POINTS, maps.shape[1])
-    own = jax.tree.map(lambda leaf: leaf[:models], world.variables)
-
-    def one(
-        variables: Any, x: jax.Array, attribution: jax.Array, target: jax.Array, key: jax.Array
-    ) -> jax.Array:
-        def f(x: jax.Array) -> jax.Array:
-            chances = jax.nn.log_softmax(world.logits_fn(variables, x))
-            return jnp.sum(jnp.where(jnp.arange(len(chances)) == target, jnp.exp(chances), 0))
-
-        def logit(x: jax.Array) -> jax.Array:
-            logits = world.logits_fn(variables, x)
-            return jnp.sum(jnp.where(jnp.arange(len(logits)) == target, logits, 0))
-
-        of = logit if figure == "local_correlation" else f
-        return utility_quoted.FIGURES[figure](of, x, attribution, key=key)
-
-    keys = jax.random.split(jax.random.fold_in(world.key, 1), points)
-    over_points = jax.vmap(one, in_axes=(None, 0, 0, 0, 0))
-    over_models = jax.vmap(over_points, in_axes=(0, None, 0, None, None))
-    return over_models(own, world.x[:points], maps[:models, :points], world.explained[:points], keys)
+    return run
 
 
 def evaluator(world: World, family: Family) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, ...]]:
     """Compiles what settings of a family give: (share [n], cosine [n]) -> excess, lost, mask correlation, each [n]."""
-    # Arrays are arguments: as constants of the program they would be folded while it is compiled.
+    program = _program(world.logits_fn, world.figure, family)
     arrays = world._replace(logits_fn=None, figure=None)
-
-    @jax.jit
-    def run(arrays: World, share: jax.Array, cosine: jax.Array) -> tuple[jax.Array, ...]:
-        own = arrays._replace(logits_fn=world.logits_fn, figure=world.figure)
-        plain = usefulness(own, own.maps, own.figure).ravel()
-
-        def one(setting: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, ...]:
-            maps = released(own, family, Setting(*setting))
-            excess = cheap_attack.attack(maps, own.x, own.correct, own.membership).excess
-            lost = utility_quoted.loss(plain, usefulness(own, maps, own.figure).ravel()).lost
-            return excess, lost, usefulness(own, maps, "mask_correlation").mean()
-
-        return jax.lax.map(one, (share, cosine))
-
-    return lambda share, cosine: run(arrays, share, cosine)
+    return lambda share, cosine: program(arrays, share, cosine)
 
 
 def search(
-    world: World,
+    worlds: Mapping[str, World],
     *,
     trials: int,
     seed: int,
-    storage: Any = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[Tried]:
     """Tries settings, more where the front is.
 
     Args:
-      world: explanations of shadows; no target is among them.
+      worlds: explanations of shadows by the policy under which they were made; no target is among them.
       trials: how many settings.
-      seed: of the sampler.
-      storage: an optuna storage that keeps trials, so that a search goes on where it stopped; None: in memory.
+      seed: of the sampler; the same seed tries the same settings.
       say: called with a line now and then.
 
     Returns:
@@ -183,45 +108,60 @@ def search(
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    choices = families(world.maps.shape[2:])
-    names = [family.name for family in choices]
+    shape = next(iter(worlds.values())).maps.shape[2:]
+    by_name = {family.name: family for family in families(shape)}
     study = optuna.create_study(
-        study_name="harden",
         directions=["minimize", "minimize"],
-        sampler=optuna.samplers.NSGAIISampler(population_size=40, seed=seed),
-        storage=storage,
-        load_if_exists=True,
+        sampler=optuna.samplers.NSGAIISampler(population_size=_POPULATION, seed=seed),
     )
-    programs: dict[str, Callable[..., tuple[jax.Array, ...]]] = {}
-    while (done := len(study.get_trials(states=[optuna.trial.TrialState.COMPLETE]))) < trials:
-        asked = [study.ask() for _ in range(5 * _BATCH)]
-        by_family: dict[str, list[Any]] = {}
+    for policy in worlds:
+        for name in by_name:
+            for setting in _FIRST:
+                study.enqueue_trial({"policy": policy, "family": name, **setting})
+    done = 0
+    while done < trials:
+        asked = [study.ask() for _ in range(min(_POPULATION, trials - done))]
+        groups: dict[tuple[str, str], list[Any]] = {}
         for trial in asked:
-            by_family.setdefault(trial.suggest_categorical("family", names), []).append(trial)
-        for name, group in by_family.items():
-            if name not in programs:
-                programs[name] = evaluator(world, choices[names.index(name)])
+            kind = (
+                trial.suggest_categorical("policy", list(worlds)),
+                trial.suggest_categorical("family", list(by_name)),
+            )
+            # Above 1 all values are kept, which is tried as often as any share.
+            trial.suggest_float("share", 0.05, 1.5)
+            # Evenly in the angle, whose square the lost utility follows.
+            trial.suggest_float("angle", 0.0, 0.8)
+            groups.setdefault(kind, []).append(trial)
+        for (policy, name), group in groups.items():
+            run = evaluator(worlds[policy], by_name[name])
             for start in range(0, len(group), _BATCH):
-                part = group[start : start + _BATCH]
-                share = [trial.suggest_float("share", 0.05, 1.0) for trial in part]
-                # Evenly in the angle, whose square the lost utility follows.
-                cosine = [float(np.cos(trial.suggest_float("angle", 0.0, 0.8))) for trial in part]
-                fill = [1.0] * (_BATCH - len(part))
-                found = programs[name](jnp.array(share + fill), jnp.array(cosine + fill))
-                for i, trial in enumerate(part):
-                    excess, lost, mask = (float(np.asarray(values)[i]) for values in found)
-                    trial.set_user_attr("mask_correlation", mask)
-                    worth = lost if np.isfinite(lost) else 1.0
-                    study.tell(trial, (excess, worth))
-        say(f"{done + len(asked)} of {trials} settings")
-    return [_tried(trial, choices, names) for trial in study.get_trials() if trial.values][:trials]
+                _tell(study, group[start : start + _BATCH], run)
+        done += len(asked)
+        say(f"{done} of {trials} settings")
+    return [_tried(trial, by_name) for trial in study.get_trials() if trial.values]
 
 
-def _tried(trial: Any, choices: Sequence[Family], names: Sequence[str]) -> Tried:
-    setting = Setting(trial.params["share"], float(np.cos(trial.params["angle"])))
-    family = choices[names.index(trial.params["family"])]
-    excess, lost = trial.values
-    return Tried(family, setting, excess, lost, trial.user_attrs["mask_correlation"])
+def _tell(study: Any, some: Sequence[Any], run: Callable[..., tuple[jax.Array, ...]]) -> None:
+    """Evaluates some trials of one family and tells the study what they give."""
+    settings = [_setting(trial) for trial in some]
+    share, cosine = [one.share for one in settings], [one.cosine for one in settings]
+    fill = _BATCH - len(some)
+    found = run(jnp.array(share + share[-1:] * fill), jnp.array(cosine + cosine[-1:] * fill))
+    excess, lost, mask = (np.asarray(values, float) for values in found)
+    for i, trial in enumerate(some):
+        trial.set_user_attr("mask_correlation", float(mask[i]))
+        study.tell(trial, (float(excess[i]), float(lost[i]) if np.isfinite(lost[i]) else 1.0))
+
+
+def _setting(trial: Any) -> Setting:
+    """The numbers of a trial, with as many digits as a preset is written with."""
+    share = min(1.0, trial.params["share"])
+    return Setting(round(share, 2), round(math.cos(trial.params["angle"]), 3))
+
+
+def _tried(trial: Any, by_name: Mapping[str, Family]) -> Tried:
+    family, mask = by_name[trial.params["family"]], trial.user_attrs["mask_correlation"]
+    return Tried(trial.params["policy"], family, _setting(trial), *trial.values, mask)
 
 
 def front(tried: Sequence[Tried]) -> list[Tried]:
@@ -233,7 +173,7 @@ def front(tried: Sequence[Tried]) -> list[Tried]:
     return best
 
 
-def recommended(tried: Sequence[Tried], *, most_lost: float = 0.03) -> Tried:
+def recommended(tried: Sequence[Tried], *, most_lost: float = MOST_LOST) -> Tried:
     """The setting of the front that leaks least among those that lose at most so much; the least lossy where none does.
 
     Args:
@@ -243,3 +183,26 @@ def recommended(tried: Sequence[Tried], *, most_lost: float = 0.03) -> Tried:
     best = front(tried)
     allowed = [one for one in best if one.lost <= most_lost]
     return allowed[-1] if allowed else best[0]
+
+
+def along(tried: Sequence[Tried], count: int) -> list[Tried]:
+    """At most so many settings of the front, evenly spaced, its ends among them.
+
+    Args:
+      tried: at least one.
+      count: how many, at least 1.
+    """
+    best = front(tried)
+    places = np.unique(np.round(np.linspace(0, len(best) - 1, min(count, len(best)))).astype(int))
+    return [best[place] for place in places]
+
+
+def plain(one: Tried) -> list[Any]:
+    """What was tried as JSON values, for a stage that is kept."""
+    return [one.policy, list(one.family), list(one.setting), one.excess, one.lost, one.mask_correlation]
+
+
+def read(values: Sequence[Any]) -> Tried:
+    """The inverse of `plain`."""
+    policy, family, setting, *found = values
+    return Tried(policy, Family(*family), Setting(*setting), *found)

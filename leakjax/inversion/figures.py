@@ -7,7 +7,7 @@ import numpy as np
 
 from leakjax.inversion.document import AttackRow, InversionReport
 from leakjax.records.run import Measured
-from leakjax.report.figures import STYLE, png
+from leakjax.report.looks import LOOKS, png, style
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
     from matplotlib.figure import Figure
@@ -20,13 +20,12 @@ def images(report: InversionReport, measured: Measured) -> dict[str, bytes]:
       report: what was found.
       measured: from `run_units`, for the reconstructions of the first model.
     """
-    import matplotlib
 
     rows: dict[str, Any] = {}
     for units in measured.rows.values():
         for unit in units[:1]:
             rows |= unit.get("pictures", {})
-    with matplotlib.rc_context(STYLE):
+    with style(LOOKS[""]):
         drawn = {"reconstructions": reconstructions(rows), "guards": guards(report.attacks)}
         return {name: png(figure) for name, figure in drawn.items() if figure is not None}
 

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
-from leakjax.defend import apply, clip_norm, clip_values, gaussian_noise, keep_top_k, sensitivity
+from leakjax.defend import (
+    apply,
+    chain,
+    clip_norm,
+    clip_values,
+    gaussian_noise,
+    keep_top_k,
+    keep_top_share,
+    sensitivity,
+)
 
 KEY = jax.random.key(0)
 INF = math.inf
@@ -111,6 +120,25 @@ def test_keep_top_k_keeps_the_largest_with_their_signs():
     x = jnp.array([[1.0, -4.0, 2.0], [0.5, 3.0, -0.1]])
     np.testing.assert_array_equal(apply(keep_top_k(2), x, key=KEY), [[0, -4, 0], [0, 3, 0]])
     np.testing.assert_array_equal(apply(keep_top_k(6), x, key=KEY), x)
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.01, 1), (0.2, 1), (0.3, 2), (0.5, 3), (1.0, 6)])
+def test_keep_top_share_keeps_as_many_as_it_says_of_any_size(share, kept):
+    x = jnp.array([[1.0, -4.0, 2.0], [0.5, 3.0, -0.1]])
+    np.testing.assert_array_equal(
+        apply(keep_top_share(share), x, key=KEY), apply(keep_top_k(kept), x, key=KEY)
+    )
+    traced = jax.jit(lambda share: apply(keep_top_share(share), x, key=KEY))(share)
+    np.testing.assert_array_equal(traced, apply(keep_top_k(kept), x, key=KEY))
+    chained = (clip_values(-1.0, 2.0), keep_top_share(share))
+    same = (clip_values(-1.0, 2.0), keep_top_k(kept))
+    assert sensitivity(chain(*chained), (2, 3)).value == sensitivity(chain(*same), (2, 3)).value
+
+
+@pytest.mark.parametrize("share", [0, -0.5, 1.5, float("nan")])
+def test_a_share_that_is_none_is_refused(share):
+    with pytest.raises(UsageError, match="share="):
+        keep_top_share(share)
 
 
 def test_keep_top_k_signed_keeps_the_largest_values():

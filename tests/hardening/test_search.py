@@ -8,6 +8,7 @@ import pytest
 from leakjax import defend
 from leakjax.hardening import cheap_attack, search
 from leakjax.hardening.settings import Family, Setting, defense_of, families
+from leakjax.hardening.world import World
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -15,17 +16,13 @@ RNG = np.random.default_rng(0)
 
 @pytest.mark.parametrize("family", families((8, 8, 1)), ids=lambda family: family.name)
 def test_a_setting_is_a_chain_that_reads_back_and_may_be_traced(family):
-    setting = Setting(0.3, 0.9)
-    chain = defense_of(family, setting, (8, 8, 1))
+    chain = defense_of(family, Setting(0.3, 0.9))
     again = defend.parse(chain.name)
     x, maps = RNG.normal(size=(2, 8, 8, 1)).astype(np.float32)
     out = defend.apply(again, jnp.asarray(maps), key=KEY, x=jnp.asarray(x))
     traced = jax.jit(
         lambda share, cosine: defend.apply(
-            defense_of(family, Setting(share, cosine), (8, 8, 1)),
-            jnp.asarray(maps),
-            key=KEY,
-            x=jnp.asarray(x),
+            defense_of(family, Setting(share, cosine)), jnp.asarray(maps), key=KEY, x=jnp.asarray(x)
         )
     )(0.3, 0.9)
     np.testing.assert_allclose(traced, out, atol=1e-6)
@@ -36,6 +33,13 @@ def test_coarsening_is_never_followed_by_projecting():
     assert {family.window for family in families((8, 8, 1))} == {1, 2}
     assert {family.window for family in families((28, 28, 1))} == {1, 2, 4}
     assert {family.window for family in families((30,))} == {1}
+
+
+def test_of_a_share_of_one_all_values_are_kept():
+    whole = defense_of(Family("one", 1, False), Setting(1.0, 1.0))
+    assert whole.name == "project_out('one')+normalize(norm=2)"
+    part = defense_of(Family("", 1, True), Setting(0.25, 0.98))
+    assert part.name == "keep_top_share(0.25)+sign()+normalize(norm=2)+cosine_noise(0.98)"
 
 
 def test_ratios_against_a_loop():
@@ -85,17 +89,21 @@ def world(leak):
     x = RNG.normal(size=(points, features))
     membership = RNG.random((models, points)) < 0.5
     maps = w[:, None] + leak * (membership[..., None] - 0.5) * np.ones(features)
-    return search.World(
+    return World(
         jnp.asarray(maps, "float32"),
         jnp.asarray(x, "float32"),
         jnp.asarray(RNG.random((models, points)) < 0.9),
         jnp.asarray(membership),
         jnp.asarray(w, "float32"),
-        lambda w, x: jnp.stack([jnp.zeros(()), jnp.vdot(w, x)]),
-        jnp.ones(points, int),
+        linear,
+        jnp.ones((models, points), int),
         "local_correlation",
         KEY,
     )
+
+
+def linear(w, x):
+    return jnp.stack([jnp.zeros(()), jnp.vdot(w, x)])
 
 
 def test_the_cheap_attack_finds_a_planted_leak_and_nothing_where_there_is_none():
@@ -107,29 +115,31 @@ def test_the_cheap_attack_finds_a_planted_leak_and_nothing_where_there_is_none()
 
 
 @pytest.mark.slow
-def test_the_search_finds_the_projection_that_removes_a_leak_in_the_sum_and_goes_on_where_it_stopped(
-    tmp_path,
-):
-    import optuna
-
-    storage = lambda: optuna.storages.journal.JournalStorage(
-        optuna.storages.journal.JournalFileBackend(str(tmp_path / "trials.log"))
-    )
-    tried = search.search(world(0.3), trials=80, seed=0, storage=storage())
+def test_the_search_finds_the_projection_that_removes_a_leak_in_the_sum_and_the_policy_without_one():
+    worlds = {"predicted": world(0.3), "true": world(0.3)}
+    tried = search.search(worlds, trials=80, seed=0)
     assert len(tried) == 80
+    assert {one.policy for one in tried} == set(worlds)
     best = search.recommended(tried, most_lost=0.3)
     assert best.family.project
     assert best.excess < 0.03
     front = search.front(tried)
     for one in tried:
         assert any(o.excess <= one.excess and o.lost <= one.lost for o in front)
-    again = search.search(world(0.3), trials=80, seed=0, storage=storage())
-    assert again == tried
+    assert search.search(worlds, trials=80, seed=0) == tried
+    silent = search.search({"predicted": world(0.3), "true": world(0.0)}, trials=20, seed=0)
+    assert search.recommended(silent).policy == "true"
 
 
 def test_the_front_and_the_recommendation():
-    make = lambda excess, lost: search.Tried(Family("", 1, "all"), Setting(1.0, 1.0), excess, lost, 0.0)
+    make = lambda excess, lost: search.Tried(
+        "true", Family("", 1, False), Setting(1.0, 1.0), excess, lost, 0.0
+    )
     tried = [make(0.10, 0.0), make(0.05, 0.02), make(0.06, 0.025), make(0.01, 0.2)]
     assert search.front(tried) == [tried[0], tried[1], tried[3]]
     assert search.recommended(tried) == tried[1]
+    assert search.recommended(tried, most_lost=0.5) == tried[3]
     assert search.recommended(tried[3:]) == tried[3]
+    assert search.along(tried, 2) == [tried[0], tried[3]]
+    assert search.along(tried, 9) == search.front(tried)
+    assert [search.read(search.plain(one)) for one in tried] == tried
