@@ -10,6 +10,7 @@ from leakjax.inversion.networks import trained_one
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
 from leakjax.oracle import ExplanationPart, Release, Service, oracle
+from leakjax.shadow import TrainConfig
 
 ATTACK = "extraction"
 AGREES = "same class as the service on new points, share"
@@ -32,7 +33,9 @@ def measure(world: World, index: int, epochs: int) -> list[Raw]:
 def _linear(world: World, index: int, epochs: int) -> list[Raw]:
     model = models.make("logistic", world.points.classes)
     key = jax.random.fold_in(world.key, 1)
-    variables = trained_one(model, world.points, world.ensemble.membership[index], epochs, key, index)
+    variables = trained_one(
+        model, world.points, world.ensemble.membership[index], TrainConfig(epochs=epochs), key, index
+    )
     offered = oracle(Service(model.logits_fn, variables), Release("vector"), key=key, written=False)
     found = linear.extract_linear(offered, world.points.x.shape[1:])
     new = world.auxiliary.x
@@ -44,7 +47,9 @@ def _linear(world: World, index: int, epochs: int) -> list[Raw]:
 def _relu(world: World, index: int, epochs: int) -> list[Raw]:
     model = relu_network(world.points.classes, UNITS)
     key = jax.random.fold_in(world.key, 2)
-    variables = trained_one(model, world.points, world.ensemble.membership[index], epochs, key, index)
+    variables = trained_one(
+        model, world.points, world.ensemble.membership[index], TrainConfig(epochs=epochs), key, index
+    )
     release = Release("vector", (ExplanationPart("gradient", "asked"),))
     new = world.auxiliary.x
     theirs = np.asarray(jax.vmap(model.logits_fn, (None, 0))(variables, new))

@@ -36,7 +36,7 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
     calls: dict[str, Callable[[int], Any]] = {
         "background": partial(backgrounds.measure, world),
         "reidentify": partial(reidentified.measure, world, **sizes),
-        "closed_form": partial(inverted.closed_form, world, **sizes),
+        "closed_form": partial(inverted.closed_form, world, **sizes, epochs=plan.epochs),
         "learned": partial(inverted.learned_inversion, world, **sizes),
         "ascent": partial(inverted.query_ascent, world),
         "extraction": partial(extracted.measure, world, epochs=plan.epochs),
@@ -48,6 +48,7 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
         environment=environment(),
         plan=dataclasses.replace(plan, parts=PARTS, models=1),
         points=(world.points.x, world.points.y),
+        trainings=list(inverted.TRAININGS),
     )
     return tuple(
         Unit(
