@@ -60,7 +60,7 @@ def answer_program(
       release's own counts.
     """
     alike = service.background is None and isinstance(release, Hashable)
-    build = _explaining_once if alike else _explaining
+    build: Callable[..., Any] = _explaining_once if alike else _explaining
     background = None if alike else service.background
     program = build(service.logits_fn, release, shape, service.least_confidence, background)
     return functools.partial(program, (service.variables, service.reference))
@@ -68,7 +68,7 @@ def answer_program(
 
 def plain_program(service: Service, release: Release) -> Callable[[jax.Array], Shown]:
     """Compiles the answers to queries for predictions alone: program(x [queries, ...]) -> `Shown`."""
-    return functools.partial(_predicting(service.logits_fn, release.prediction), (service.variables,))
+    return functools.partial(_predicting_once(service.logits_fn, release.prediction), (service.variables,))
 
 
 def _explaining(
@@ -98,13 +98,15 @@ def _explaining(
 
 
 # The same network under the same release is compiled once, whichever of its variables a service holds.
-_explaining_once = functools.lru_cache(maxsize=128)(_explaining)
+_explaining_once: Callable[..., Any] = functools.lru_cache(maxsize=128)(_explaining)
 
 
-@functools.lru_cache(maxsize=128)
 def _predicting(logits_fn: LogitsFn, prediction: str) -> Callable[..., Any]:
     part = prediction_part(prediction)
     return _batched(lambda held, x: show(part, logits_fn(held[0], x)))
+
+
+_predicting_once: Callable[..., Any] = functools.lru_cache(maxsize=128)(_predicting)
 
 
 def _batched(one: Callable[..., Any]) -> Callable[..., Any]:

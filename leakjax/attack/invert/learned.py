@@ -114,7 +114,7 @@ def _train(
     optimizer = optax.adam(optax.cosine_decay_schedule(rate, epochs * steps))
 
     def loss(params: Any, rows: jax.Array) -> jax.Array:
-        return jnp.mean((decoder.apply(params, x[rows]) - y[rows]) ** 2)
+        return jnp.mean((jnp.asarray(decoder.apply(params, x[rows])) - y[rows]) ** 2)
 
     def epoch(carry: Any, key: jax.Array) -> tuple[Any, None]:
         order = jax.random.permutation(key, len(x))[: steps * batch]
