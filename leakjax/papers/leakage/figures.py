@@ -49,14 +49,13 @@ def ranking(found: LeakageProfile) -> "Figure":
         colour, (_, mark) = _COLOURS[place % len(_COLOURS)], MARKS[place % len(MARKS)]
         each = [row.margins[release].tpr_at_fpr[row.headline_fpr] for row in found.methods]
         _marks(margins, at, each, colour, mark, f"beside {release}")
-    nearby = [row for row in found.neighbours if row.points == max(one.points for one in found.neighbours)]
-    for row in nearby:
-        if row.release in releases:
-            value = row.margin.tpr_at_fpr[found.methods[0].headline_fpr].value
-            colour = _COLOURS[releases.index(row.release) % len(_COLOURS)]
-            margins.axvline(100 * value, color=colour, linewidth=1.2, linestyle=":")
+    most = max((row.queries for row in found.neighbours), default=0)
+    for nearby in (row for row in found.neighbours if row.queries == most and row.release in releases):
+        colour = _COLOURS[releases.index(nearby.release) % len(_COLOURS)]
+        value = nearby.margin.tpr_at_fpr[nearby.headline_fpr].value
+        margins.axvline(100 * value, color=colour, linewidth=1.2, linestyle=":")
     margins.axvline(0.0, color="0.3", linewidth=1.0)
-    margins.set_xlabel("the explanation adds, percentage points\n(dotted: as many further queries add)")
+    margins.set_xlabel(f"the explanation adds, percentage points\n(dotted: {most} further queries add)")
     names = [
         f"{row.explainer}{'' if row.points == found.task.points else f', {row.points} points'}"
         for row in found.methods
