@@ -26,6 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from leakjax import _validate, models
+from leakjax.attack.stacked import LEAST_MODELS
+from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.papers.dimensions import Settings, cases, dimensions, section
 from leakjax.papers.dimensions.figures import images
 from leakjax.papers.dimensions.measure import Case
@@ -99,10 +101,14 @@ def define_flags() -> None:
 def read_config(given: dict[str, Any]) -> Config:
     """The flags as a frozen config; UsageError where a value is not allowed."""
     numbers = lambda name, kind: training_flags.numbers(name, given[name], kind)
-    for name in ("models", "sampled_audited"):
-        _validate.at_least(name, given[name], 2)
-    for name in ("sampled_points", "sampled_features", "sampled_models"):
-        _validate.at_least(name, given[name], 1)
+    for name, least in (("models", 2), ("sampled_audited", LEAST_POINTS)):
+        _validate.at_least(name, given[name], least)
+    for name, least in (
+        ("sampled_points", LEAST_POINTS),
+        ("sampled_features", 1),
+        ("sampled_models", LEAST_MODELS),
+    ):
+        _validate.at_least(name, given[name], least)
     _validate.at_least("decay", given["decay"], 0)
     _validate.seed("seed", given["seed"])
     for size in given["sizes"]:
