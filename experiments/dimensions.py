@@ -40,7 +40,7 @@ from . import _config_file, _main, paper_flags, training_flags
 # Of the paper's figure 5.
 FEATURES = (1, 2, 5, 10, 14, 20, 50, 100, 127, 200, 500, 600, 1000, 2000, 3072, 5000, 6000, 10_000)
 SIZES = ("small", "base", "big")
-QUICK = {"features": [2, 20, 100, 500, 1000], "sizes": ["base"], "models": 2, "sampled_audited": 300}
+QUICK = {"features": [2, 20, 100, 500, 1000], "sizes": ["base"], "models": 4, "sampled_audited": 300}
 _NUMBERS = (
     "points",
     "models",
