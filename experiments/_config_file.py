@@ -1,6 +1,5 @@
 """--config=FILE: the config.json of a run, as the flags that it stands for."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from absl import flags
 
 from leakjax._validate import fail, nearest
+from leakjax._workdir import reading
 
 _FLAG = "config"
 _NO_FLAGS = ("schema",)  # what config.json says of itself
@@ -24,11 +24,11 @@ def expanded(argv: Sequence[str], known: flags.FlagValues) -> list[str]:
     """A command line in which the settings of --config stand as flags, before all others, which therefore win.
 
     Args:
-        argv: the command line, the program first; files named by --flagfile are read.
-        known: the flags that there are.
+      argv: the command line, the program first; files named by --flagfile are read.
+      known: the flags that there are.
 
     Raises:
-        UsageError: the file is not there, no config.json, or one of another program.
+      UsageError: the file is not there, no config.json, or one of another program.
     """
     if _FLAG not in known:
         return list(argv)
@@ -46,7 +46,7 @@ def expanded(argv: Sequence[str], known: flags.FlagValues) -> list[str]:
 def _flags(given: str, known: flags.FlagValues) -> list[str]:
     path = Path(given).expanduser()
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = reading.json_of(path)
     except OSError as error:
         raise fail(_FLAG, given, f"cannot be read ({error.strerror})") from None
     except ValueError:

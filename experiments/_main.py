@@ -6,6 +6,7 @@ A binary defines flags, turns their values into a frozen config inside its `main
         _main.launch(main)
 """
 
+import contextlib
 import gc
 import os
 import sys
@@ -25,7 +26,7 @@ from . import _config_file, _stop
 
 DONE, FAILED, BAD_USAGE, ABOVE_LIMIT = 0, 1, 2, 3
 # Flags that were documented under another name, and the name that they have now.
-RENAMED = {"dear_points": "costly_points"}
+RENAMED = {"dear_points": "costly_points", "records": "with"}
 _MOST_CPU_DEVICES = 16
 _CLAIMED: list[Workdir] = []  # by this process, for what a signal says
 _SAID: list[str] = []  # what it says of work that keeps itself
@@ -143,5 +144,10 @@ def use_machine(*, devices: bool = True) -> None:
     if devices and "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         jax.config.update("jax_num_cpu_devices", min(os.cpu_count() or 1, _MOST_CPU_DEVICES))
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        jax.config.update("jax_compilation_cache_dir", str(data.default_data_dir() / "compiled"))
+        compiled = data.default_data_dir() / "compiled"
+        with contextlib.suppress(OSError):  # JAX says so, and goes on without
+            compiled.mkdir(
+                parents=True, exist_ok=True, mode=0o700
+            )  # programs hold the weights they close over
+        jax.config.update("jax_compilation_cache_dir", str(compiled))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

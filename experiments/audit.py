@@ -17,7 +17,8 @@ Larger audits:
 --seeds=5 audits five times over and pools what it finds; `experiments.compare` sets runs side by side. --config=FILE
 takes the settings of a run's config.json where no flag says otherwise.
 
---records=runs/records-adult adds what `experiments.records` found there to the page.
+--with=runs/records-adult adds what `experiments.records` found there to the page, as a section; so for other studies.
+--show_records shows explanations of records of the data set, where the page by itself shows typical inputs alone.
 
 The same command on the same --workdir goes on where it stopped, and one with other flags does again only what they
 change. Exit codes: 0 done, 1 failed, 2 bad usage, 3 the upper bound of a margin is above --fail_above, 130 and 143
@@ -39,10 +40,10 @@ from rich.markup import escape
 from rich.table import Table
 
 import leakjax
-from leakjax import _validate, data, models, shadow
+from leakjax import _validate, attack, data, models, shadow
 from leakjax._workdir import writer
 from leakjax.auditing import explainers
-from leakjax.auditing.options import Attacker, Budget, Run
+from leakjax.auditing.options import Budget, Run
 from leakjax.auditing.plan import check_memory, plan
 from leakjax.auditing.pool import Pool, set_aside
 from leakjax.auditing.private import promise
@@ -50,8 +51,7 @@ from leakjax.auditing.stored import stored
 from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.auditing.trained import trained
 from leakjax.explain import Named
-from leakjax.records import section
-from leakjax.report import compare, publish, show
+from leakjax.report import compare, publish, sections, show
 from leakjax.report.progress import Stages
 
 from . import _main, audit_flags, training_flags
@@ -80,15 +80,15 @@ def methods(config: Config, model: models.Model, pool: Pool, say: Callable[[str]
     ).methods
 
 
-def run(
-    config: Config, places: Places, stages: Stages, sections: Sequence[str] = ()
-) -> leakjax.report.Report:
-    """The audit that a config describes; its page ends with the sections."""
+def run(config: Config, places: Places, stages: Stages, added: Sequence[str] = ()) -> leakjax.report.Report:
+    """The audit that a config describes; its page ends with the sections added."""
     pool = load_pool(config, places)
     points = pool.points
     model = models.make(config.model, points.classes, **config.model_options)
-    check_memory(model, points.x, **config.sizes(len(points.x)))
+    check_memory(model, points.x, **config.sizes(len(points.x)), maps=config.maps(points.classes))
     methods(config, model, pool, lambda line: None)  # the audit says what it leaves out
+    directory = Path(config.ensemble).expanduser() if config.ensemble else None
+    training = shadow.contents(directory).training if directory else config.training
     # Claimed now that nothing in the command is wrong.
     with _main.claimed(
         places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
@@ -97,8 +97,6 @@ def run(
         for note in points.notes:
             stages.say(note)
         key = jax.random.key(config.seed)
-        directory = Path(config.ensemble).expanduser() if config.ensemble else None
-        training = shadow.contents(directory).training if directory else config.training
         promised = promise(training, len(points.x), delta=config.delta)
         if directory:
             ensemble, untrained = stored(directory, model, points, models=config.models, key=key)
@@ -126,11 +124,11 @@ def run(
             attacks=config.attacks,
             targets=config.targets,
             key=jax.random.fold_in(key, 2),
-            attacker=Attacker(config.label_known, config.explained_class, config.releases),
-            budget=Budget(config.costly_points, pool.background, untrained),
-            run=Run(config.group, config.as_json(), workdir, stages.say, promised),
+            attacker=config.attacker,
+            budget=Budget(config.costly_points, pool.background, untrained, config.model_counts),
+            run=Run(config.group, config.as_json(), workdir, stages.say, promised, places.show_records),
         )
-        publish(report, workdir, sections)
+        publish(report, workdir, added)
     return report
 
 
@@ -158,6 +156,8 @@ def print_plan(config: Config, places: Places, stages: Stages) -> None:
         costly_points=config.costly_points,
         explainers=methods(config, model, pool, stages.say),
         attacks=len(config.attacks),
+        anew=[attack.parse(text) for text in config.attacks],
+        maps=config.maps(pool.points.classes),
     )
     title = f"{config.dataset}, {config.models} models"
     table = Table("stage", "runs of the model", "about seconds", title=escape(title))
@@ -175,15 +175,16 @@ def print_plan(config: Config, places: Places, stages: Stages) -> None:
 def main(values: flags.FlagValues) -> int:
     """Reads the flags and runs; the exit code that the module's docstring names."""
     config = read_config(values)
-    sections = [section.of_workdir(Path(values.records).expanduser())] if values.records else []
+    # Before any work, which a wrong folder must not cost.
+    added = sections.of_workdirs(getattr(values, "with"))
     name = re.sub(r"[^\w.=-]", "_", config.dataset)[-100:]
     workdir = Path(values.workdir or f"runs/audit-{name}").expanduser()
-    places = Places(workdir, values.data_dir, values.source_dir, values.take_over)
+    places = Places(workdir, values.data_dir, values.source_dir, values.take_over, values.show_records)
     with Stages(Console(stderr=True)) as stages:
         if values.plan:
             print_plan(config, places, stages)
             return _main.DONE
-        reports = [run(one, own, stages, sections) for one, own in repetitions(config, places, values.seeds)]
+        reports = [run(one, own, stages, added) for one, own in repetitions(config, places, values.seeds)]
     if len(reports) == 1:
         show(reports[0], workdir)
         margins = [row.margin.tpr_at_fpr[row.headline_fpr] for row in reports[0].leakage if row.margin]

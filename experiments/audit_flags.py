@@ -7,10 +7,12 @@ from typing import Any
 
 from absl import flags
 
-from leakjax import _spec, _validate, models, shadow
-from leakjax.attack import ATTACKS, DEFAULT_ATTACKS
+from leakjax import _spec, _validate, attack, models, shadow
+from leakjax.attack import stacked
 from leakjax.auditing import explainers
-from leakjax.auditing.options import EXPLAINED_CLASSES
+from leakjax.auditing.door import check_targets
+from leakjax.auditing.options import EXPLAINED_CLASSES, Attacker
+from leakjax.auditing.shadows import check_counts
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.defend import registry as defenses
 from leakjax.evaluate.document import ExplainedClass
@@ -23,12 +25,13 @@ _COSTLY_POINTS = 500
 
 @dataclasses.dataclass(frozen=True)
 class Places:
-    """Where things are; they do not change a number."""
+    """Where things are, and whether the page may show records; none of it changes a number."""
 
     workdir: Path
     data_dir: str | None
     source_dir: str | None
     take_over: bool
+    show_records: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +72,9 @@ class Config:
     label_known: bool
     explained_class: ExplainedClass
     releases: tuple[str, ...]
+    model_counts: tuple[int, ...]
+    neighbours: int
+    neighbour_step: float
     group: str | None
     seed: int
     ensemble: str | None
@@ -83,12 +89,13 @@ class Config:
             if getattr(self, name) is not None:
                 _validate.at_least(name, getattr(self, name), least.get(name, 1))
         _validate.distinct("defenses", self.defenses)
-        for attack in self.attacks:
-            _validate.one_of("attacks", attack, ATTACKS)
-        for target in self.targets or ():
-            if not 0 <= target < self.models:
-                raise _validate.fail("targets", target, f"must be indices of models, 0 to {self.models - 1}")
-        self.training  # noqa: B018  (its own checks)
+        _validate.distinct("attacks", self.attacks)
+        for text in self.attacks:
+            attack.parse(text)
+        if self.targets is not None:
+            check_targets(self.targets, self.models)
+        check_counts(self.model_counts, self.models)
+        self.training, self.attacker  # noqa: B018  (their own checks)
         if not 0 < self.delta < 1:
             raise _validate.fail("delta", self.delta, "must be above 0 and below 1")
         _validate.at_least("background", self.background, 0)
@@ -104,19 +111,31 @@ class Config:
         return training_flags.read_training(self)
 
     @property
+    def attacker(self) -> Attacker:
+        """What the attacker knows and is shown."""
+        known = (self.label_known, self.explained_class, self.releases)
+        return Attacker(*known, self.neighbours, self.neighbour_step)
+
+    @property
     def model_options(self) -> dict[str, Any]:
         """What flags of their own say of the network."""
         return {} if self.widths is None else {"widths": self.widths}
 
-    def sizes(self, points: int) -> dict[str, int]:
+    def sizes(self, points: int) -> dict[str, Any]:
         """What decides how much memory an audit of a pool of so many points takes."""
         return {
             "models": self.models,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "audited": self.audit_points or points,
+            "targets": self.models if self.targets is None else len(self.targets),
+            "releases": self.releases,
             "defenses": len(self.defenses),
         }
+
+    def maps(self, classes: int) -> int:
+        """How many maps an explanation of a point holds."""
+        return classes if self.explained_class == "asked" else 1
 
     def as_json(self) -> dict[str, Any]:
         """The fields as config.json holds them."""
@@ -144,7 +163,12 @@ def define_flags() -> None:
     flags.DEFINE_list(
         "widths", None, "Widths of the hidden layers, as --model='mlp(widths=(128,))' says too."
     )
-    flags.DEFINE_integer("models", 64, f"Shadow models, at least {LEAST_MODELS}; each is a target in turn.")
+    flags.DEFINE_integer(
+        "models",
+        64,
+        f"Shadow models, at least {LEAST_MODELS}; each is a target in turn. With fewer than {stacked.LEAST_MODELS} the "
+        "stacked attack, which leads, is left out.",
+    )
     flags.DEFINE_string(
         "explainers",
         "gradient,input_x_gradient,smoothgrad(samples=5),integrated_gradients(steps=5)",
@@ -162,14 +186,22 @@ def define_flags() -> None:
             defenses.describe(),
         ),
     )
-    flags.DEFINE_list("attacks", list(DEFAULT_ATTACKS), f"Of {', '.join(ATTACKS)}.")
+    flags.DEFINE_string(
+        "attacks",
+        ",".join(attack.DEFAULT_ATTACKS),
+        training_flags.choices(
+            "Attacks, separated by commas; stacked is the headline.",
+            attack.describe(),
+        ),
+    )
     flags.DEFINE_list("targets", None, "Indices of the attacked models. Default: each in turn.")
     flags.DEFINE_bool("label_known", True, "Whether the attacker knows the true class.")
     flags.DEFINE_enum(
         "explained_class",
         "predicted",
         EXPLAINED_CLASSES,
-        "Whose output is explained: of each model's own class, or of the true one.",
+        "Whose output is explained: predicted, of each model's own class; true, of the true one; asked, of all, each "
+        "a query; reference, of the class that the other models vote for.",
     )
     flags.DEFINE_list(
         "releases",
@@ -177,11 +209,33 @@ def define_flags() -> None:
         f"What the service shows beside an explanation, separated by commas: {', '.join(release.PREDICTIONS)}. "
         "The first leads.",
     )
+    flags.DEFINE_list(
+        "model_counts",
+        [],
+        "Audits the first explainer once more with so many of the models each, as 8,16,32, so that the report says "
+        "whether more shadows would find more.",
+    )
+    flags.DEFINE_integer(
+        "neighbours",
+        0,
+        "Predictions near each point that an attacker without explanations may ask for too; the report says how many "
+        "of them an explanation is worth.",
+        lower_bound=0,
+    )
+    flags.DEFINE_float("neighbour_step", 0.1, "Standard deviation of a step to one of them in every feature.")
     flags.DEFINE_string(
         "group", None, "Column by which leakage is broken down, e.g. race of adult, any of a table."
     )
-    flags.DEFINE_string(
-        "records", None, "A workdir of experiments.records, whose findings become a section of report.html."
+    flags.DEFINE_list(
+        "with",
+        [],
+        "Workdirs of other studies, as experiments.records, whose findings become sections of report.html.",
+    )
+    flags.DEFINE_bool(
+        "show_records",
+        False,
+        "Show explanations of records of the data set, under a banner that says so. Default: of typical inputs, each "
+        "the mean of many records.",
     )
     flags.DEFINE_string(
         "ensemble",
@@ -203,13 +257,14 @@ def read_config(values: flags.FlagValues) -> Config:
     """The flags as a frozen config.
 
     Raises:
-        UsageError: a flag's value is not allowed.
+      UsageError: a flag's value is not allowed.
     """
     given = {field.name: getattr(values, field.name) for field in dataclasses.fields(Config)}
     for name in ("widths", "targets"):
         given[name] = None if given[name] is None else training_flags.numbers(name, given[name], int)
+    given["model_counts"] = training_flags.numbers("model_counts", given["model_counts"], int)
     given["stop_at_gap"] = training_flags.numbers("stop_at_gap", given["stop_at_gap"], float)
-    given["attacks"] = tuple(given["attacks"])
+    given["attacks"] = tuple(attack.parse(text).name for text in _spec.split("attacks", given["attacks"]))
     given["releases"] = tuple(release.prediction_part(text).name for text in given["releases"])
     given["explainers"] = tuple(
         text if text in explainers.LISTS else explainers.parse(text).name

@@ -18,6 +18,7 @@ import numpy as np
 from absl import flags
 from sklearn.linear_model import LogisticRegression
 
+from leakjax import data
 from leakjax._validate import at_least
 from leakjax.influence.exact import Service, influence_chunks
 from leakjax.influence.leave_one_out import LeaveOneOut, leave_one_out
@@ -78,7 +79,7 @@ def main(values: flags.FlagValues) -> int:
         f"{int(without.converged.sum())} converged, largest gradient norm {without.gradient_norm.max():.1e}"
     )
     print(f"influence of all pairs         {pairs:8.3f} s")
-    outs = np.linspace(0, count - 1, min(values.refits, count)).astype(int)
+    outs = data.evenly_spaced(min(values.refits, count), count)
     for solver in ("lbfgs", "newton-cholesky"):
         refits = functools.partial(lambda name: [refit(model, name, int(out)) for out in outs], solver)
         theirs, thetas = timed(refits)

@@ -120,7 +120,7 @@ def read_config(values: flags.FlagValues) -> Config:
     """The flags as a frozen config.
 
     Raises:
-        UsageError: a flag's value is not allowed.
+      UsageError: a flag's value is not allowed.
     """
     beside = _spec.split("beside", values.beside) if values.beside else []
     search = Search(

@@ -26,15 +26,15 @@ from rich.console import Console
 
 from leakjax._validate import fail
 from leakjax.auditing.environment import environment
-from leakjax.records import encode, section, study
+from leakjax.records import encode, study
 from leakjax.records.document import RecordsReport
 from leakjax.records.plan import PARTS, Plan, plan_for
-from leakjax.records.publish import publish_report
 from leakjax.records.results import report_of
 from leakjax.records.run import run_units
 from leakjax.records.tasks import load_task
 from leakjax.records.units import units_of
 from leakjax.report.progress import Stages
+from leakjax.report.records import publish, section
 
 from . import _config_file, _main
 
@@ -101,7 +101,7 @@ def main(values: flags.FlagValues) -> int:
             stages.say(f"measuring {config.dataset}: {len(todo)} units")
             measured = run_units(todo, held, tell=stages.tell)
             report = report_of(config, measured, environment())
-            publish_report(report, measured, held)
+            publish(report, measured, held)
     print(section.lead(report))
     for row in report.results.beside_paper if config.dataset == "adult" else ():
         ours, spread, paper = map(section.number, (row.ours, row.spread, row.paper))

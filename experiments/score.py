@@ -27,8 +27,7 @@ import jax
 from absl import flags
 from rich.console import Console
 
-from leakjax import _spec, _validate
-from leakjax.attack import DEFAULT_ATTACKS, registry
+from leakjax import _spec, _validate, attack
 from leakjax.auditing import scored
 from leakjax.auditing.options import EXPLAINED_CLASSES, Attacker, Run
 from leakjax.data.mapped import mapped
@@ -36,7 +35,7 @@ from leakjax.oracle import release
 from leakjax.report import publish, show
 from leakjax.report.progress import Stages
 
-from . import _main
+from . import _main, training_flags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,13 +53,15 @@ class Config:
 
 def define_flags() -> None:
     """Defines the flags; they are read in `main` alone."""
-    known = "\n  ".join(registry.describe())
     flags.DEFINE_string("answers", None, "An .npz file by numpy.savez.")
     flags.DEFINE_string("workdir", None, "Where everything is written. Default: runs/score-NAME.")
     flags.DEFINE_string(
         "attacks",
-        ",".join(DEFAULT_ATTACKS),
-        f"Attacks, separated by commas: {', '.join(DEFAULT_ATTACKS)}, or of\n  {known}",
+        ",".join(attack.DEFAULT_ATTACKS),
+        training_flags.choices(
+            "Attacks, separated by commas; stacked is the headline.",
+            attack.describe(),
+        ),
     )
     flags.DEFINE_list("targets", None, "Indices of the attacked models. Default: each in turn.")
     flags.DEFINE_bool("label_known", True, "Whether the attacker knows the true class.")
@@ -76,22 +77,24 @@ def main(values: flags.FlagValues) -> int:
         raise _validate.fail("answers", values.answers, "must name an .npz file")
     config = Config(
         values.answers,
-        tuple(_spec.split("attacks", values.attacks)),
+        tuple(attack.parse(text).name for text in _spec.split("attacks", values.attacks)),
         None if values.targets is None else tuple(_whole(text) for text in values.targets),
         values.label_known,
         values.explained_class,
         tuple(release.prediction_part(text).name for text in values.releases),
         values.seed,
     )
+    _validate.seed("seed", config.seed)
     path = Path(config.answers).expanduser()
     workdir = Path(values.workdir or f"runs/score-{path.stem}").expanduser()
+    arrays = mapped(path)
     as_json = json.loads(json.dumps(dataclasses.asdict(config)))
     with (
         Stages(Console(stderr=True)) as stages,
         _main.claimed(workdir, as_json, take_over=values.take_over, say=stages.say) as claimed,
     ):
         report = scored.score(
-            mapped(path),
+            arrays,
             name=path.name,
             attacks=config.attacks,
             targets=config.targets,

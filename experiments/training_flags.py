@@ -53,10 +53,10 @@ def read_training(values: Any) -> shadow.TrainConfig:
     """How every model is trained.
 
     Args:
-        values: has an attribute for each field of `TrainConfig`: the flags, or a config made of them.
+      values: has an attribute for each field of `TrainConfig`: the flags, or a config made of them.
 
     Raises:
-        UsageError: a value is not allowed.
+      UsageError: a value is not allowed.
     """
     given = {name: getattr(values, name) for name in TRAINING}
     given["stop_at_gap"] = numbers("stop_at_gap", given["stop_at_gap"], float)
@@ -67,8 +67,8 @@ def load_data(values: Any, places: Any) -> data.Points:
     """The points.
 
     Args:
-        values: the flags, or a config made of them: dataset and its options.
-        places: likewise: data_dir and source_dir.
+      values: the flags, or a config made of them: dataset and its options.
+      places: likewise: data_dir and source_dir.
     """
     return data.load(
         values.dataset,
@@ -92,7 +92,7 @@ def numbers(name: str, texts: Sequence[Any], kind: type) -> tuple[Any, ...]:
     """The numbers of a list flag.
 
     Raises:
-        UsageError: one of them is none.
+      UsageError: one of them is none.
     """
     what = "whole numbers" if kind is int else "numbers"
     found = []

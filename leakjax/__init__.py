@@ -1,8 +1,8 @@
 """leakjax: what model explanations leak about their training data, measured and hardened.
 
 `audit` measures models, `score` the answers of models elsewhere, told more by the options in `auditing`; everything
-else is a submodule: `data`, `models`, `shadow`, `explain`, `influence`, `defend`, `attack`, `evaluate`, `records`,
-`report`. What a caller can mend is a `UsageError`.
+else is a submodule: `data`, `models`, `shadow`, `explain`, `influence`, `defend`, `attack`, `monitor`, `evaluate`,
+`records`, `monitoring`, `report`. What a caller can mend is a `UsageError`.
 """
 
 from leakjax import (
@@ -14,6 +14,8 @@ from leakjax import (
     explain,
     influence,
     models,
+    monitor,
+    monitoring,
     records,
     report,
     shadow,
@@ -41,6 +43,8 @@ __all__ = [
     "explain",
     "influence",
     "models",
+    "monitor",
+    "monitoring",
     "records",
     "report",
     "score",

@@ -47,7 +47,8 @@ def one_of(name: str, value: str, allowed: Iterable[str], aliases: Mapping[str, 
     """Raises UsageError with the list and the nearest name unless `value` is among `allowed`."""
     names = list(allowed)
     if value not in names:
-        rule = f"must be one of {', '.join(names)}{nearest(value, names, aliases)}"
+        near = nearest(value, names, aliases) if isinstance(value, str) else ""
+        rule = f"must be one of {', '.join(names)}{near}"
         raise fail(name, value, rule)
 
 
@@ -60,8 +61,14 @@ def distinct(name: str, given: Sequence[str]) -> None:
 
 def at_least(name: str, value: Any, least: float) -> None:
     """Raises UsageError unless `value` is a finite number of at least `least`; a traced value passes."""
-    if is_concrete(value) and not (math.isfinite(value) and value >= least):
+    if is_concrete(value) and not (math.isfinite(_number(name, value)) and value >= least):
         raise fail(name, value, f"must be at least {least}")
+
+
+def whole(name: str, value: Any) -> None:
+    """Raises UsageError unless `value` is a whole number of Python or NumPy; True and False are none."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise fail(name, value, "must be a whole number")
 
 
 def seed(name: str, value: int) -> None:
@@ -72,7 +79,7 @@ def seed(name: str, value: int) -> None:
 
 def positive(name: str, value: Any) -> None:
     """Raises UsageError unless `value` is a finite number above 0; a traced value passes."""
-    if is_concrete(value) and not (math.isfinite(value) and value > 0):
+    if is_concrete(value) and not (math.isfinite(_number(name, value)) and value > 0):
         raise fail(name, value, "must be above 0")
 
 
@@ -88,10 +95,21 @@ def yes_or_no(name: str, value: Any) -> np.ndarray:
     Raises:
       UsageError: it holds anything else; probabilities are no memberships.
     """
-    found = np.asarray(value)
+    try:
+        found = np.asarray(value)
+    except ValueError:
+        raise fail(name, type(value).__name__, "must hold rows of one length") from None
     if found.dtype.kind == "b":
         return found
     if found.dtype.kind not in "iuf" or not np.isin(found, (0, 1)).all():
         wrong = found[~np.isin(found, (0, 1))].flat[0] if found.dtype.kind in "iuf" else found.dtype
         raise fail(name, str(wrong), "must hold True and False, or 1 and 0, alone")
     return found.astype(bool)
+
+
+def _number(name: str, value: Any) -> Any:
+    try:
+        math.isfinite(value)
+    except (TypeError, ValueError, OverflowError):
+        raise fail(name, value, "must be a number") from None
+    return value

@@ -6,11 +6,21 @@ from pathlib import Path
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ["LEAKJAX_BROWSER"] = ""  # pages are not printed, but by the tests of that
 
 import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+SETTINGS = dict(jax.config.values)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def settings_stay():
+    """No module's settings reach another: they decide the last bits of what it computes."""
+    yield
+    changed = {name for name, value in jax.config.values.items() if value != SETTINGS.get(name, value)}
+    assert not changed, f"a test has changed {', '.join(sorted(changed))} for those after it"
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
     python -m tests.damage_runs audit --dataset=synthetic --points=200 ...
     python -m tests.damage_runs records --dataset=npz:points.npz ...
+    python -m tests.damage_runs audit:0/2 --dataset=synthetic --points=200 ...
 
-One process for all rounds, a line of JSON for each: its damage, the exit code, what was said, the stages that were
-there and were not named although damaged, and whether report.json holds what it held. New kinds of files are damaged
-like the others: the files are those that the run leaves.
+(the last one half of the rounds, the other being 1/2). One process for its rounds, a line of JSON for each: its
+damage, the exit code, what was said, the stages that were damaged and not named, and whether report.json holds what
+it held. The files are those that the run leaves, so that new kinds are damaged like the others. Stages are damaged
+in a few rounds alone, for they cost the work again; tests read every stage under every damage.
 """
 
 import contextlib
@@ -77,9 +79,15 @@ DAMAGES: dict[str, Callable[[Path, Path], None]] = {
 }
 
 
-def damage_all(workdir: Path, name: str) -> list[Path]:
-    """Damages every file of a folder; the files."""
+# Rounds in which the stages are damaged too.
+OF_STAGES = ("bit 2 at 2/4", "swapped", "a folder")
+ROUNDS = [(name, False) for name in DAMAGES] + [(name, True) for name in OF_STAGES]
+
+
+def damage_all(workdir: Path, name: str, *, stages: bool) -> list[Path]:
+    """Damages every file of a folder, stages only where asked; the files."""
     paths = sorted(path for path in workdir.rglob("*") if path.is_file() and path.stat().st_size)
+    paths = [path for path in paths if stages or path.suffix != ".stage"]
     contents = {path: path.read_bytes() for path in paths}
     for path in paths:
         alike = [other for other in paths if other.parent == path.parent]
@@ -92,8 +100,10 @@ def damage_all(workdir: Path, name: str) -> list[Path]:
 
 def main() -> None:
     """Runs the rounds of the binary that the command line names."""
-    binary = importlib.import_module(f"experiments.{sys.argv[1]}")
-    if sys.argv[1] == "audit":
+    name, _, part = sys.argv[1].partition(":")
+    begin, step = map(int, part.split("/")) if part else (0, 1)
+    binary = importlib.import_module(f"experiments.{name}")
+    if name == "audit":
         importlib.import_module("experiments.audit_flags").define_flags()
     with tempfile.TemporaryDirectory() as place:
         # The rounds share their programs through the disk; they are too small to be worth optimising.
@@ -101,7 +111,7 @@ def main() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         jax.config.update("jax_disable_most_optimizations", True)
         whole, workdir = Path(place) / "whole", Path(place) / "work"
-        flags.FLAGS([sys.argv[1], *sys.argv[2:], f"--workdir={workdir}"])
+        flags.FLAGS([name, *sys.argv[2:], f"--workdir={workdir}"])
 
         def run() -> tuple[int, str]:
             with contextlib.redirect_stderr(io.StringIO()) as said, contextlib.redirect_stdout(io.StringIO()):
@@ -112,15 +122,15 @@ def main() -> None:
         assert code == 0, said
         expected = found(workdir)
         workdir.rename(whole)
-        for name in DAMAGES:
+        for damage, stages in ROUNDS[begin::step]:
             shutil.copytree(whole, workdir)
-            paths = damage_all(workdir, name)
+            paths = damage_all(workdir, damage, stages=stages)
             code, said = run()
             kept = [path for path in paths if path.suffix == ".stage"]
             print(
                 json.dumps(
                     {
-                        "damage": name,
+                        "damage": damage,
                         "code": code,
                         "said": said,
                         "files": [path.relative_to(workdir).as_posix() for path in paths],

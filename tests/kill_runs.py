@@ -2,9 +2,10 @@
 
     python -m tests.kill_runs --kills=20
 
-starts each run in a new workdir, kills it (kill -9) at moments spread evenly over the time that a whole run takes,
-starts the same command again on the same workdir, and compares report.json with that of a run that nobody disturbed:
-all but times and machine must be equal to the last bit. Ends with 1 where one is not.
+starts a run and kills it (kill -9) on its way to the first stage, starts the same command again on the same workdir,
+kills it on its way to the second, and so on past the last; then it is left alone, and report.json is compared with
+that of a run that nobody disturbed: all but times and machine must be equal to the last bit. As many such chains as
+the kills ask for, each killed at another share of the way. Ends with 1 where a report differs.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,9 +36,11 @@ AUDIT = (
     "--points=200",
     "--features=5",
     "--models=16",
-    "--epochs=60",
-    "--widths=16",
-    "--explainers=gradient,smoothgrad(samples=3),input_x_gradient",
+    "--epochs=20",
+    "--widths=8",
+    "--explainers=gradient,smoothgrad(samples=3)",
+    "--defenses=none",
+    "--releases=label",
 )
 RECORDS = (
     "experiments.records",
@@ -106,6 +109,48 @@ def records_command(folder: Path) -> tuple[str, ...]:
     return (*RECORDS, f"--dataset=npz:{folder / 'points.npz'}")
 
 
+def undisturbed(command: Sequence[str], workdir: Path) -> list[float]:
+    """Runs to the end; the seconds to the first finished stage, from each to the next, and from the last to the end."""
+    times: list[float] = [0.0]
+
+    def look(seconds: float) -> bool:
+        times.extend([seconds] * (stages(workdir) + 1 - len(times)))
+        return False
+
+    ended = run(command, workdir, stop=look)
+    assert ended.code == 0, ended.said
+    return np.diff([*times, ended.seconds]).tolist()
+
+
+def killed_at_every_stage(
+    command: Sequence[str], workdir: Path, spans: Sequence[float], share: float, most: int
+) -> Iterator[tuple[int, int]]:
+    """Kills a run within every stage, one after the other, each run going on where the one before was killed.
+
+    Args:
+      command: of the binary.
+      workdir: of all these runs.
+      spans: from `undisturbed`.
+      share: of each span, after which the kill comes.
+      most: kills.
+
+    Yields:
+      For each kill how many stages the run was to finish before, and how many were there afterwards.
+    """
+    for count, span in enumerate(spans[:most]):
+        since: list[float] = []
+
+        def stop(seconds: float, count: int = count, span: float = span, since: list[float] = since) -> bool:
+            if not since and stages(workdir) >= count:
+                since.append(seconds)
+            return bool(since) and seconds - since[0] > share * span
+
+        ended = run(command, workdir, stop=stop)
+        assert ended.code in (0, -signal.SIGKILL), ended.said  # 0: it was faster this time
+        if ended.code:
+            yield count, stages(workdir)
+
+
 def main() -> int:
     """Runs the trials and prints a line for each."""
     parser = argparse.ArgumentParser(
@@ -114,34 +159,37 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20, help="of both binaries together")
     parser.add_argument("--binary", choices=("audit", "records"), help="one alone; both by default")
     arguments = parser.parse_args()
-    kills = arguments.kills
-    different = 0
+    names = [arguments.binary] if arguments.binary else ["audit", "records"]
+    done = different = 0
+    start = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
         commands = {"audit": AUDIT, "records": records_command(folder)}
-        for name in [arguments.binary] if arguments.binary else commands:
-            command = commands[name]
-            run(command, folder / f"{name}-first")  # compiles
-            whole = run(command, folder / f"{name}-whole")
-            expected, share = (
-                found(folder / f"{name}-whole"),
-                kills if arguments.binary else (kills + (name == "audit")) // 2,
-            )
-            for trial in range(share):
-                workdir, moment = folder / f"{name}-{trial}", whole.seconds * (trial + 0.5) / share
-                run(command, workdir, stop=lambda seconds, moment=moment: seconds > moment)
-                kept = stages(workdir)
-                again = run(command, workdir)
-                same = again.code == 0 and found(workdir) == expected
+        for place_of, name in enumerate(names):
+            command, wanted = commands[name], done + (arguments.kills - done) // (len(names) - place_of)
+            undisturbed(command, folder / f"{name}-first")  # compiles
+            spans = undisturbed(command, folder / f"{name}-whole")
+            expected = found(folder / f"{name}-whole")
+            said = ", ".join(f"{span:.1f}" for span in spans)
+            print(f"{name}: {len(spans) - 1} stages; seconds to each and to the end: {said}", flush=True)
+            chains = -(-(wanted - done) // len(spans))
+            for chain in range(chains):
+                workdir, share = folder / f"{name}-{chain}", (chain + 0.5) / chains
+                for count, kept in killed_at_every_stage(command, workdir, spans, share, wanted - done):
+                    done += 1
+                    print(
+                        f"{name}: kill {done} at {share:.2f} of the way past stage {count}, {kept} are kept",
+                        flush=True,
+                    )
+                ended = run(command, workdir)
+                same = ended.code == 0 and found(workdir) == expected
                 different += not same
-                print(
-                    f"{name}: killed after {moment:.1f} of {whole.seconds:.1f} s with {kept} stages finished, then "
-                    f"{again.seconds:.1f} s: {'identical' if same else f'DIFFERENT, exit code {again.code}'}",
-                    flush=True,
-                )
-    print(f"{kills} kills, {different} different")
-    return int(different > 0)
+                outcome = "identical" if same else f"DIFFERENT, exit code {ended.code}"
+                print(f"{name}: went on to its end in {ended.seconds:.1f} s: {outcome}", flush=True)
+    print(f"{done} kills, {different} runs different, {time.monotonic() - start:.0f} s")
+    return int(different > 0 or done < arguments.kills)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,14 @@ def scope(tmp_path_factory):
     return found | {"work": work}
 
 
+def test_it_can_be_read_in_one_go_and_each_user_has_a_line_on_the_first_screen():
+    lines = README.splitlines()
+    assert len(lines) < 200
+    first = "\n".join(lines[:16])
+    for user in ("--dataset=csv:bank.csv --label=default", "flax.nnx", "experiments.train_shadows"):
+        assert user in first
+
+
 def test_an_own_model_makes_a_report(scope):
     report = scope["report"]
     assert {row.explainer for row in report.leakage} == {"none", "gradient"}
@@ -47,7 +55,7 @@ def test_an_own_defense_stands_among_ours(scope):
     assert rows["signs"].cosine.value < rows["none"].cosine.value
 
 
-def test_networks_of_every_library_are_explained_as_it_says(tmp_path, monkeypatch):
+def test_networks_and_layers_are_explained_as_it_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"<!-- python: explain -->\n```python\n(.*?)```", README, re.DOTALL)
     scope = {}

@@ -67,4 +67,4 @@ def map_ratio(*, signal: str = "map_log_l1", online: bool = True, variance: Vari
     Source: Huang, Pawelczyk & Lakkaraju, "Explaining the Model, Protecting Your Data" (arXiv 2407.17663), attacks
     L1-LRT, L2-LRT and VAR-LRT.
     """
-    return lira(online=online, variance=variance, signal=signal)._replace(name="map_ratio")
+    return lira(online=online, variance=variance, signal=signal)

@@ -18,6 +18,8 @@ MAP_SIGNALS = (
     "top_share",
     "log_total_variation",
 )
+# Of these, what a map says of the output that it explains.
+SUMS = ("sum", "sum_over_norm", "directional", "directional_over_norm")
 # The share of the features among the top ones.
 _TOP = 0.1
 _LEAST = 1e-12

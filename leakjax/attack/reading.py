@@ -14,7 +14,7 @@ class Reader(NamedTuple):
     """How one number is read off the replies at one point.
 
     Attributes:
-      needs: names of the parts of `Replies` that it looks at.
+      needs: names of the parts of `Replies` that it looks at; a number of maps is needed under its own name.
       view: what it belongs to.
       sign: whether training makes it larger (1) or smaller (-1).
       read: from the replies at one point to [models]; NaN where a reply has no such number.
@@ -54,14 +54,24 @@ def _correct(replies: Replies) -> jax.Array:
     return jnp.where(jnp.isnan(logs).any(axis=-1), jnp.nan, right.astype(logs.dtype))
 
 
+def _confidence(replies: Replies) -> jax.Array:
+    # Ordered as probabilities are, and apart where they round to 1.
+    logs = replies.log_probabilities
+    return log_odds(logs, jnp.argmax(logs, axis=-1))
+
+
 def _of_map(place: int) -> Callable[[Replies], jax.Array]:
     def read(replies: Replies) -> jax.Array:
+        if replies.maps is None:
+            return (replies.signals or {})[OF_MAPS[place]]
         x = jnp.zeros((1, 0)) if replies.x is None else replies.x[None]
         return map_signals(replies.maps[:, None], x)[:, 0, place]
 
     return read
 
 
+# Names of the numbers of a map. Whoever has read them off the maps may give them as signals in place of these.
+OF_MAPS = tuple(f"map_{name}" for name in MAP_SIGNALS)
 _LOGS, _LABEL = "log_probabilities", "label"
 _READERS = {
     "odds": Reader(
@@ -70,13 +80,13 @@ _READERS = {
     "loss": Reader(
         (_LOGS,), "prediction", -1, lambda seen: -log_probability(seen.log_probabilities, named_class(seen))
     ),
-    "confidence": Reader((_LOGS,), "prediction", 1, lambda seen: jnp.max(seen.log_probabilities, axis=-1)),
+    "confidence": Reader((_LOGS,), "prediction", 1, _confidence),
     "entropy": Reader((_LOGS,), "prediction", -1, _entropy),
     "correct": Reader((_LOGS, _LABEL), "prediction", 1, _correct),
 } | {
     # Shokri, Strobel & Zick find norms and the variance of gradients smaller for members (section 4.3).
-    f"map_{name}": Reader(("maps",), "explanation", -1, _of_map(place))
-    for place, name in enumerate(MAP_SIGNALS)
+    name: Reader((name,), "explanation", -1, _of_map(place))
+    for place, name in enumerate(OF_MAPS)
 }
 SIGNALS = tuple(_READERS)
 

@@ -1,7 +1,8 @@
 """An attack as a value: what it sees, how it reduces a point, learns and scores; and the attacks by name."""
 
+import functools
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import jax
 import numpy as np
@@ -80,19 +81,48 @@ _ALIASES = {
     "varlrt": "map_ratio",
     "l1lrt": "map_ratio",
     "liu": "trajectories",
+    "loss": "threshold",
+    "confidence": "threshold",
+    "attributionnorm": "threshold",
+    "calibrateddifference": "difference",
 }
-ATTACKS: _spec.Registry[Callable[..., Attack]] = _spec.Registry("attacks", _ALIASES)
 
-Factory = TypeVar("Factory", bound=Callable[..., Attack])
+
+class Streamed(NamedTuple):
+    """An attack that a study runs itself while it explains, on every view and every release at once.
+
+    Attributes:
+      name: canonical text that `parse` reads back.
+    """
+
+    name: str
+
+
+AnyAttack = Attack | Streamed
+ATTACKS: _spec.Registry[Callable[..., AnyAttack]] = _spec.Registry("attacks", _ALIASES)
+# What is reported by default; the first one leads.
+DEFAULT_ATTACKS = (
+    "stacked",
+    "threshold(signal='loss')",
+    "threshold(signal='confidence')",
+    "threshold(signal='map_log_l1')",
+)
+
+Factory = TypeVar("Factory", bound=Callable[..., AnyAttack])
 
 
 def registered(factory: Factory) -> Factory:
-    """Registers the factory below it under its own name, and gives it back as it is."""
-    ATTACKS.add(factory.__name__, factory)
-    return factory
+    """Registers the factory below it under its own name; what it makes is named as `parse` would name it."""
+
+    @functools.wraps(factory)
+    def named(**options: Any) -> AnyAttack:
+        return factory(**options)._replace(name=str(_spec.Call(factory.__name__, (), options)))
+
+    ATTACKS.add(factory.__name__, named)
+    return cast(Factory, named)
 
 
-def parse(text: str) -> Attack:
+def parse(text: str) -> AnyAttack:
     """Reads an attack from text, as flags and reports write it: "lira(online=False)", or "package.module:name".
 
     Raises:
@@ -102,7 +132,7 @@ def parse(text: str) -> Attack:
     factory = ATTACKS.find(call.name)
     options = _spec.bind("attacks", call, factory)
     found = factory(**options)
-    if not isinstance(found, Attack):
+    if not isinstance(found, AnyAttack):
         raise _validate.fail("attacks", text, f"must return an Attack, not a {type(found).__name__}")
     return found._replace(name=str(_spec.Call(call.name, (), options)))
 

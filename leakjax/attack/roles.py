@@ -14,8 +14,8 @@ from leakjax import _validate
 # So many groups, whatever the number of models: one model in eight is then missing from the statistics of its group.
 GROUPS = 8
 CALIBRATORS = 8
-# Below this the statistics of a calibrator could not hold two in- and two out-models at any point.
-LEAST_MODELS = 6
+# Below this no attack has a shadow that holds a point and one that does not, but for one point in eight.
+LEAST_MODELS = 4
 
 
 class Roles(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 from leakjax.oracle.release import PredictionPart, Shown, show
 
 # The log-odds of every class are signals of their own where there are at most so many classes.
-_FEW_CLASSES = 12
+FEW_CLASSES = 12
 # Kinds of a rounded confidence are told apart to one decimal.
 _BINS = 11
 
@@ -101,7 +101,7 @@ def _vector_signals(logs: jax.Array, truth: jax.Array, predicted: jax.Array) -> 
     entropy = -jnp.sum(jnp.where(jnp.isfinite(logs), jnp.exp(logs) * logs, 0.0), axis=-1)
     entropy = jnp.where(jnp.isnan(logs).any(axis=-1), jnp.nan, entropy)
     spread = -jax.nn.softplus(true) - jax.nn.softplus(-true)  # log p (1 - p)
-    rest = odds if classes <= _FEW_CLASSES else jax.lax.top_k(logs, 2)[0][..., 1:]
+    rest = odds if classes <= FEW_CLASSES else jax.lax.top_k(logs, 2)[0][..., 1:]
     return jnp.concatenate([jnp.stack([true, sure, entropy, spread], axis=-1), rest], axis=-1)
 
 

@@ -16,16 +16,26 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _validate
+from leakjax._threads import on_all_cores
 from leakjax.attack import categorical, features, logistic
 from leakjax.attack.categorical import Counts, counts
 from leakjax.attack.filters import filters
+from leakjax.attack.registry import Streamed, registered
 from leakjax.attack.roles import Roles, enough, roles
 from leakjax.attack.statistics import Statistics, statistics
 from leakjax.data import evenly_spaced
 
 # Calibrators are looked at on so many points: with 8 of them, some 16,000 samples for some hundred weights.
 CALIBRATION_POINTS = 2048
+# With fewer models a calibrator has two in- and two out-models beside it at too few points to learn weights from.
+LEAST_MODELS = 8
 _CHUNK_VALUES = 2**22
+
+
+@registered
+def stacked() -> Streamed:
+    """The attack of this file, on the prediction of each release, on each explanation, and on both: the headline."""
+    return Streamed("stacked")
 
 
 class Discrete(NamedTuple):
@@ -254,8 +264,9 @@ def learn(groups: list[Group], known: list[Labels], offset: list[Group] | None =
     Returns:
       Log-odds of each group, `offset` included.
     """
-    found = []
-    for number, (group, label) in enumerate(zip(groups, known, strict=True)):
+
+    def of_group(number: int) -> Group:
+        group, label = groups[number], known[number]
         fixed = None if offset is None else offset[number]
         samples = group.calibration.reshape(label.member.size, -1)
         folds = np.broadcast_to(np.arange(label.member.shape[1]), label.member.shape)
@@ -269,8 +280,9 @@ def learn(groups: list[Group], known: list[Labels], offset: list[Group] | None =
         learned = [model.log_odds(each) for each in group]
         if fixed is not None:
             learned = [known + more for known, more in zip(fixed, learned, strict=True)]
-        found.append(Group(*learned))
-    return found
+        return Group(*learned)
+
+    return on_all_cores(of_group, range(len(groups)))
 
 
 def learn_alone(groups: list[Group], known: list[Labels]) -> list[Group]:
@@ -351,6 +363,7 @@ def attack(
       UsageError: shapes that disagree, or too few models.
     """
     models = len(membership)
+    _validate.at_least("models", models, LEAST_MODELS)
     for name, answers in (("prediction", prediction), ("explanation", explanation)):
         for each in (answers.signals, *answers.maps, *(one.codes for one in answers.discrete)):
             _validate.same_shape(name, each.shape[:2], membership.shape, "membership")

@@ -1,42 +1,50 @@
 """Replies of the models of an audit, asked a chunk of points at a time, for the attacks of the registry."""
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from leakjax import _precision
 from leakjax.attack import queries as inputs
 from leakjax.attack.replies import Replies, Source
-from leakjax.auditing.literature import SourceOf, replies_by
+from leakjax.auditing.explanations import released
+from leakjax.auditing.literature import About, SourceOf, looks_at_maps, replies_by
+from leakjax.auditing.neighbours import near
+from leakjax.auditing.rows import Result, Results
 from leakjax.auditing.subject import Subject
-from leakjax.defend import Defense, apply
+from leakjax.defend import Defense
 from leakjax.explain import Explainer
 
-# Stages of a key that was folded with a model's and a point's id, as in the audit's own programs; then ours.
-_EXPLAIN, _DEFEND, _QUERY = 0, 1, 2
+# Stages of a key that was folded with a model's and a point's id, as in the audit's own programs.
+_EXPLAIN, _DEFEND = 0, 1
+_REMOVALS = 5  # shares of the features that are taken away, from either end of their order
+LOG_L1 = "map_log_l1"  # the number of maps that results keep
+NOTHING: Mapping[About, Result] = MappingProxyType({})
 
 
 def source_of(
     subject: Subject,
     explainers: Mapping[str, Explainer],
     defenses: Mapping[str, Defense],
-    *,
-    neighbours: int = 0,
-    noise: float = 0.1,
+    results: Results = NOTHING,
 ) -> SourceOf:
     """Where the attacks of the registry read what the models of a subject answer.
 
     Args:
-      subject: what is audited.
+      subject: what is audited, and how many further queries near each point may be asked.
       explainers: by name.
       defenses: by name; a map passes through its own.
-      neighbours: further queries near each point, the same inputs for every model; see `queries.neighbours`.
-      noise: standard deviation of their steps.
+      results: what was found about explanations, each on the points of its own sitting: which class is explained,
+        of several the first; numbers of maps that are kept there are read, and nothing is explained anew for them.
 
     Returns:
-      A `literature.SourceOf`.
+      A `literature.SourceOf`. An attack that looks at queries beside an explanation is told what is predicted where
+      the features that the explanation names are taken away; one that looks at none, what is predicted near the point.
     """
     model_ids = jnp.asarray(subject.model_ids)
 
@@ -44,39 +52,72 @@ def source_of(
         of_model = jax.random.fold_in(subject.key, model_id)
         return jax.random.fold_in(jax.random.fold_in(of_model, point_id), stage)
 
-    def near(point_id: jax.Array, x: jax.Array) -> jax.Array:
-        key = jax.random.fold_in(jax.random.fold_in(subject.key, _QUERY), point_id)
-        return inputs.neighbours(x, neighbours, noise=noise, key=key)
+    @jax.jit
+    def predict(variables: Any, x: jax.Array) -> jax.Array:
+        with _precision.stated():
+            over_points = jax.vmap(subject.logits_fn, in_axes=(None, 0))
+            return jax.vmap(over_points, in_axes=(0, None))(variables, x)
 
     @jax.jit
-    def predict(x: jax.Array) -> jax.Array:
-        over_points = jax.vmap(subject.logits_fn, in_axes=(None, 0))
-        return jax.vmap(over_points, in_axes=(0, None))(subject.variables, x)
+    def without(variables: Any, x: jax.Array, maps: jax.Array) -> jax.Array:
+        """What each model predicts as the features that its own map [models, points, ...] names are taken away."""
 
-    def mapper(explainer: Explainer, defense: Defense) -> Callable[..., jax.Array]:
+        def one(own: Any, x: jax.Array, attribution: jax.Array) -> jax.Array:
+            removed = inputs.removals(x, attribution, _REMOVALS)
+            return jax.vmap(subject.logits_fn, in_axes=(None, 0))(own, removed)
+
+        with _precision.stated():
+            return jax.vmap(jax.vmap(one, (None, 0, 0)), (0, None, 0))(variables, x, maps)
+
+    @functools.cache
+    def mapper(about: About) -> Callable[..., jax.Array]:
+        explainer, defense = explainers[about[0]], defenses[about[1]]
+
         def one(own: Any, model_id: Any, x: Any, point_id: Any, shown: Any) -> jax.Array:
             plain = explainer(own, x, shown, key=key_of(model_id, point_id, _EXPLAIN))
-            return apply(defense, plain, key=key_of(model_id, point_id, _DEFEND))
+            # Methods that are shown together answer with an axis of their own.
+            several = plain.ndim > x.ndim
+            return released(defense, plain, key_of(model_id, point_id, _DEFEND), x, several=several)
 
         over_points = jax.vmap(one, in_axes=(None, None, 0, 0, 0))
-        return jax.jit(jax.vmap(over_points, in_axes=(0, 0, None, None, 0)))
+        over_models = jax.vmap(over_points, in_axes=(0, 0, None, None, 0))
 
-    def of(release: str | None, about: tuple[str, str] | None) -> Source:
-        explain = None if about is None else mapper(explainers[about[0]], defenses[about[1]])
+        def chunk(variables: Any, x: Any, ids: Any, shown: Any) -> jax.Array:
+            with _precision.stated():
+                return over_models(variables, model_ids, x, ids, shown)
+
+        return jax.jit(chunk)
+
+    def of(release: str | None, about: About | None, needs: Sequence[str]) -> Source:
+        result = None if about is None else results.get(about)
+        own = subject if result is None else result.sitting.subject
+        kept = {} if result is None else {LOG_L1: result.found.log_l1}
+        removes = about is not None and "queries" in needs
+        explained = removes or (
+            about is not None and any(name not in kept for name in needs if looks_at_maps([name]))
+        )
 
         def source(rows: np.ndarray) -> Replies:
-            x, y, ids = subject.points.x[rows], subject.points.y[rows], subject.points.ids[rows]
-            logits = predict(jnp.asarray(x))
-            maps = queries = None
-            if explain is not None:
-                truth = jnp.broadcast_to(jnp.asarray(y)[None], logits.shape[:2])
-                shown = truth if subject.explained_class == "true" else jnp.argmax(logits, axis=-1)
-                maps = explain(subject.variables, model_ids, jnp.asarray(x), jnp.asarray(ids), shown)
-            if neighbours:
-                every = jax.vmap(near)(jnp.asarray(ids), jnp.asarray(x))
-                flat = predict(every.reshape(-1, *x.shape[1:]))
-                queries = flat.reshape(len(flat), len(rows), neighbours, -1)
-            return replies_by(release, logits, subject.label_known, Replies(None, y, x, maps, queries))
+            x, y, ids = own.points.x[rows], own.points.y[rows], own.points.ids[rows]
+            numbers = {name: values[:, rows] for name, values in kept.items()} or None
+            seen = Replies(None, y, x, signals=numbers)
+            if release is None and not explained:
+                return replies_by(release, None, own.label_known, seen)
+            logits = predict(own.variables, jnp.asarray(x))
+            if about is not None and explained:
+                shown = jnp.argmax(logits, axis=-1)  # where nobody has asked yet
+                if result is not None:
+                    shown = jnp.asarray(result.sitting.predictions.explained[:, rows])
+                answering = own.variables if own.explained_by is None else own.explained_by
+                maps = mapper(about)(answering, jnp.asarray(x), jnp.asarray(ids), shown)
+                seen = seen._replace(maps=maps)
+            if removes:
+                seen = seen._replace(queries=without(own.variables, jnp.asarray(x), seen.maps))
+            elif own.neighbours and "queries" in needs:
+                every = near(own, jnp.asarray(x), jnp.asarray(ids))
+                flat = predict(own.variables, every.reshape(-1, *x.shape[1:]))
+                seen = seen._replace(queries=flat.reshape(len(flat), len(rows), own.neighbours, -1))
+            return replies_by(release, logits, own.label_known, seen)
 
         return source
 

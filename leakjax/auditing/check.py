@@ -1,18 +1,21 @@
 """The fourth step of an audit: its controls, run with the first explainer."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from leakjax import _progress
+from leakjax._workdir import Workdir
 from leakjax.auditing import adequacy, controls
+from leakjax.auditing.decides import controls_mark
 from leakjax.auditing.explanations import defend_program, explain_program
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.measure import Measured, attack
 from leakjax.auditing.prepare import Prepared
 from leakjax.auditing.resolve import Methods
 from leakjax.defend import identity
-from leakjax.evaluate.document import Control, SmallestMargin
+from leakjax.evaluate.document import Control, SmallestMargin, from_json, to_json
 
 
 class Checked(NamedTuple):
@@ -27,37 +30,64 @@ class Checked(NamedTuple):
     smallest_margin: SmallestMargin
 
 
-def check(prepared: Prepared, methods: Methods, measured: Measured) -> Checked:
+def check(
+    prepared: Prepared, methods: Methods, measured: Measured, *, store: Workdir | None = None
+) -> Checked:
     """Attacks where nothing is to be found, and where something was planted.
 
     Args:
       prepared: what is audited, and networks that know nothing.
       methods: the first explainer stands for all.
       measured: whose sittings and programs are used again.
+      store: of controls that were run before.
 
     Returns:
       `Checked`.
     """
+    work = functools.partial(_work, prepared, methods, measured)
+    if store is None:
+        found = work()
+    else:
+        first = next(iter(methods.explainers))
+        mark = controls_mark(measured.marks[None], measured.marks[first], prepared.untrained)
+        found = store.stage("controls", mark, work)
+    rows = [from_json(Control, row, "control") for row in found["controls"]]
+    margin = from_json(SmallestMargin, found["smallest_margin"], "smallest_margin")
+    hardened = [_hardened(measured)] if prepared.subject.stackable else []
+    return Checked([*rows, *hardened], margin)
+
+
+def _work(prepared: Prepared, methods: Methods, measured: Measured) -> dict[str, Any]:
+    """What the controls say, but for the one that looks at other explainers too; as JSON holds it."""
     subject, programs = prepared.subject, measured.programs
     name, explainer = next(iter(methods.explainers.items()))
+    if not subject.stackable:
+        judge = measured.whole.judge
+        nothing = SmallestMargin(fpr=judge.headline, value=float("nan"))
+        rows = controls.of_few_models(subject, judge)
+        return {"controls": [to_json(row) for row in rows], "smallest_margin": to_json(nothing)}
     sitting = measured.results[name, next(iter(methods.defenses))].sitting
     explain = explain_program(subject, explainer)
     plain = programs.defend.get("none") or defend_program(subject, identity())
-    placebo = defend_program(subject, identity(), placebo=True)
-    rows = controls.run(
+    several = bool(methods.named[name].parts)
+    shown = defend_program(subject, identity(), several=True) if several else plain
+    placebo = defend_program(subject, identity(), placebo=True, several=several)
+    run = functools.partial(
+        controls.run,
         sitting.subject,
         sitting.judge,
-        functools.partial(attack, programs.predict, explain, plain),
+        functools.partial(attack, programs.predict, explain, shown),
         functools.partial(attack, programs.predict, explain, placebo),
         functools.partial(
             attack, programs.predict, explain_program(subject, adequacy.dressed(subject)), plain
         ),
         prepared.untrained,
     )
-    return Checked(
-        [*rows, _hardened(measured)],
-        controls.smallest_margin(sitting.subject, sitting.judge, sitting.predictions),
+    smallest = functools.partial(
+        controls.smallest_margin, sitting.subject, sitting.judge, sitting.predictions
     )
+    rows, margin = (step() for step in _progress.track((run, smallest)))  # one bar for both
+    return {"controls": [to_json(row) for row in rows], "smallest_margin": to_json(margin)}
 
 
 def _hardened(measured: Measured) -> Control:

@@ -71,7 +71,8 @@ class Chunks:
 
     def __init__(self, subject: Subject) -> None:
         """Args: subject: what is audited; its variables go to every device."""
-        self._points, features = len(subject.points.x), int(np.prod(subject.points.x.shape[1:]))
+        self._points = len(subject.points.x)
+        features = subject.maps * int(np.prod(subject.points.x.shape[1:]))
         self._mesh = _mesh()
         devices = self._mesh.size
         self._size = -(-min(chunk_size(subject.models, features), self._points) // devices) * devices

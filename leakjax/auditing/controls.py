@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from leakjax import _progress
 from leakjax.attack import stacked
 from leakjax.auditing.adequacy import not_run
 from leakjax.auditing.judge import Judge
@@ -49,35 +50,57 @@ def run(
     chance = leakage.chance_tpr(float(judge.headline), judge.nonmembers)
     rolled = dataclasses.replace(subject, membership=np.roll(subject.membership, 1, axis=0))
     false_judge = Judge(rolled, seed=subject.seed)
-    rows = [
-        _untrained(subject, judge, attack, untrained, chance),
-        within(
+    every: list[Callable[[], Control]] = [
+        lambda: _untrained(subject, judge, attack, untrained, chance),
+        lambda: within(
             "permuted_membership",
             "Does the full attack find members when each model is given another's membership list?",
             false_judge.headline_tpr(false_judge.rates(attack(rolled).both[0])),
             chance,
         ),
-        within(
-            "input_only",
-            "Can members be told from the records alone, without any model? (AUC)",
-            judge.found(judge.rates(_input_only(subject))).auc,
-            0.5,
-        ),
-        within(
-            "inclusion_count",
-            "Can members be told from how many other models hold a record? (AUC)",
-            judge.found(judge.rates(_inclusion_count(subject))).auc,
-            0.5,
-        ),
-        within(
+        lambda: input_only(subject, judge),
+        lambda: inclusion_count(subject, judge),
+        lambda: within(
             "placebo",
             "Do explanations that were shuffled between the models add anything to the prediction?",
             _headline_margin(*_first(placebo(subject)), judge),
             0.0,
         ),
-        _dressed(subject, judge, dressed),
+        lambda: _dressed(subject, judge, dressed),
     ]
-    return rows + planted(subject, judge)
+    return [one() for one in _progress.track(every)] + planted(subject, judge)
+
+
+def of_few_models(subject: Subject, judge: Judge) -> list[Control]:
+    """The controls where there are too few models for the stacked attack: those that need none of it.
+
+    Args:
+      subject: what is audited.
+      judge: of the subject.
+
+    Returns:
+      Rows of `controls`.
+    """
+    why = f"the attack that it checks needs at least {stacked.LEAST_MODELS} models; train more"
+    attack = "Is the stacked attack sound where nothing is to be found, and where something was planted?"
+    return [
+        not_run("stacked", attack, why),
+        input_only(subject, judge),
+        inclusion_count(subject, judge),
+        planted_score(subject, judge),
+    ]
+
+
+def input_only(subject: Subject, judge: Judge) -> Control:
+    """The control of that name. Args: as of `run`."""
+    question = "Can members be told from the records alone, without any model? (AUC)"
+    return within("input_only", question, judge.found(judge.rates(_input_only(subject))).auc, 0.5)
+
+
+def inclusion_count(subject: Subject, judge: Judge) -> Control:
+    """The control of that name. Args: as of `run`."""
+    question = "Can members be told from how many other models hold a record? (AUC)"
+    return within("inclusion_count", question, judge.found(judge.rates(_inclusion_count(subject))).auc, 0.5)
 
 
 def _untrained(subject: Subject, judge: Judge, attack: Attack, untrained: Any, chance: float) -> Control:
@@ -89,7 +112,7 @@ def _untrained(subject: Subject, judge: Judge, attack: Attack, untrained: Any, c
         return not_run(
             name, question, "the variables hold no weights that could be shuffled; pass untrained="
         )
-    blank = dataclasses.replace(subject, variables=untrained)
+    blank = dataclasses.replace(subject, variables=untrained, explained_by=None)
     return within(name, question, judge.headline_tpr(judge.rates(attack(blank).both[0])), chance)
 
 
@@ -107,7 +130,7 @@ def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions) ->
     weak, strong = _SHIFTS
     prediction = stacked.Answers(predictions.signal[..., None])
     value = float("nan")
-    for _ in range(_HALVINGS):
+    for _ in _progress.track(range(_HALVINGS)):
         shift = (weak * strong) ** 0.5
         signal = stacked.Answers(_plant(subject, shift)[..., None])
         scores, valid = stacked.attack(prediction, signal, subject.membership, targets=subject.targets)
@@ -160,7 +183,6 @@ def _plant(subject: Subject, shift: float) -> np.ndarray:
 
 def planted(subject: Subject, judge: Judge) -> list[Control]:
     """The positive controls: scores and signals of known strength. Args: as of `run`. Returns: its last rows."""
-    known = judge.headline_tpr(judge.rates(_plant(subject, _POSITIVE_SHIFT)[subject.targets]))
     signs = []
     for shift in (_POSITIVE_SHIFT, -_POSITIVE_SHIFT):
         signal = stacked.Answers(_plant(subject, shift)[..., None])
@@ -168,12 +190,7 @@ def planted(subject: Subject, judge: Judge) -> list[Control]:
         signs.append(judge.found(judge.rates(scores.prediction)).auc)
     worst = min(signs, key=lambda auc: auc.low)
     return [
-        within(
-            "planted",
-            f"Is a score that members have {_POSITIVE_SHIFT:g} standard deviation higher found to leak as theory says?",
-            known,
-            leakage.planted_tpr(_POSITIVE_SHIFT, float(judge.headline), judge.nonmembers),
-        ),
+        planted_score(subject, judge),
         Control(
             name="score_sign",
             question="Do members score higher, whether a planted signal moves up or down for them? (AUC)",
@@ -182,6 +199,17 @@ def planted(subject: Subject, judge: Judge) -> list[Control]:
             passed=worst.low > 0.5,
         ),
     ]
+
+
+def planted_score(subject: Subject, judge: Judge) -> Control:
+    """The control "planted", of a score of known strength. Args: as of `run`."""
+    known = judge.headline_tpr(judge.rates(_plant(subject, _POSITIVE_SHIFT)[subject.targets]))
+    return within(
+        "planted",
+        f"Is a score that members have {_POSITIVE_SHIFT:g} standard deviation higher found to leak as theory says?",
+        known,
+        leakage.planted_tpr(_POSITIVE_SHIFT, float(judge.headline), judge.nonmembers),
+    )
 
 
 def within(name: str, question: str, estimate: Estimate, expected: float) -> Control:

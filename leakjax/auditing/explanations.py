@@ -5,6 +5,7 @@ attack needs of them is reduced to a few numbers for each model and point before
 array of models x points x features ever exists; what returns to the host is of size targets x points.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax.attack import stacked
-from leakjax.attack.map_signals import map_signals, signed_signals
+from leakjax.attack.map_signals import MAP_SIGNALS, SUMS, map_signals, signed_signals
+from leakjax.attack.seen import FEW_CLASSES
 from leakjax.auditing.chunks import Chunks, Program, compiled
 from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.subject import Subject
@@ -36,7 +38,7 @@ class Explanations(NamedTuple):
     """What the defended explanations of all models on all points say, of one explainer and one defense.
 
     Attributes:
-      log_l1: [targets, points].
+      log_l1: [models, points], log of the map's L1 norm; NaN of a map that is zero or not finite.
       change: [points, measures], mean over targets of `MEASURES` between plain and defended maps.
       finite: bool [models, points], whether the map held no NaN and no infinity; the attack does without the others.
       reduced: `stacked.Reduced` of the maps.
@@ -60,8 +62,6 @@ _AXES = Explanations(
     together=stacked.reduced_axes(0),
     examples=0,
 )
-# Below this the norm of a map counts as zero: the threshold attack on it needs a finite logarithm.
-_FLOOR = 1e-12
 
 
 def explain_program(subject: Subject, explainer: Explainer) -> Program:
@@ -72,11 +72,15 @@ def explain_program(subject: Subject, explainer: Explainer) -> Program:
       explainer: of one example.
 
     Returns:
-      program(variables, x, ids, explained) -> maps [models, points, ...].
+      program(variables, x, ids, explained) -> maps [models, points, ...], or where all classes are asked for
+      [models, points, classes, ...], the explained one first and the others after it, in a circle.
     """
 
     def one(own: Any, model_id: jax.Array, x: jax.Array, point_id: jax.Array, shown: jax.Array) -> jax.Array:
-        return explainer(own, x, shown, key=_key_of(subject, model_id, point_id, _EXPLAIN))
+        of = functools.partial(explainer, own, x, key=_key_of(subject, model_id, point_id, _EXPLAIN))
+        if subject.explained_class != "asked":
+            return of(shown)
+        return jax.vmap(of)((shown + jnp.arange(subject.maps)) % subject.maps)
 
     over_points = jax.vmap(one, in_axes=(None, None, 0, 0, 0))
     over_models = jax.vmap(over_points, in_axes=(0, 0, None, None, 0))
@@ -88,13 +92,16 @@ def explain_program(subject: Subject, explainer: Explainer) -> Program:
     return compiled(chunk, (None, 0, 0, 1), 1)
 
 
-def defend_program(subject: Subject, defense: Defense, *, placebo: bool = False) -> Program:
+def defend_program(
+    subject: Subject, defense: Defense, *, placebo: bool = False, several: bool = False
+) -> Program:
     """Compiles what becomes of a chunk's explanations: they are defended, then reduced to what an attack needs.
 
     Args:
       subject: what is audited; its membership is an argument of the program.
       defense: what every explanation passes through, the target's and the shadows' alike.
       placebo: permute each point's defended maps over the models, so that they cannot tell who trained on it.
+      several: whether an explanation holds maps of several methods, [models, points, methods, ...].
 
     Returns:
       program(maps, x, ids, agrees, membership) -> `Explanations` of a chunk, for `stream_explanations`.
@@ -103,8 +110,10 @@ def defend_program(subject: Subject, defense: Defense, *, placebo: bool = False)
     roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
     model_ids = jnp.asarray(subject.model_ids)
 
+    many = several or subject.maps > 1
+
     def harden(model_id: jax.Array, point_id: jax.Array, x: jax.Array, plain: jax.Array) -> jax.Array:
-        return apply(defense, plain, key=_key_of(subject, model_id, point_id, _DEFEND), x=x)
+        return released(defense, plain, _key_of(subject, model_id, point_id, _DEFEND), x, several=many)
 
     over_points = jax.vmap(harden, in_axes=(None, 0, 0, 0))
     over_models = jax.vmap(over_points, in_axes=(0, None, None, 0))
@@ -120,21 +129,57 @@ def defend_program(subject: Subject, defense: Defense, *, placebo: bool = False)
         maps = jnp.where(there, maps, jnp.nan)
         if placebo:
             maps = permute_over_models(maps, subject.key, ids)
-        signals = map_signals(maps, x)
+        first = (lambda all_maps: all_maps[:, :, 0]) if many else (lambda one: one)
+        signals, seen = map_signals(first(maps), x), (maps,)
         together = signed_signals(signals, agrees)
+        if many:
+            others = _of_others(maps, x, sums_alone=not several)
+            signals, seen = jnp.concatenate([signals, others], axis=-1), (maps, first(maps))
         few = targets[:_UTILITY_TARGETS]
         changes = [jax.vmap(jax.vmap(measure))(plain[few], shown[few]) for measure in MEASURES.values()]
-        norm = jnp.sum(jnp.abs(shown[targets]).reshape(len(targets), len(x), -1), axis=-1)
         return Explanations(
-            log_l1=jnp.log(norm + _FLOOR),
+            log_l1=signals[..., MAP_SIGNALS.index("log_l1")],
             change=jnp.stack(changes, axis=-1).mean(axis=0),
             finite=finite,
-            reduced=stacked.reduce_points(signals, (maps,), (), membership, *roles),
+            reduced=stacked.reduce_points(signals, seen, (), membership, *roles),
             together=stacked.reduce_points(together, (), (), membership, *roles),
-            examples=shown[targets[0]],
+            examples=first(shown)[targets[0]],
         )
 
     return compiled(chunk, (1, 0, 0, 1, 1), _AXES)
+
+
+def released(defense: Defense, plain: jax.Array, key: jax.Array, x: jax.Array, *, several: bool) -> jax.Array:
+    """What a service shows of one explanation; of several maps each is an answer of its own, with noise of its own.
+
+    Args:
+      defense: what every map passes through.
+      plain: one map, or several [maps, ...].
+      key: of noise.
+      x: the explained input.
+      several: which of both.
+    """
+    if not several:
+        return apply(defense, plain, key=key, x=x)
+    keys = jax.random.split(key, len(plain))
+    return jax.vmap(lambda one, key: apply(defense, one, key=key, x=x))(plain, keys)
+
+
+def _of_others(maps: jax.Array, x: jax.Array, *, sums_alone: bool) -> jax.Array:
+    """Signals of all maps [models, points, maps, ...] of a point but the first: [models, points, signals].
+
+    Args:
+      maps: of several methods, or of all classes.
+      x: [points, ...].
+      sums_alone: of classes the sums alone; of few classes each by itself, of many their mean, for as many signals
+        could not be weighed.
+    """
+    each = jax.vmap(map_signals, in_axes=(2, None), out_axes=2)(maps[:, :, 1:], x)
+    if sums_alone:
+        each = each[..., jnp.array([MAP_SIGNALS.index(name) for name in SUMS])]
+        if maps.shape[2] > FEW_CLASSES:
+            return each.mean(axis=2)
+    return each.reshape(*each.shape[:2], -1)
 
 
 def permute_over_models(maps: jax.Array, key: jax.Array, ids: jax.Array) -> jax.Array:
@@ -171,14 +216,15 @@ def stream_explanations(
     Returns:
       `Explanations` of each defense.
     """
-    chunks = Chunks(subject)
+    chunks, answering = Chunks(subject), subject.explained_by
+    answering = chunks.variables if answering is None else chunks.put(answering, None)
 
     def dispatch(rows: np.ndarray) -> list[Explanations]:
         x, ids = chunks.put(subject.points.x[rows]), chunks.put(subject.points.ids[rows])
         explained, agrees, membership = (
             chunks.put(a[:, rows], 1) for a in (predictions.explained, predictions.agrees, subject.membership)
         )
-        maps = explain(chunks.variables, x, ids, explained)
+        maps = explain(answering, x, ids, explained)
         return [program(maps, x, ids, agrees, membership) for program in defend]
 
     def keep(found: list[Explanations], rows: np.ndarray) -> list[Explanations]:

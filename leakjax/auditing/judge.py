@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 
+from leakjax import _validate
 from leakjax.attack.roles import enough
 from leakjax.auditing.subject import Subject
 from leakjax.evaluate import bootstrap, leakage, roc
@@ -18,7 +19,10 @@ class Judge:
     def __init__(self, subject: Subject, *, seed: int) -> None:
         """Args: subject: whose membership is the truth. seed: of the bootstrap."""
         self.membership = subject.membership[subject.targets]
-        self.valid = enough(subject.membership, subject.roles.known[: len(subject.targets)])
+        # Of few models one of each kind is all that a point can be asked to have.
+        least = 2 if subject.stackable else 1
+        self.valid = enough(subject.membership, subject.roles.known[: len(subject.targets)], least)
+        self._check()
         self.resamples = bootstrap.resample(len(subject.points.x), len(subject.targets), seed=seed)
         self.nonmembers = int((self.valid & ~self.membership).sum(axis=1).mean())
         self.headline = leakage.headline_fpr(self.nonmembers)
@@ -30,7 +34,17 @@ class Judge:
         other = copy.copy(self)
         other.valid = self.valid & valid
         other.nonmembers = int((other.valid & ~self.membership).sum(axis=1).mean())
+        other._check()
         return other
+
+    def _check(self) -> None:
+        """Raises UsageError where nothing is left to judge."""
+        for some in (self.valid & self.membership, self.valid & ~self.membership):
+            if not some.any():
+                rule = "no point is left on which a target can be attacked: answers or explanations are not finite, or "
+                raise _validate.fail(
+                    "points", int(self.valid.any(axis=0).sum()), f"{rule}too few models hold them"
+                )
 
     def rates(self, scores: np.ndarray, of: np.ndarray | None = None) -> leakage.Rates:
         """AUC and TPR of every target in every resample. Args: as `roc.rates_of`."""

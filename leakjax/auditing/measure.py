@@ -6,16 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from leakjax import _progress
 from leakjax._workdir import Workdir
 from leakjax.auditing.chunks import Program
 from leakjax.auditing.clock import Clock
 from leakjax.auditing.decides import explainer_mark, subject_mark
 from leakjax.auditing.explanations import (
+    Explanations,
     defend_program,
     explain_program,
     stream_explanations,
 )
 from leakjax.auditing.judge import Judge
+from leakjax.auditing.neighbours import ask
 from leakjax.auditing.predictions import predict_program, stream_predictions
 from leakjax.auditing.resolve import Methods
 from leakjax.auditing.rows import Found, Result, Results, Sitting, explained
@@ -46,12 +49,14 @@ class Measured(NamedTuple):
       whole: the sitting of all points.
       shown: int [examples], ids of points whose maps were kept.
       programs: for further attacks on the same subject.
+      marks: fingerprints of the subject, under None, and of what was found with each explainer; none without a store.
     """
 
     results: Results
     whole: Sitting
     shown: np.ndarray
     programs: Programs
+    marks: Mapping[str | None, str]
 
 
 def measure(
@@ -75,17 +80,20 @@ def measure(
       `Measured`.
     """
     defend = {name: defend_program(subject, defense) for name, defense in methods.defenses.items()}
+    together = {name: defend_program(subject, one, several=True) for name, one in methods.defenses.items()}
     programs = Programs(predict_program(subject), defend)
     with clock("predict"):
-        whole = few = _sit(subject, programs.predict)
+        whole = few = sit(subject, programs.predict)
         if costly_points is not None and methods.costly and costly_points < len(subject.points.x):
-            few = _sit(subject.of_points(costly_points), programs.predict)
+            few = sit(subject.of_points(costly_points), programs.predict)
     shown = _examples(few)
     marks = {} if store is None else {id(each): subject_mark(each.subject, shown) for each in (whole, few)}
+    kept: dict[str | None, str] = {} if store is None else {None: marks[id(whole)]}
     results: dict[tuple[str, str], Result] = {}
     for name, explainer in methods.explainers.items():
         sitting = few if name in methods.costly else whole
-        work = functools.partial(_found, sitting, explainer, list(defend.values()), shown)
+        through = together if methods.named[name].parts else defend
+        work = functools.partial(_found, sitting, explainer, list(through.values()), shown)
         with clock(f"explain {name}"):
             if store is None:
                 found = work()
@@ -94,10 +102,11 @@ def measure(
                     sitting.subject, marks[id(sitting)], explainer, methods.defenses.values()
                 )
                 found = store.stage(f"explain {name}", mark, work)
+                kept[name] = mark
         for defense, one in zip(defend, found, strict=True):
             about = explained(name, methods.named[name], defense, subject)
             results[name, defense] = Result(sitting, Found(**one), about)
-    return Measured(results, whole, shown, programs)
+    return Measured(results, whole, shown, programs, kept)
 
 
 def attack(predict: Program, explain: Program, defend: Program, subject: Subject) -> Scores:
@@ -117,11 +126,17 @@ def attack(predict: Program, explain: Program, defend: Program, subject: Subject
     return score(subject, baseline(subject, predictions, subject.releases[:1]), explanations)
 
 
-def _sit(subject: Subject, predict: Program) -> Sitting:
+def sit(subject: Subject, predict: Program) -> Sitting:
+    """Predicts all points and attacks the predictions alone.
+
+    Args:
+      subject: what is attacked.
+      predict: from `predict_program`, for a subject of these sizes.
+    """
     predictions = stream_predictions(predict, subject)
     base = baseline(subject, predictions, subject.releases)
     judge = Judge(subject, seed=subject.seed).narrowed(base.there[subject.targets])
-    return Sitting(subject, predictions, base, judge)
+    return Sitting(subject, predictions, base, judge, ask(subject, base))
 
 
 def _examples(sitting: Sitting) -> np.ndarray:
@@ -140,5 +155,13 @@ def _found(
     subject, predictions = sitting.subject, sitting.predictions
     program = explain_program(subject, explainer)
     examples = np.flatnonzero(np.isin(subject.points.ids, shown))
-    streamed = stream_explanations(program, defend, subject, predictions, examples)
-    return [Found.of(score(subject, sitting.base, one), one)._asdict() for one in streamed]
+    found: list[dict[str, np.ndarray]] = []
+    streamed: list[Explanations] = []
+    for done in _progress.track(range(1 + len(defend))):  # one bar for the streaming and all scoring
+        if done == 0:
+            streamed = stream_explanations(program, defend, subject, predictions, examples)
+        else:
+            one = streamed[done - 1]
+            beside = None if sitting.near is None else score(subject, sitting.near.base, one).both
+            found.append(Found.of(score(subject, sitting.base, one), one, beside)._asdict())
+    return found

@@ -10,16 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _memory
+from leakjax._threads import on_all_cores
+from leakjax.attack import logistic, stacked
+from leakjax.attack.registry import AnyAttack, Attack
+from leakjax.attack.roles import CALIBRATORS, GROUPS
+from leakjax.auditing import kept
 from leakjax.auditing.chunks import chunk_size
 from leakjax.auditing.explainers import LISTS
 from leakjax.evaluate import bootstrap, leakage, roc
 from leakjax.explain import Named
 from leakjax.models import Model
+from leakjax.oracle.release import DEFAULT
 
 _PROBE_MODELS, _PROBE_POINTS, _PROBE_TARGETS = 8, 64, 4
-# Arrays [targets, points] that an explainer with one defense leaves: ratios of five signals, marginal and
-# conditional, and what is kept of it.
-_KEPT_ARRAYS = 16
+_CONTROLS = 4  # of them attack anew: untrained, permuted, placebo, dressed
 
 
 class Stage(NamedTuple):
@@ -50,10 +54,14 @@ def plan(
     epochs: int,
     batch_size: int,
     audited: int,
+    targets: int,
+    releases: Sequence[str],
     costly_points: int | None,
     explainers: Sequence[Named],
     defenses: int,
     attacks: int,
+    anew: Sequence[AnyAttack] = (),
+    maps: int = 1,
 ) -> Plan:
     """Estimates an audit from its sizes and from probes of a second on this machine.
 
@@ -64,10 +72,14 @@ def plan(
       epochs: of training.
       batch_size: points of a training step.
       audited: how many points are audited.
+      targets: how many models are attacked.
+      releases: what is shown of a prediction.
       costly_points: how many of them by explainers of more than 10 runs of the model; None: all.
       explainers: which are run.
       defenses: how many each explainer is released through.
       attacks: how many rows each explainer and defense has in the report.
+      anew: attacks that run the models again.
+      maps: how many maps an explanation holds: as many as classes, where all are asked for.
 
     Returns:
       The plan. A run of a model counts once, forward alone or forward and backward together.
@@ -81,37 +93,63 @@ def plan(
     for named in explainers:
         each = named.runs(x.shape[1:])
         few = costly_points if costly_points is not None and each > LISTS["cheap"] else audited
-        runs = models * min(audited, few) * each
+        runs = models * min(audited, few) * each * maps
         stages.append(Stage(f"explain {named.name}", runs, runs * one_run))
-    controls = 3 * pairs * (1 + explainers[0].runs(x.shape[1:]))
+    explained = sum(stage.runs for stage in stages[2:])
+    for attack in (attack for attack in anew if isinstance(attack, Attack)):
+        # Numbers of maps are kept; who looks at whole maps has one of each made anew, for each defense.
+        runs = defenses * explained // maps if "maps" in attack.needs else 0
+        runs += pairs * len(releases) if "log_probabilities" in attack.needs else 0
+        stages.append(Stage(f"attack by {attack.name}", runs, runs * one_run))
+    controls = _CONTROLS * pairs * (1 + explainers[0].runs(x.shape[1:]) * maps)
     stages.append(Stage("controls", controls, controls * one_run))
+    features = _learned(releases, _classes(model, x), len(explainers) * defenses, maps)
+    stages.append(Stage("learn", 0, _probe_learning(features, min(GROUPS, targets), audited)))
     stages.append(Stage("evaluate", 0, one_row * len(explainers) * defenses * (attacks + 1)))
     needed = memory(
-        model, x, models=models, epochs=epochs, batch_size=batch_size, audited=audited, defenses=defenses
+        model,
+        x,
+        models=models,
+        epochs=epochs,
+        batch_size=batch_size,
+        audited=audited,
+        targets=targets,
+        releases=releases,
+        defenses=defenses,
+        maps=maps,
     )
     return Plan(stages, needed)
 
 
 def memory(
-    model: Model, x: np.ndarray, *, models: int, epochs: int, batch_size: int, audited: int, defenses: int
+    model: Model,
+    x: np.ndarray,
+    *,
+    models: int,
+    epochs: int,
+    batch_size: int,
+    audited: int,
+    defenses: int,
+    targets: int | None = None,
+    releases: Sequence[str] = DEFAULT,
+    maps: int = 1,
 ) -> int:
     """Bytes, about, that an audit takes beyond the runtime; arguments as of `plan`. Nothing is allocated."""
-    size, features, pairs = _size(model, x), math.prod(x.shape[1:]), models * audited
+    size, features = _size(model, x), maps * math.prod(x.shape[1:])
+    held = kept.numbers(
+        models, models if targets is None else targets, releases, _classes(model, x), defenses, maps
+    )
     # Trained and untrained weights, the optimiser's two moments, a gradient; a model's own data and history.
     weights = 5 * models * size + 2 * models * epochs + models * len(x) // 2
     chunk = chunk_size(models, features) * models * features
     batches = 4 * models * batch_size * features  # the points of a step, and what becomes of them on the way
-    return 4 * (weights + batches + x.size + 8 * chunk + _KEPT_ARRAYS * (1 + defenses) * pairs)
+    return 4 * (weights + batches + x.size + 8 * chunk + held * audited)
 
 
-def check_memory(
-    model: Model, x: np.ndarray, *, models: int, epochs: int, batch_size: int, audited: int, defenses: int
-) -> None:
-    """Raises UsageError with the estimate where an audit does not fit; arguments as of `plan`."""
+def check_memory(model: Model, x: np.ndarray, *, models: int, **sizes: Any) -> None:
+    """Raises UsageError with the estimate where an audit does not fit; arguments as of `memory`."""
     _check_probe(model, x)
-    needed = memory(
-        model, x, models=models, epochs=epochs, batch_size=batch_size, audited=audited, defenses=defenses
-    )
+    needed = memory(model, x, models=models, **sizes)
     _memory.check("models", models, needed, f"{models:,} models of {_size(model, x):,} weights")
 
 
@@ -127,6 +165,11 @@ def _size(model: Model, x: np.ndarray) -> int:
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
 
 
+def _classes(model: Model, x: np.ndarray) -> int:
+    variables = jax.eval_shape(model.init, jax.random.key(0), jax.ShapeDtypeStruct(x.shape[1:], x.dtype))
+    return int(jax.eval_shape(model.logits_fn, variables, x[0]).shape[-1])
+
+
 def _probe_model(model: Model, x: np.ndarray) -> float:
     """Seconds that one input gradient takes among many."""
     keys = jax.random.split(jax.random.key(0), _PROBE_MODELS)
@@ -139,6 +182,28 @@ def _probe_model(model: Model, x: np.ndarray) -> float:
 
     seconds = _seconds(jax.jit(runs), variables, points)
     return seconds / (_PROBE_MODELS * _PROBE_POINTS)
+
+
+def _learned(releases: Sequence[str], classes: int, explanations: int, maps: int) -> list[int]:
+    """Features of each regression that is learned, in the audit and in its controls."""
+    _, of_map = kept.of_explanation(maps, classes)
+    shown = [kept.of_prediction(release, classes)[1] for release in releases]
+    alone, both = [each for each in shown for _ in range(2)], [each + of_map for each in shown]
+    return alone + explanations * [of_map, *both] + _CONTROLS * [shown[0], shown[0], of_map, both[0]]
+
+
+def _probe_learning(features: Sequence[int], groups: int, audited: int) -> float:
+    """Seconds that regressions on so many features take, one for each group of targets, on all cores."""
+    widest = max(features)
+    points = min(audited, stacked.CALIBRATION_POINTS)
+    generator = np.random.default_rng(0)
+    samples = generator.normal(size=(points * CALIBRATORS, widest)).astype(np.float32)
+    member, valid = generator.random(len(samples)) < 0.5, np.ones(len(samples), bool)
+    folds = np.arange(len(samples)) % CALIBRATORS
+    start = time.perf_counter()
+    on_all_cores(lambda _: logistic.fit(samples, member, valid, folds), range(groups))
+    # Sums over samples of products of two features each.
+    return (time.perf_counter() - start) * sum((count / widest) ** 2 for count in features)
 
 
 def _probe_row(models: int, points: int) -> float:

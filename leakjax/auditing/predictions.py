@@ -20,10 +20,9 @@ class Predictions(NamedTuple):
     Attributes:
       signal: [models, points], the log-odds of the true class, or where the attacker does not know it of the
         predicted one.
-      explained: int32 [models, points], the class that is explained.
+      explained: int32 [models, points], the class that is explained, or the first one of all that are.
       correct: bool [models, points].
       agrees: bool [models, points], whether the predicted class is the one that the attacker takes for the true one.
-      loss: [targets, points].
       confidence: [targets, points], the log-odds of the predicted class.
       reduced: by release, `stacked.Reduced`.
       kinds: by release, the kinds of each discrete answer, int [models, points].
@@ -33,7 +32,6 @@ class Predictions(NamedTuple):
     explained: Any
     correct: Any
     agrees: Any
-    loss: Any
     confidence: Any
     reduced: Any
     kinds: Any
@@ -53,7 +51,6 @@ def _axes(subject: Subject) -> Predictions:
         explained=1,
         correct=1,
         agrees=1,
-        loss=1,
         confidence=1,
         reduced={name: stacked.reduced_axes(count) for name, count in answers.items()},
         kinds={name: (1,) * count for name, count in answers.items()},
@@ -71,26 +68,24 @@ def predict_program(subject: Subject) -> Program:
     """
     targets = jnp.asarray(subject.targets)
     roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
-    explains_truth = subject.explained_class == "true"
 
     def chunk(variables: Any, x: jax.Array, y: jax.Array, membership: jax.Array) -> Predictions:
         over_points = jax.vmap(subject.logits_fn, in_axes=(None, 0))
         logits = jax.vmap(over_points, in_axes=(0, None))(variables, x)
         predicted = jnp.argmax(logits, axis=-1)
         truth = jnp.broadcast_to(y[None], predicted.shape)
-        of_class = lambda measure, classes: jax.vmap(jax.vmap(measure))(logits, classes)
-        confidence = of_class(signals.logit_confidence, predicted)
+        of_class = lambda classes: jax.vmap(jax.vmap(signals.logit_confidence))(logits, classes)
+        confidence = of_class(predicted)
         shown = {
             name: seen(prediction_part(name), logits, y, label_known=subject.label_known)
             for name in subject.releases
         }
         label = seen(prediction_part("label"), logits, y, label_known=subject.label_known)
         return Predictions(
-            signal=of_class(signals.logit_confidence, truth) if subject.label_known else confidence,
-            explained=(truth if explains_truth else predicted).astype(jnp.int32),
+            signal=of_class(truth) if subject.label_known else confidence,
+            explained=_explained(subject, predicted, truth).astype(jnp.int32),
             correct=predicted == truth,
             agrees=label.codes[1][0] == 0,
-            loss=of_class(signals.cross_entropy, truth)[targets],
             confidence=confidence[targets],
             reduced={
                 name: stacked.reduce_points(each.signals, each.vectors, each.codes, membership, *roles)
@@ -100,6 +95,26 @@ def predict_program(subject: Subject) -> Program:
         )
 
     return compiled(chunk, (None, 0, 0, 1), _axes(subject))
+
+
+def _explained(subject: Subject, predicted: jax.Array, truth: jax.Array) -> jax.Array:
+    """The class that each model explains at each point, the first of several: int [models, points].
+
+    Args:
+      subject: whose explained class it is.
+      predicted: int [models, points].
+      truth: int [models, points].
+    """
+    if subject.explained_class == "predicted":
+        return predicted
+    if subject.explained_class == "true":
+        return truth
+    votes = jax.nn.one_hot(predicted, subject.points.classes)
+    if subject.explained_class == "reference":
+        # No model has a say in the class of its own map, so that the map does not name what it predicts.
+        return jnp.argmax(votes.sum(axis=0, keepdims=True) - votes, axis=-1)
+    vote = jnp.broadcast_to(jnp.argmax(votes.sum(axis=0), axis=-1)[None], truth.shape)
+    return truth if subject.label_known else vote
 
 
 def stream_predictions(program: Program, subject: Subject) -> Predictions:

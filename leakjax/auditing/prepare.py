@@ -9,6 +9,7 @@ import numpy as np
 
 from leakjax import _validate
 from leakjax.auditing import door
+from leakjax.auditing.coins import check_coins
 from leakjax.auditing.options import Attacker
 from leakjax.auditing.subject import LEAST_MODELS, Subject
 from leakjax.data import Points
@@ -55,12 +56,17 @@ def prepare(
     attacked = np.arange(models)[~bad] if targets is None else _targets(targets, bad)
     kept, left_out = exclude_diverged(ensemble)
     door.check_attackable(np.asarray(ensemble.membership), attacked)
+    check_coins("membership", np.asarray(ensemble.membership, bool))
     door.check_logits(logits_fn, kept.variables, points)
     if untrained is None:
         untrained = _shuffled(kept.variables, key)
     else:
-        door.check_models("untrained", untrained, models)
+        door.check_untrained(untrained, ensemble.variables, models)
         untrained = jax.tree.map(lambda leaf: leaf[~bad], untrained)
+    answering = attacker.explained_by
+    if answering is not None:
+        door.check_models("explained_by", answering, models)
+        answering = jax.tree.map(lambda leaf: leaf[~bad], answering)
     subject = Subject(
         logits_fn,
         kept.variables,
@@ -72,6 +78,9 @@ def prepare(
         label_known=attacker.label_known,
         explained_class=attacker.explained_class,
         releases=attacker.releases,
+        neighbours=attacker.neighbours,
+        neighbour_step=attacker.neighbour_step,
+        explained_by=answering,
     )
     return Prepared(subject, untrained, left_out)
 

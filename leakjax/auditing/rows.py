@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from leakjax.attack import BASELINES, THRESHOLDS
+from leakjax import _progress
 from leakjax.auditing.explanations import MEASURES, Explanations
 from leakjax.auditing.judge import Judge
+from leakjax.auditing.neighbours import Near
 from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.score import Baseline, Scores
 from leakjax.auditing.subject import Subject
@@ -29,6 +30,9 @@ from leakjax.evaluate.leakage import Rates
 from leakjax.explain import Named
 
 _EXPOSED = 20
+STACKED = "stacked"  # the attack that all of these are of
+
+Judged = tuple[LeakageRow, Curve]
 
 
 class Found(NamedTuple):
@@ -39,10 +43,12 @@ class Found(NamedTuple):
       explanation: [targets, points], on the explanation.
       both: [releases, targets, points], on both.
       valid: bool [targets, points], where these scores mean something.
-      log_l1: [targets, points], log of the released attribution's L1 norm.
+      log_l1: [models, points], see `explanations.Explanations`.
       change: [points, measures], see `explanations.Explanations`.
       non_finite: how many attributions were not finite.
       examples: [examples, ...], released maps.
+      beside: [releases, targets, points], on both, with all further queries near each point; no releases where
+        none may be asked.
     """
 
     prediction: np.ndarray
@@ -53,20 +59,23 @@ class Found(NamedTuple):
     change: np.ndarray
     non_finite: np.ndarray
     examples: np.ndarray
+    beside: np.ndarray = np.zeros((0, 0, 0))
 
     @classmethod
-    def of(cls, scores: Scores, streamed: Explanations) -> "Found":
+    def of(cls, scores: Scores, streamed: Explanations, beside: np.ndarray | None = None) -> "Found":
         """What was scored and what was streamed, together."""
-        return cls(*scores, streamed.log_l1, streamed.change, np.sum(~streamed.finite), streamed.examples)
+        found = cls(*scores, streamed.log_l1, streamed.change, np.sum(~streamed.finite), streamed.examples)
+        return found if beside is None else found._replace(beside=beside)
 
 
 class Sitting(NamedTuple):
-    """Points that are audited together: what is audited, its predictions, the attack on them, and who judges scores."""
+    """Points that are audited together: what is audited, its predictions, the attacks on them, and who judges."""
 
     subject: Subject
     predictions: Predictions
     base: Baseline
     judge: Judge
+    near: Near | None = None
 
 
 class Result(NamedTuple):
@@ -100,50 +109,40 @@ def attacked(
     return Attacked(**vars(shown), release=release, view=view, attack=attack, label_known=subject.label_known)
 
 
-def leakage(results: Results, attacks: Sequence[str]) -> tuple[list[LeakageRow], list[Curve]]:
-    """The leakage rows and their curves, release by release: predictions first, then each explainer and defense.
+def leakage(results: Results) -> list[Judged]:
+    """The rows of the stacked attack and their curves, release by release: predictions first, then each explanation.
 
     Args:
       results: by explainer and defense; the predictions are those of the first one's sitting.
-      attacks: which to report; thresholds that need the label are left out where it is not known.
     """
-    found: list[tuple[LeakageRow, Curve]] = []
-    thresholds = {name: THRESHOLDS[name] for name in attacks if name in THRESHOLDS}
-    (subject, predictions, _, judge), first, _ = next(iter(results.values()))
+    (subject, _, _, judge, _), first, _ = next(iter(results.values()))
     judges = {about: one.sitting.judge.narrowed(one.found.valid) for about, one in results.items()}
-    for at, release in enumerate(subject.releases if "stacked" in attacks else ()):
-        found.append(judge.row(first.prediction[at], attacked("prediction", "stacked", subject, release)))
-        over: dict[int, Rates] = {}  # the prediction alone on the same points, of each judge
-        for about, (_, one, explanation) in results.items():
-            own = judges[about]
-            if id(own) not in over:
-                over[id(own)] = own.rates(one.prediction[at])
-            seen = attacked("both", "stacked", subject, release, explanation)
-            found.append(own.row(one.both[at], seen, over[id(own)]))
-    for name, threshold in thresholds.items():
-        if threshold.view == "prediction" and (subject.label_known or not threshold.needs_label):
-            scores = threshold.score(getattr(predictions, threshold.signal))
-            own = judge.narrowed(np.isfinite(scores))
-            found.append(own.row(scores, attacked("prediction", name, subject, "vector")))
-    for name in (name for name in attacks if name in BASELINES):
-        if subject.label_known:
-            scores = BASELINES[name](predictions.signal, subject.membership, subject.roles)
-            found.append(judge.row(scores, attacked("prediction", name, subject, "vector")))
-    for about, (_, one, explanation) in results.items():
-        if "stacked" in attacks:
-            seen = attacked("explanation", "stacked", subject, "none", explanation)
-            found.append(judges[about].row(one.explanation, seen))
-        for name, threshold in thresholds.items():
-            if threshold.view == "explanation":
-                scores = threshold.score(getattr(one, threshold.signal))
-                seen = attacked("explanation", name, subject, "none", explanation)
-                found.append(judges[about].row(scores, seen))
-    return [row for row, _ in found], [curve for _, curve in found]
+    over: dict[
+        tuple[int, int], Rates
+    ] = {}  # the prediction alone on the same points, of each release and judge
+
+    def row(view: View, at: int, about: tuple[str, str] | None) -> Judged:
+        release = "none" if view == "explanation" else subject.releases[at]
+        if about is None:
+            return judge.row(first.prediction[at], attacked(view, STACKED, subject, release))
+        own, (_, one, explanation) = judges[about], results[about]
+        seen = attacked(view, STACKED, subject, release, explanation)
+        if view == "explanation":
+            return own.row(one.explanation, seen)
+        if (at, id(own)) not in over:
+            over[at, id(own)] = own.rates(one.prediction[at])
+        return own.row(one.both[at], seen, over[at, id(own)])
+
+    every: list[tuple[View, int, tuple[str, str] | None]] = []
+    for at in range(len(subject.releases)):
+        every += [("prediction", at, None), *(("both", at, about) for about in results)]
+    every += [("explanation", 0, about) for about in results]
+    return [row(*one) for one in _progress.track(every)]
 
 
 def task(sitting: Sitting, results: Results, diverged: np.ndarray) -> Task:
     """What was attacked: sizes, accuracies with intervals over points, what was dropped."""
-    subject, predictions, _, judge = sitting
+    subject, predictions, _, judge, _ = sitting
     correct, membership = predictions.correct, subject.membership
     weights = judge.resamples.points
 
@@ -186,23 +185,28 @@ def exposed(results: Results, leakage: Sequence[LeakageRow]) -> list[ExposedRow]
     worst = headline.worst(leakage)
     if worst is None:
         return []
-    (subject, _, _, judge), found, _ = results[worst.explainer, worst.defense]
+    (subject, _, _, judge, _), found, _ = results[worst.explainer, worst.defense]
     scores = found.both[subject.releases.index(worst.release)]
     return judge.exposed(scores, worst.about, subject.points.ids, _EXPOSED)
 
 
 def groups(results: Results, group: str | None) -> list[GroupRow]:
     """Leakage by the levels of a group column: from predictions, and from both for each explainer and defense."""
-    if group is None:
+    if group is None or not _stacked(results):
         return []
-    (subject, _, _, judge), first, _ = next(iter(results.values()))
+    (subject, _, _, judge, _), first, _ = next(iter(results.values()))
     levels, leading = subject.points.groups[group], subject.releases[0]
-    about = attacked("prediction", "stacked", subject, leading)
+    about = attacked("prediction", STACKED, subject, leading)
     rows = judge.groups(first.prediction[0], about, group, levels)
-    for (subject, _, _, judge), found, explanation in results.values():
-        about = attacked("both", "stacked", subject, leading, explanation)
+    for (subject, _, _, judge, _), found, explanation in results.values():
+        about = attacked("both", STACKED, subject, leading, explanation)
         rows += judge.groups(found.both[0], about, group, subject.points.groups[group])
     return rows
+
+
+def _stacked(results: Results) -> bool:
+    """Whether there were models enough for the stacked attack."""
+    return next(iter(results.values())).sitting.subject.stackable
 
 
 def examples(points: Points, results: Results, ids: np.ndarray) -> list[Example]:

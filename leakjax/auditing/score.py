@@ -19,7 +19,7 @@ class Baseline(NamedTuple):
     Attributes:
       there: bool [models, points], where a model predicted at all.
       labels: what the weights are learned from.
-      features: by release.
+      features: by release; none where there are too few models to learn weights from.
       log_odds: by release.
     """
 
@@ -35,7 +35,7 @@ class Scores(NamedTuple):
     Attributes:
       prediction: [releases, targets, points].
       explanation: [targets, points]; a map alone says the same beside every release.
-      both: [releases, targets, points].
+      both: [releases, targets, points]; no release of either where there are too few models.
       valid: bool [targets, points]: enough shadows stood behind the scores, and the target answered.
     """
 
@@ -57,6 +57,8 @@ def baseline(subject: Subject, predictions: Predictions, releases: Sequence[str]
       `Baseline`.
     """
     there = np.isfinite(predictions.signal)
+    if not subject.stackable:
+        return Baseline(there, [], {}, {})
     labels = stacked.labels(subject.membership, subject.roles, there)
     features = {
         name: stacked.grouped(
@@ -81,6 +83,9 @@ def score(subject: Subject, base: Baseline, explanations: Explanations) -> Score
     """
     roles, membership = subject.roles, subject.membership
     there = base.there & explanations.finite
+    if not subject.stackable:
+        valid = enough(membership, roles.known[: roles.targets], 1) & there[subject.targets]
+        return Scores(np.zeros((0, *valid.shape)), np.zeros(valid.shape), np.zeros((0, *valid.shape)), valid)
     labels = base.labels if there.all() else stacked.labels(membership, roles, there)
     of_map, of_both = (
         stacked.grouped(View(one, ()), membership, roles)

@@ -15,9 +15,10 @@ import numpy as np
 
 from leakjax import _validate
 from leakjax.attack import DEFAULT_ATTACKS, stacked
-from leakjax.attack.registry import Attack, parse
+from leakjax.attack.reading import OF_MAPS
+from leakjax.attack.registry import AnyAttack
 from leakjax.attack.replies import Replies, Source
-from leakjax.auditing import controls, literature, rows
+from leakjax.auditing import controls, door, literature, rows
 from leakjax.auditing.answers import SIGNALS, Answers, answers
 from leakjax.auditing.assemble import assemble
 from leakjax.auditing.check import Checked
@@ -35,7 +36,7 @@ from leakjax.auditing.measure import Measured, Programs
 from leakjax.auditing.options import Attacker, Run
 from leakjax.auditing.predictions import predict_program, stream_predictions
 from leakjax.auditing.prepare import Prepared
-from leakjax.auditing.resolve import Methods
+from leakjax.auditing.resolve import AttackLike, Methods, attacks_of
 from leakjax.auditing.rows import Found, Result, Sitting
 from leakjax.auditing.score import baseline
 from leakjax.auditing.score import score as attacked
@@ -52,7 +53,7 @@ def score(
     arrays: Mapping[str, np.ndarray],
     *,
     name: str = "answers",
-    attacks: Sequence[str] = DEFAULT_ATTACKS,
+    attacks: Sequence[AttackLike] = DEFAULT_ATTACKS,
     targets: Sequence[int] | None = None,
     key: jax.Array,
     attacker: Attacker = Attacker(),  # noqa: B008  (frozen)
@@ -63,11 +64,11 @@ def score(
     Args:
       arrays: by name, memory-mapped or not, as `leakjax.auditing.answers.answers` lists them.
       name: of the data, for the report.
-      attacks: names in `leakjax.attack.DEFAULT_ATTACKS`, and texts that `leakjax.attack.registry.parse` reads.
+      attacks: as of `leakjax.audit`; those of the default that find nothing to read are left out.
       targets: indices of the attacked models; all in turn when None.
       key: of all randomness.
       attacker: what the attacker knows and is shown; where there are no logits, nothing is shown of predictions.
-      run: how the audit is run and reported.
+      run: how the audit is run and reported; it keeps nothing, and takes no store.
 
     Returns:
       The report; `leakjax.report` prints, draws and writes it.
@@ -75,10 +76,16 @@ def score(
     Raises:
       UsageError: an argument that the caller can mend.
     """
+    for what, options, kind in (("attacker", attacker, Attacker), ("run", run, Run)):
+        door.check_options(what, options, kind)
+    door.check_key(key)
+    if run.store is not None:
+        rule = "answers are read and nothing is kept of their audit; leave it out"
+        raise _validate.fail("store", str(run.store), rule)
     clock = Clock(run.say)
     given = answers(arrays, name)
     subject = _subject(given, targets, key, attacker)
-    ours, others = _attacks(attacks, given)
+    listed = _attacks(attacks, given)
     if run.group is not None:
         _validate.one_of("group", run.group, given.points.groups)
     with clock("predict"):
@@ -95,52 +102,54 @@ def score(
             _controls(sitting, given, first),
             controls.smallest_margin(subject, sitting.judge, sitting.predictions),
         )
-    config: dict[str, Any] = {"answers": name, "attacks": list(attacks), "releases": list(subject.releases)}
+    others = literature.literature(
+        listed,
+        subject,
+        results,
+        _source_of(given, subject),
+        maps=[(explainer, _NONE) for explainer in given.maps],
+        of_explanation=dict.fromkeys(given.of_explanation, (SIGNALS, _NONE)),
+        clock=clock,
+    )
+    config: dict[str, Any] = {"answers": name, "attacks": [attack.name for attack in listed]}
+    config |= {"releases": list(subject.releases)}
     config |= {"label_known": subject.label_known, "explained_class": subject.explained_class}
     config |= {"controls_not_run": [_UNTRAINED]}
     prepared = Prepared(subject, None, np.zeros(0, int))
-    measured = Measured(results, sitting, np.zeros(0, int), Programs(lambda: None, {}))
+    measured = Measured(results, sitting, np.zeros(0, int), Programs(lambda: None, {}), {})
     report = assemble(
         prepared,
-        Methods({}, {}, frozenset(), {}, ours, ()),
+        Methods({}, {}, frozenset(), {}, listed, ()),
         measured,
+        others,
         checked,
         run=run if run.config is not None else dataclasses.replace(run, config=config),
         clock=clock,
     )
-    with clock("literature"):
-        more = literature.literature(
-            others,
-            subject,
-            results,
-            _source_of(given, subject),
-            maps=[(explainer, _NONE) for explainer in given.maps],
-            of_explanation=dict.fromkeys(given.of_explanation, (SIGNALS, _NONE)),
-        )
     unknown = Estimate(float("nan"), float("nan"), float("nan"))
     task = report.task
     if given.logits is None:
         task = dataclasses.replace(
             task, train_accuracy=unknown, test_accuracy=unknown, generalisation_gap=unknown
         )
-    return dataclasses.replace(
-        report,
-        task=task,
-        timings=clock.seconds,
-        leakage=[*report.leakage, *(row for row, _ in more)],
-        curves=[*report.curves, *(curve for _, curve in more)],
-    )
+    return dataclasses.replace(report, task=task)
 
 
 def _subject(given: Answers, targets: Sequence[int] | None, key: jax.Array, attacker: Attacker) -> Subject:
     models = len(given.member)
+    if attacker.explained_class == "asked":
+        rule = "stands for maps of all classes; give each class's as attributions_NAME, and say predicted or true"
+        raise _validate.fail("explained_class", attacker.explained_class, rule)
+    _validate.at_least("models", models, stacked.LEAST_MODELS)
+    attacked_models = np.arange(models) if targets is None else door.check_targets(targets, models)
+    door.check_attackable(given.member, attacked_models)
     return Subject(
         lambda own, x: own[x[0].astype(jnp.int32)],  # the answer of a chunk's place
         (),
         np.arange(models, dtype=np.int32),
         given.points,
         given.member,
-        np.arange(models) if targets is None else np.asarray(targets, int),
+        attacked_models,
         key=key,
         label_known=attacker.label_known,
         explained_class=attacker.explained_class,
@@ -148,16 +157,18 @@ def _subject(given: Answers, targets: Sequence[int] | None, key: jax.Array, atta
     )
 
 
-def _attacks(texts: Sequence[str], given: Answers) -> tuple[list[str], list[Attack]]:
-    """Names of the attacks that rows of the audit know, and the attacks of the registry."""
-    ours = [text for text in texts if text in DEFAULT_ATTACKS]
-    if given.logits is None:
-        ours = [text for text in ours if text in ("stacked", "attribution_norm")]
-    if "stacked" not in ours:
+def _attacks(given: Sequence[AttackLike], answers: Answers) -> list[AnyAttack]:
+    """The attacks of a list that names stacked; of the default, those that find something to read."""
+    found = attacks_of(given)
+    if not any(attack.name == rows.STACKED for attack in found):
         raise _validate.fail(
-            "attacks", list(texts), "must name stacked, beside which all others are reported"
+            "attacks", list(given), "must name stacked, beside which all others are reported"
         )
-    return ours, [parse(text) for text in texts if text not in DEFAULT_ATTACKS]
+    if [attack.name for attack in found] != list(DEFAULT_ATTACKS):
+        return found
+    missing = ("log_probabilities",) if answers.logits is None else ()
+    missing += () if answers.maps else OF_MAPS
+    return [attack for attack in found if not set(missing) & set(getattr(attack, "needs", ()))]
 
 
 def _explainers(given: Answers) -> list[str]:
@@ -220,7 +231,7 @@ def _of_signals(subject: Subject, placebo: bool) -> Program:
         there = jnp.isfinite(signals)
         size = jnp.sum(jnp.abs(jnp.where(there, signals, 0.0)), axis=-1)
         return Explanations(
-            log_l1=jnp.log(size[targets] + 1e-12),
+            log_l1=jnp.log(size),
             change=jnp.broadcast_to(unchanged[None], (signals.shape[1], len(MEASURES))),
             finite=there.any(axis=-1),
             reduced=stacked.reduce_points(signals, (), (), membership, *roles),
@@ -269,8 +280,8 @@ def _controls(sitting: Sitting, given: Answers, explainer: str) -> list[Control]
 def _source_of(given: Answers, subject: Subject) -> literature.SourceOf:
     """Replies of a chunk of points as a release and an explanation show them."""
 
-    def source_of(release: str | None, about: tuple[str, str] | None) -> Source:
-        seen = given.replies(None if about is None else about[0])
+    def source_of(release: str | None, about: tuple[str, str] | None, needs: Sequence[str]) -> Source:
+        seen = given.replies(about[0] if about is not None and literature.looks_at_maps(needs) else None)
         whole = seen._replace(log_probabilities=None)
 
         def source(rows: np.ndarray) -> Replies:

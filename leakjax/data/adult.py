@@ -61,13 +61,13 @@ def raw(data_dir: Path, source_dir: Path | None = None) -> dict[str, np.ndarray]
     """The columns of the two files as they are, for encodings other than that of `load`.
 
     Args:
-        data_dir: where the set is prepared once and read from later.
-        source_dir: a folder that holds `adult.data` and `adult.test`, plain or gzipped; downloaded if None.
+      data_dir: where the set is prepared once and read from later.
+      source_dir: a folder that holds `adult.data` and `adult.test`, plain or gzipped; downloaded if None.
 
     Returns:
-        The 14 columns of `COLUMNS` in their order, then `label`, each [48842], the 32,561 rows of adult.data
-        first. Numbers, fnlwgt among them, are int32; categories are str, `?` where unknown; the label is
-        int32, 1 above 50,000 dollars.
+      The 14 columns of `COLUMNS` in their order, then `label`, each [48842], the 32,561 rows of adult.data
+      first. Numbers, fnlwgt among them, are int32; categories are str, `?` where unknown; the label is
+      int32, 1 above 50,000 dollars.
     """
     from leakjax.data import prepared  # imported here: slow, and the embedded sets do without
 
@@ -92,16 +92,16 @@ def load(data_dir: Path, source_dir: Path | None = None, label: str = _INCOME) -
     for each of the 99 categories; an unknown category sets none. Without fnlwgt, 11,174 rows have a twin.
 
     Args:
-        data_dir: as in `raw`.
-        source_dir: as in `raw`.
-        label: what is to be predicted: income, or a column of categories, which then is no feature while income is
-            one. Who has none is left out, and so are rare classes.
+      data_dir: as in `raw`.
+      source_dir: as in `raw`.
+      label: what is to be predicted: income, or a column of categories, which then is no feature while income is
+        one. Who has none is left out, and so are rare classes.
 
     Returns:
-        The points, x float32 [48842, 104] for income, with the groups race, sex and age (in bands of ten years).
+      The points, x float32 [48842, 104] for income, with the groups race, sex and age (in bands of ten years).
 
     Raises:
-        UsageError: `label` is no column of categories.
+      UsageError: `label` is no column of categories.
 
     Source: Shokri, Strobel, Zick, Privacy Risks of Explaining Machine Learning Models, appendix B.
     """

@@ -19,11 +19,11 @@ def of_cells(cells: Sequence[str], *, decimal_comma: bool = False) -> np.ndarray
     """A column of a text file: numbers where all its values are numbers, else texts.
 
     Args:
-        cells: [rows], as written; blanks around them go.
-        decimal_comma: whether a comma inside a number stands for the point.
+      cells: [rows], as written; blanks around them go.
+      decimal_comma: whether a comma inside a number stands for the point.
 
     Returns:
-        float64 with NaN for missing values, or str with "" for them.
+      float64 with NaN for missing values, or str with "" for them.
     """
     texts = [cell.strip() for cell in cells]
     texts = ["" if text in _MISSING else text for text in texts]

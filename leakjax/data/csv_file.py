@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from leakjax._validate import UsageError
+from leakjax._workdir import reading
 from leakjax.data import columns
 from leakjax.data.points import Points
 from leakjax.data.table import points_of
@@ -21,15 +22,15 @@ def load(path: str | os.PathLike[str], *, label: str | None = None) -> Points:
     comma inside a number is its decimal point.
 
     Args:
-        path: a file in UTF-8.
-        label: the column to be predicted.
+      path: a file in UTF-8.
+      label: the column to be predicted.
 
     Returns:
-        The points, as `leakjax.data.table.points_of` encodes them.
+      The points, as `leakjax.data.table.points_of` encodes them.
 
     Raises:
-        UsageError: no such file, none in UTF-8, no rows, columns without a name or of one name, rows of another
-            length; or as `points_of`.
+      UsageError: no such file, none in UTF-8, no rows, columns without a name or of one name, rows of another
+        length; or as `points_of`.
     """
     path = Path(path).expanduser()
     text = _text(path)
@@ -65,7 +66,7 @@ def load(path: str | os.PathLike[str], *, label: str | None = None) -> Points:
 
 def _text(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        content = reading.content(path)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except OSError as error:

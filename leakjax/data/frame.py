@@ -19,15 +19,15 @@ def from_frame(frame: "DataFrame", label: str, *, name: str = "frame") -> Points
     are left out, and `Points.notes` says so.
 
     Args:
-        frame: its index is not looked at; ids are the rows from 0.
-        label: the column to be predicted.
-        name: of the data set.
+      frame: its index is not looked at; ids are the rows from 0.
+      label: the column to be predicted.
+      name: of the data set.
 
     Returns:
-        The points.
+      The points.
 
     Raises:
-        UsageError: columns of one name, no rows; or as `points_of`.
+      UsageError: columns of one name, no rows; or as `points_of`.
     """
     from pandas.api import types
 

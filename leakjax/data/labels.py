@@ -18,10 +18,10 @@ class Labelled(NamedTuple):
     """The rows of a table that have a label.
 
     Attributes:
-        rows: int [rows kept], ascending.
-        y: int32 [rows kept], 0..classes-1, in the order of `names`.
-        names: of the classes, sorted: numbers by size, texts by letters.
-        notes: what was left out, one sentence each.
+      rows: int [rows kept], ascending.
+      y: int32 [rows kept], 0..classes-1, in the order of `names`.
+      names: of the classes, sorted: numbers by size, texts by letters.
+      notes: what was left out, one sentence each.
     """
 
     rows: np.ndarray
@@ -34,11 +34,11 @@ def classes_of(name: str, column: np.ndarray) -> Labelled:
     """Makes classes of a column; rows without a label and rows of rare classes are left out, and said.
 
     Args:
-        name: of the column, for errors and notes.
-        column: as `columns.Columns` describes.
+      name: of the column, for errors and notes.
+      column: as `columns.Columns` describes.
 
     Raises:
-        UsageError: fewer than two classes of at least `LEAST_ROWS` rows, or numbers that are no classes.
+      UsageError: fewer than two classes of at least `LEAST_ROWS` rows, or numbers that are no classes.
     """
     present = ~columns.missing(column)
     values, place, counts = np.unique(column[present], return_inverse=True, return_counts=True)

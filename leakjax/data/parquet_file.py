@@ -14,14 +14,14 @@ def load(path: str | os.PathLike[str], *, label: str | None = None) -> Points:
     """Reads a table in Parquet's format.
 
     Args:
-        path: a file.
-        label: the column to be predicted.
+      path: a file.
+      label: the column to be predicted.
 
     Returns:
-        The points, as `leakjax.data.table.points_of` encodes them; dates and nested columns are left out.
+      The points, as `leakjax.data.table.points_of` encodes them; dates and nested columns are left out.
 
     Raises:
-        UsageError: pyarrow is not there, no such file, a damaged one, no rows; or as `points_of`.
+      UsageError: pyarrow is not there, no such file, a damaged one, no rows; or as `points_of`.
     """
     path = Path(path).expanduser()
     try:

@@ -14,18 +14,18 @@ class Points(NamedTuple):
     """Labelled points in the order of their source.
 
     Attributes:
-        x: float32 [points, ...]; images are [points, height, width, channels].
-        y: int32 [points], 0..classes-1.
-        classes: how many classes the source has.
-        name: of the data set, as `load` takes it.
-        ids: int32 [points], the row of each point in its source, counted before duplicates went: keys are
-            folded with it, so that a point keeps its randomness when others come or go.
-        duplicates: how many exact duplicates (equal features) were removed.
-        groups: name of a group column -> str [points], for leakage by group.
-        feature_names: of the features of one point, flattened; empty where they have none.
-        columns: the source column of each of these features: the features of one column, such as the indicators of
-            a category, are hidden together by methods that mask; empty where each stands for itself.
-        notes: what the owner should know about how points were made of the source, one sentence each.
+      x: float32 [points, ...]; images are [points, height, width, channels].
+      y: int32 [points], 0..classes-1.
+      classes: how many classes the source has.
+      name: of the data set, as `load` takes it.
+      ids: int32 [points], the row of each point in its source, counted before duplicates went: keys are
+        folded with it, so that a point keeps its randomness when others come or go.
+      duplicates: how many exact duplicates (equal features) were removed.
+      groups: name of a group column -> str [points], for leakage by group.
+      feature_names: of the features of one point, flattened; empty where they have none.
+      columns: the source column of each of these features: the features of one column, such as the indicators of
+        a category, are hidden together by methods that mask; empty where each stands for itself.
+      notes: what the owner should know about how points were made of the source, one sentence each.
     """
 
     x: np.ndarray
@@ -53,20 +53,23 @@ def in_order(
     """Validated points whose ids are their rows.
 
     Args:
-        x: [points, ...], images as bytes or features as float32.
-        y: int [points], 0..classes-1.
-        classes: how many classes there are.
-        name: of the data set.
-        groups: name -> str [points].
-        feature_names: of the features of one point, flattened; they label the figures.
-        columns: the source column of each feature, where several features come from one.
+      x: [points, ...], images as bytes or features as float32.
+      y: int [points], 0..classes-1.
+      classes: how many classes there are.
+      name: of the data set.
+      groups: name -> str [points].
+      feature_names: of the features of one point, flattened; they label the figures.
+      columns: the source column of each feature, where several features come from one.
 
     Returns:
-        The points, x as it is and y int32.
+      The points, x as it is and y int32.
 
     Raises:
-        UsageError: as `validate`.
+      UsageError: as `validate`.
     """
+    x, y = np.asarray(x), np.asarray(y)
+    if x.ndim == 0:
+        raise UsageError(f"{name}: x has shape (), must be [points, ...]")
     ids = np.arange(len(x), dtype=np.int32)
     points = validate(
         Points(x, y, classes, name, ids, groups=groups or {}, feature_names=feature_names, columns=columns)
@@ -92,14 +95,14 @@ def validate(points: Points) -> Points:
     """Checks that `points` can be trained on and audited.
 
     Args:
-        points: the points, features in any real dtype.
+      points: the points, features in any real dtype.
 
     Returns:
-        `points`, unchanged.
+      `points`, unchanged.
 
     Raises:
-        UsageError: no points, lengths that differ, names or columns of some features alone, fewer than two classes,
-            NaN or infinite features, labels that are not integers in 0..classes-1.
+      UsageError: no points, lengths that differ, names or columns of some features alone, fewer than two classes,
+        NaN or infinite features, labels that are not integers in 0..classes-1.
     """
     name, x, y = points.name, points.x, points.y
     if len(x) == 0 or x.ndim < 2 or x[0].size == 0:
@@ -145,10 +148,10 @@ def deduplicate(points: Points) -> Points:
     Points are duplicates when all their features are equal, whatever their labels; the first one stays.
 
     Args:
-        points: points without NaN.
+      points: points without NaN.
 
     Returns:
-        The distinct points, `duplicates` raised by the number removed.
+      The distinct points, `duplicates` raised by the number removed.
     """
     seen: set[bytes] = set()
     first = np.zeros(len(points.x), bool)

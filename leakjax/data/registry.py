@@ -79,25 +79,25 @@ def load(
     """Loads a data set: validated, without exact duplicates, as float32.
 
     Args:
-        name: one of `DATASETS`, with options if wanted, as in "synthetic(features=20)"; "csv:<path>",
-            "parquet:<path>", "npz:<path>"; "tfds:<name>"; or a user's own loader, "package.module:name(...)".
-        data_dir: where data are prepared once and read from later; `default_data_dir()` if None.
-        source_dir: a folder that holds the original files of a set, looked into before anything is
-            downloaded.
-        points: how many points to return. Of `synthetic` so many are drawn. Of the others a random subset is
-            kept in the order of the source: always the same one for one number, and part of the subset of any
-            larger number.
-        features: as the option of the data set, like the following; of `synthetic` alone.
-        classes: how many classes.
-        seed: of the draw.
-        label: the column to be predicted; of tables, where it must be given, and of `adult`.
+      name: one of `DATASETS`, with options if wanted, as in "synthetic(features=20)"; "csv:<path>",
+        "parquet:<path>", "npz:<path>"; "tfds:<name>"; or a user's own loader, "package.module:name(...)".
+      data_dir: where data are prepared once and read from later; `default_data_dir()` if None.
+      source_dir: a folder that holds the original files of a set, looked into before anything is
+        downloaded.
+      points: how many points to return. Of `synthetic` so many are drawn. Of the others a random subset is
+        kept in the order of the source: always the same one for one number, and part of the subset of any
+        larger number.
+      features: as the option of the data set, like the following; of `synthetic` alone.
+      classes: how many classes.
+      seed: of the draw.
+      label: the column to be predicted; of tables, where it must be given, and of `adult`.
 
     Returns:
-        The points.
+      The points.
 
     Raises:
-        UsageError: an unknown name, an option out of its range, a file that is missing or damaged, points
-            that cannot be audited.
+      UsageError: an unknown name, an option out of its range, a file that is missing or damaged, points
+        that cannot be audited.
     """
     flags = {"points": points, "features": features, "classes": classes, "seed": seed, "label": label}
     given: dict[str, Any] = {option: value for option, value in flags.items() if value is not None}
@@ -107,6 +107,8 @@ def load(
     }
     if places["source_dir"] and not places["source_dir"].is_dir():
         raise _validate.fail("source_dir", str(source_dir), "is not a folder")
+    if not isinstance(name, str):
+        raise _validate.fail(_WHAT, type(name).__name__, "must be a text, as 'digits' or 'npz:points.npz'")
     loader, options = _find(name, given)
     kept = None if _draws(loader) else options.pop(_POINTS, None)
     if kept is not None:

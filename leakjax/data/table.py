@@ -26,18 +26,18 @@ def points_of(table: Columns, *, label: str | None, name: str, notes: Sequence[s
     members and non-members are treated alike.
 
     Args:
-        table: the columns by name, each [rows].
-        label: the column to be predicted.
-        name: of the data set.
-        notes: what is to be said about the source, first.
+      table: the columns by name, each [rows].
+      label: the column to be predicted.
+      name: of the data set.
+      notes: what is to be said about the source, first.
 
     Returns:
-        The points, x float32. `groups` holds the label and every column that is kept: its values where they are at
-        most 20, else its quarters. `columns` names the column of each feature, `notes` says what was left out.
+      The points, x float32. `groups` holds the label and every column that is kept: its values where they are at
+      most 20, else its quarters. `columns` names the column of each feature, `notes` says what was left out.
 
     Raises:
-        UsageError: no such label, a label that is no class, a column without any value or with an infinite one, no
-            feature left.
+      UsageError: no such label, a label that is no class, a column without any value or with an infinite one, no
+        feature left.
     """
     if label is None:
         raise _validate.fail("label", None, f"must name one of the columns {', '.join(table)}")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakjax import _validate
-from leakjax._threads import one_blas_thread
+from leakjax._threads import on_all_cores, one_blas_thread
 from leakjax.evaluate.bootstrap import Resamples
 
 
@@ -145,13 +145,17 @@ def rates_of(
     tpr = np.full((len(rates), len(scores), weights.shape[1]), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"), one_blas_thread():
         positives, negatives = is_member.astype(float) @ weights, is_other.astype(float) @ weights
-        for target, row in enumerate(scores):
-            ranked = _ranked(row, is_member[target], is_other[target])
+
+        def rank(target: int) -> None:
+            ranked = _ranked(scores[target], is_member[target], is_other[target])
             if len(ranked.members) and len(ranked.others):
                 member_places[target, ranked.members], other_places[target, ranked.others] = _placements(
                     ranked
                 )
-                tpr[:, target] = _tpr(ranked, weights, rates, positives[target], negatives[target])
+                with np.errstate(invalid="ignore", divide="ignore"):  # of this thread
+                    tpr[:, target] = _tpr(ranked, weights, rates, positives[target], negatives[target])
+
+        on_all_cores(rank, range(len(scores)))
         of_members = (member_places @ weights) / positives
         of_others = (other_places @ weights) / negatives
     return Rates(of_members + of_others - of_members[:, :1], tpr)

@@ -43,6 +43,7 @@ LINEAR = (
     *("concatenate", "split", "pad", "rev", "stack", "unstack", "slice", "dynamic_slice"),
     *("dynamic_update_slice", "gather", "scatter", "scatter-add", "scatter_sub", "optimization_barrier"),
 )
+PLACED = ("gather", "dynamic_slice", "dynamic_update_slice", "scatter", "scatter-add", "scatter_sub")
 FREE = {
     "while": "occlusion, feature_ablation, lime, kernel_shap, shapley_sampling",
     "others": "gradient, input_x_gradient, integrated_gradients, smoothgrad, gradient_shap, occlusion, lime, "
@@ -181,7 +182,7 @@ def multipliers(
         else:
             taken = [v.val if isinstance(v, jex.Literal) else known[v] for v in equation.invars]
             kind, params = ("activation" if equation.outvars[0] in fixed.passing else name), equation.params
-            call = lambda *values: evaluate(equation, list(values))
+            call = lambda *values: evaluate(_as_given(equation, values), list(values))
         ends = [equation] if function is None else function.equations
         for place in set().union(*(fixed.inputs.get(end.outvars[0], ()) for end in ends)):
             if isinstance(taken[place], Flow):
@@ -234,10 +235,39 @@ def multipliers(
 
 def jvp_at_middle(step: Step) -> list[Any]:
     """Linear operations, and products by their factors midway between the places: sums stay complete."""
-    call = step.of_active()
-    flows = [step.inputs[place] for place in step.active()]
+    moved = in_floats(step)
+    call = moved.of_active()
+    flows = [moved.inputs[place] for place in moved.active()]
     middle = [sum(flow.primals[1:], flow.primals[0]) / len(flow.primals) for flow in flows]
     pairs = zip(flows, middle, strict=True)
     _, tangents = jax.jvp(call, middle, [flow.tangent.astype(value.dtype) for flow, value in pairs])
     values = zip(*(step.at(place) for place in range(len(flows[0].primals))), strict=True)
     return [Flow(tuple(value), tangent) for value, tangent in zip(values, tangents, strict=True)]
+
+
+def in_floats(step: Step) -> Step:
+    """A step on whole numbers, as in a quantised network, as the same step on the floats that their tangents have."""
+    whole = [
+        value
+        for value in step.inputs
+        if isinstance(value, Flow) and not jnp.issubdtype(value.primals[0].dtype, jnp.inexact)
+    ]
+    if not whole:
+        return step
+    dtype, places = whole[0].tangent.dtype, step.name in PLACED  # constants there say where, not how much
+
+    def as_float(value: Any) -> Any:
+        if isinstance(value, Flow):
+            return Flow(tuple(primal.astype(dtype) for primal in value.primals), value.tangent.astype(dtype))
+        return value if places else jnp.asarray(value, dtype)
+
+    return step._replace(inputs=[as_float(value) for value in step.inputs])
+
+
+def _as_given(equation: Any, values: Sequence[Any]) -> Any:
+    """An equation whose product of whole numbers is one of floats where it is given floats."""
+    wanted = equation.params.get("preferred_element_type")
+    given = any(jnp.issubdtype(jnp.result_type(value), jnp.inexact) for value in values)
+    if wanted is None or jnp.issubdtype(wanted, jnp.inexact) or not given:
+        return equation
+    return equation.replace(params={**equation.params, "preferred_element_type": None})

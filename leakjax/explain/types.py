@@ -36,7 +36,7 @@ class Explainer(Protocol):
 
         Args:
           variables: of one model.
-          x: one example [...].
+          x: one example [...], of any floating type; the attribution has x's type, and half precision its rounding.
           target: int, the class whose output is explained.
           key: a typed key, of this explanation alone; those that draw nothing ignore it.
           segments: which features are masked together, a `Segments`; methods that mask nothing ignore it, and a

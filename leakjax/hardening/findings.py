@@ -9,7 +9,7 @@ from leakjax._workdir import Workdir, writer
 from leakjax.evaluate.document import Estimate, dumps
 from leakjax.hardening.document import HardeningReport, MeasuredRow
 from leakjax.report import tables_csv
-from leakjax.report.figures import png
+from leakjax.report.looks import png
 from leakjax.report.plot import BLACK, BLUE, ORANGE, SKY, VERMILION
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn

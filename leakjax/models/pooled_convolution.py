@@ -25,12 +25,12 @@ def pooled_convolution(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.
     Where two outputs of a window are equal, the first alone gets the gradient.
 
     Args:
-        x: images [batch, height, width, in]; an odd last row or column is not pooled.
-        kernel: weights [3, 3, in, out].
-        bias: [out].
+      x: images [batch, height, width, in]; an odd last row or column is not pooled.
+      kernel: weights [3, 3, in, out].
+      bias: [out].
 
     Returns:
-        Images [batch, height / 2, width / 2, out].
+      Images [batch, height / 2, width / 2, out].
     """
     return _forward(x, kernel, bias)[0]
 

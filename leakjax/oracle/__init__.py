@@ -1,5 +1,28 @@
-"""What a service lets out of a model."""
+"""What a service lets out of a model, and the oracle through which an attacker asks it."""
 
+from leakjax.oracle.answer import ACTIONS, Answer, Question
+from leakjax.oracle.asked import Oracle
+from leakjax.oracle.gate import Gate, Stateless, Watches, stateless
+from leakjax.oracle.offer import oracle, replay
 from leakjax.oracle.release import ExplanationPart, PredictionPart, Release, prediction_part
+from leakjax.oracle.service import Service
+from leakjax.oracle.transcript import Transcript
 
-__all__ = ["ExplanationPart", "PredictionPart", "Release", "prediction_part"]
+__all__ = [
+    "ACTIONS",
+    "Answer",
+    "ExplanationPart",
+    "Gate",
+    "Oracle",
+    "PredictionPart",
+    "Question",
+    "Release",
+    "Service",
+    "Stateless",
+    "Transcript",
+    "Watches",
+    "oracle",
+    "prediction_part",
+    "replay",
+    "stateless",
+]

@@ -13,7 +13,7 @@ The study of `python -m experiments.records` is made of units of work that are k
     plan = plan_for("adult", draws=3, parts=("draws",))
     units = units_of(plan, lambda scaling: load_task(plan, scaling=scaling))
     measured = run_units(units, folder)
-    report = report_of(plan, measured, environment)          # typed; `publish_report` writes it with its page
+    report = report_of(plan, measured, environment)          # typed; `leakjax.report.records.publish` writes it
 """
 
 from leakjax.records.baselines import distinct_revealed, draw_queries, static_batches
@@ -28,7 +28,6 @@ from leakjax.records.oracle import Answer, Oracle, offer
 from leakjax.records.part import Explanation, RecordPart, explain
 from leakjax.records.plan import Plan, plan_for
 from leakjax.records.prototypes import private_prototypes, substitute
-from leakjax.records.publish import publish_report
 from leakjax.records.results import report_of
 from leakjax.records.revealing import Share, self_explanations, self_revealing, share, shares_by_group
 from leakjax.records.run import Measured, run_units
@@ -69,7 +68,6 @@ __all__ = [
     "offer",
     "plan_for",
     "private_prototypes",
-    "publish_report",
     "reconstruct",
     "report_of",
     "run_units",

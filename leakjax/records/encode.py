@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -83,13 +84,19 @@ def parkinsons(path: Path, *, scaling: str = "zscore") -> Task:
     """
     if not path.is_file():
         raise UsageError(f"source_dir: no file {path}")
-    content = path.read_bytes()
-    text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
-    header, *rows = csv.reader(io.StringIO(text))
-    if header[-1] != "class":
+    try:
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+        header, *rows = csv.reader(io.StringIO(text), strict=True)
+        label = np.array([row[-1] for row in rows])
+        features = np.array([row[:-1] for row in rows], np.float64)
+    except (OSError, EOFError, ValueError, IndexError, csv.Error, zlib.error) as error:
+        raise UsageError(f"{path}: not a readable table of numbers, damaged or truncated ({error})") from None
+    if header[-1:] != ["class"]:
         raise UsageError(f"{path}: the last column must be 'class', not {header[-1]!r}")
-    label = np.array([row[-1] for row in rows])
-    x = scale(np.array([row[:-1] for row in rows], np.float64), scaling)
+    if not len(features) or not np.isfinite(features).all():
+        raise UsageError(f"{path}: must have rows, of finite numbers alone")
+    x = scale(features, scaling)
     return Task("parkinsons", x, (label == np.unique(label)[-1]).astype(int), np.arange(x.shape[1]), {})
 
 
@@ -118,14 +125,19 @@ def pair(
     return Task(name, np.maximum(flat @ weights, 0), label, np.arange(width), {})
 
 
+def check_count(name: str, count: int, task: Task) -> None:
+    """Raises UsageError unless the task has so many points to draw; `name` is the argument that asks for them."""
+    if not 2 <= count <= len(task.y):
+        raise fail(name, count, f"must be between 2 and {len(task.y)}, the points of {task.name}")
+
+
 def draw(task: Task, count: int, *, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
     """A random training set of `count` points and the rest: two int arrays of rows.
 
     Raises:
       UsageError: More points than the task has.
     """
-    if not 2 <= count <= len(task.y):
-        raise fail("points", count, f"must be between 2 and {len(task.y)}, the points of {task.name}")
+    check_count("points", count, task)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     order = rng.permutation(len(task.y))
     return order[:count], order[count:]

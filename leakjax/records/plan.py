@@ -68,6 +68,9 @@ class Plan:
             at_least(name, getattr(self, name), 1)
         seed("seed", self.seed)
         at_least("l2", self.l2, 0)
+        at_least("threshold", self.threshold, 0)
+        if len(set(self.pair)) != 2:
+            raise fail("pair", ",".join(map(str, self.pair)), "must be two different classes, as in 5,7")
         at_least("network_points", self.network_points, 2)
         if self.points is not None and self.k > self.points:
             raise fail("k", self.k, f"must be at most points={self.points}, the size of the training set")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from leakjax.data import evenly_spaced
 from leakjax.influence.exact import Service, serve
 from leakjax.records.baselines import distinct_revealed, static_batches
 from leakjax.records.defenses import Target, compare_defenses, noise_floor
@@ -120,7 +121,7 @@ def graph(drawn: Draw, *, k: int, walks: int, loss: str) -> dict[str, Any]:
     released = RecordPart(k=k, values="none")
     neighbours = self_explanations(drawn.service, released, key=drawn.key, loss=loss).records
     reach = coverage(neighbours)
-    starts = np.linspace(0, len(reach) - 1, walks).astype(int)
+    starts = evenly_spaced(walks, len(reach))
     queries = {
         strategy: float(
             np.mean(

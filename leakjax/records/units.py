@@ -51,8 +51,14 @@ def units_of(plan: Plan, load: Callable[[str], Task]) -> tuple[Unit, ...]:
     Args:
       plan: Of the study.
       load: The task with its continuous features scaled, by the name of a scaling.
+
+    Raises:
+      UsageError: More training records than the task has points.
     """
     measure = _Measurements(plan, load)
+    encode.check_count("points", measure.points, measure.task)
+    if "network" in plan.parts:
+        encode.check_count("network_points", plan.network_points, measure.task)
     some = range(min(REPEATS, plan.draws))
     size = len(measure.task.y)
     sizes = [n for n in (measure.points * f // 8 for f in (1, 2, 4, 8, 16)) if 10 < n <= size]

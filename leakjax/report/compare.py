@@ -36,17 +36,17 @@ class Row(NamedTuple):
     """What one explanation gives away in one run, at the rate at which all runs are compared.
 
     Attributes:
-        run: the name of the run: what its settings have that others have not.
-        seeds: how many audits it pools.
-        release: as in `leakjax.evaluate.brief.Line`, like all that follows; each number is the mean over seeds.
-        explainer: its name.
-        defense: its name.
-        prediction: share of members.
-        explanation: share of members; NaN where it was not measured.
-        both: share of members.
-        margin: the wider of two 95 % intervals: the mean of those of the seeds, and that of Student's t over seeds. The
-            points are the same under every seed, so that intervals of seeds must not shrink as if they were not.
-        spread: the standard deviation of the margin from seed to seed; NaN for a single one.
+      run: the name of the run: what its settings have that others have not.
+      seeds: how many audits it pools.
+      release: as in `leakjax.evaluate.brief.Line`, like all that follows; each number is the mean over seeds.
+      explainer: its name.
+      defense: its name.
+      prediction: share of members.
+      explanation: share of members; NaN where it was not measured.
+      both: share of members.
+      margin: the wider of two 95 % intervals: the mean of those of the seeds, and that of Student's t over seeds. The
+        points are the same under every seed, so that intervals of seeds must not shrink as if they were not.
+      spread: the standard deviation of the margin from seed to seed; NaN for a single one.
     """
 
     run: str
@@ -65,9 +65,9 @@ class Comparison(NamedTuple):
     """Runs side by side.
 
     Attributes:
-        rows: by release, explainer and defense, then by run.
-        fpr: the false-positive rate of every number.
-        said: what else there is to know, one sentence each.
+      rows: by release, explainer and defense, then by run.
+      fpr: the false-positive rate of every number.
+      said: what else there is to know, one sentence each.
     """
 
     rows: Sequence[Row]
@@ -128,14 +128,14 @@ def compare(*reports: Report, names: Sequence[str] | None = None) -> Comparison:
     """Sets audits side by side and pools those whose settings differ in the seed alone.
 
     Args:
-        reports: two or more.
-        names: of the reports, those of one name are pooled; None: named by the settings in which they differ.
+      reports: two or more.
+      names: of the reports, those of one name are pooled; None: named by the settings in which they differ.
 
     Returns:
-        The comparison, at the headline rate if all have the same, else at 1 %.
+      The comparison, at the headline rate if all have the same, else at 1 %.
 
     Raises:
-        UsageError: fewer than two reports, or as many names as are not reports.
+      UsageError: fewer than two reports, or as many names as are not reports.
     """
     if len(reports) < 2:
         raise fail("reports", len(reports), "must be at least two")
@@ -167,7 +167,7 @@ def read_all(workdirs: Sequence[str | os.PathLike[str]]) -> list[Report]:
     """The reports of workdirs; one that holds seed-0/, seed-1/, ... gives those of all of them.
 
     Raises:
-        UsageError: one holds no report, or one that is damaged.
+      UsageError: one holds no report, or one that is damaged.
     """
     found = []
     for workdir in map(Path, workdirs):

@@ -7,6 +7,7 @@ import numpy as np
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import Example, Report
 from leakjax.report import words
+from leakjax.report.looks import ink
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +55,7 @@ def _images(axes: Any, report: Report, example: Example, arrays: list[np.ndarray
         image(panel, array, largest)
     for panel in axes:
         panel.set(xticks=[], yticks=[])
-        panel.spines[:].set(visible=True, color="0.8")
+        panel.spines[:].set(visible=True, color=ink(0.2))
 
 
 def _features(axes: Any, report: Report, example: Example, arrays: list[np.ndarray]) -> None:
@@ -72,12 +73,12 @@ def columns(report: Report, example: Example, arrays: list[np.ndarray]) -> tuple
     """What an attribution says of each column of an example, the indicators of a category together.
 
     Args:
-        report: names features and columns; without columns each feature stands for itself.
-        example: whose values are shown beside the names.
-        arrays: attributions of its shape.
+      report: names features and columns; without columns each feature stands for itself.
+      example: whose values are shown beside the names.
+      arrays: attributions of its shape.
 
     Returns:
-        The columns with their values, and for each attribution its sum over each column [columns].
+      The columns with their values, and for each attribution its sum over each column [columns].
     """
     values = np.asarray(example.input, dtype=float).ravel()
     names = report.feature_names or [f"feature {index}" for index in range(values.size)]
@@ -103,7 +104,7 @@ def image(axes: "Axes", values: np.ndarray, scale: float) -> None:
 def bars(axes: "Axes", heights: np.ndarray, scale: float) -> None:
     """Bars of an attribution [features], red above 0 and blue below, on an axis from -scale to scale."""
     axes.barh(range(len(heights)), heights, color=[RAISES if height > 0 else LOWERS for height in heights])
-    axes.axvline(0.0, color="0.3", linewidth=0.8)
+    axes.axvline(0.0, color=ink(0.75), linewidth=0.8)
     axes.set_xlim(-scale, scale)
     axes.tick_params(axis="y", length=0)
 

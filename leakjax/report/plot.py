@@ -9,15 +9,17 @@ from leakjax._validate import fail, one_of
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import NONE, Curve, Estimate, Report
 from leakjax.report import maps, words
+from leakjax.report.looks import ink
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
+BLACK = "#000000"  # of figures that are drawn on light paper alone
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
-# The black line is broad and below, so that one that runs on it leaves it visible.
+# The line of the prediction is broad and below, so that one that runs on it leaves it visible.
 VIEWS: dict[str, tuple[str, str, float, str]] = {
-    "prediction": (BLACK, "-", 3.6, "prediction alone"),
+    "prediction": ("", "-", 3.6, "prediction alone"),  # in ink, which is light on dark paper
     "explanation": (ORANGE, "--", 1.6, "explanation alone"),
     "both": (BLUE, "-", 1.4, "prediction and explanation"),
 }
@@ -30,13 +32,13 @@ def roc(
     """The log-log ROC curves of the three views, from the least false-positive rate that could be attained.
 
     Args:
-        report: what an audit found.
-        axes: where to draw; new ones if None.
-        explainer: its name; the one that leaks most if None.
-        defense: its name.
+      report: what an audit found.
+      axes: where to draw; new ones if None.
+      explainer: its name; the one that leaks most if None.
+      defense: its name.
 
     Raises:
-        UsageError: the report has no such curve.
+      UsageError: the report has no such curve.
     """
     explainer = _explainer(report, explainer)
     row = headline.row(report.leakage, "both", explainer, defense)
@@ -44,14 +46,16 @@ def roc(
         raise fail("defense", defense, f"is none under which {explainer} was audited")
     axes = _axes(axes)
     least = 1.0 / max(row.nonmembers, 1)
-    axes.plot([least, 1.0], [least, 1.0], color="0.6", linewidth=1.0, linestyle=":", label="guessing")
+    axes.plot([least, 1.0], [least, 1.0], color=ink(0.4), linewidth=1.0, linestyle=":", label="guessing")
     for view, (colour, line, width, label) in VIEWS.items():
         own = (NONE, NONE) if view == "prediction" else (explainer, defense)
         curve = curve_of(report, view, *own)
         if curve is not None:
             fpr, tpr = np.array(curve.fpr), np.array(curve.tpr)
             shown = fpr >= least
-            axes.plot(fpr[shown], tpr[shown], color=colour, linestyle=line, linewidth=width, label=label)
+            axes.plot(
+                fpr[shown], tpr[shown], color=colour or ink(), linestyle=line, linewidth=width, label=label
+            )
     axes.set(xscale="log", yscale="log", xlim=(least, 1.0), ylim=(least, 1.0))
     axes.set(xlabel="false alarms", ylabel="training records caught")
     for axis in (axes.xaxis, axes.yaxis):
@@ -63,12 +67,12 @@ def margin(report: Report, axes: "Axes | None" = None, *, release: str | None = 
     """What each explanation adds to the prediction, with intervals: a group of marks for each explainer.
 
     Args:
-        report: what an audit found.
-        axes: where to draw; new ones if None.
-        release: the release of the prediction; the leading one if None.
+      report: what an audit found.
+      axes: where to draw; new ones if None.
+      release: the release of the prediction; the leading one if None.
 
     Raises:
-        UsageError: the report has no such release, or no explanation at all.
+      UsageError: the report has no such release, or no explanation at all.
     """
     rows = _rows(report, release)
     axes = _axes(axes)
@@ -83,7 +87,7 @@ def margin(report: Report, axes: "Axes | None" = None, *, release: str | None = 
         axes.plot(value, height, mark, color=colour, markersize=5, label=words.defense(defense))
         # From its own middle: the estimate may lie outside its bootstrap interval.
         axes.errorbar((low + high) / 2, height, xerr=(high - low) / 2, fmt="none", color=colour, capsize=3)
-    axes.axvline(0.0, color="0.3", linewidth=1.0)
+    axes.axvline(0.0, color=ink(0.75), linewidth=1.0)
     axes.set_yticks(np.arange(len(explainers)) * step + (len(defenses) - 1) / 2, explainers)
     axes.set_ylim(len(explainers) * step - 1.2, -0.8)
     axes.set_xlabel(
@@ -103,14 +107,14 @@ def leakage_utility(
     """What an explainer leaks under each defense against what is left of its use, with intervals of both.
 
     Args:
-        report: what an audit found.
-        axes: where to draw; new ones if None.
-        explainer: its name; the one that leaks most if None.
-        utility: "cosine" or "top_overlap", of the released explanation with the plain one.
-        release: as in `margin`.
+      report: what an audit found.
+      axes: where to draw; new ones if None.
+      explainer: its name; the one that leaks most if None.
+      utility: "cosine" or "top_overlap", of the released explanation with the plain one.
+      release: as in `margin`.
 
     Raises:
-        UsageError: the report has no such explainer, measure or release.
+      UsageError: the report has no such explainer, measure or release.
     """
     one_of("utility", utility, ("cosine", "top_overlap"))
     explainer = _explainer(report, explainer)
@@ -125,7 +129,7 @@ def leakage_utility(
         axes.plot([x / 100], [y], mark, color=colour, label=words.defense(row.defense))
         axes.plot([x_low / 100, x_high / 100], [y, y], color=colour, linewidth=1.0)
         axes.plot([x / 100, x / 100], [y_low, y_high], color=colour, linewidth=1.0)
-    axes.axhline(0.0, color="0.3", linewidth=1.0)
+    axes.axhline(0.0, color=ink(0.75), linewidth=1.0)
     measures = {"cosine": "cosine to the plain explanation", "top_overlap": "most important features kept"}
     axes.set_xlabel(measures[utility])
     rate = words.false_alarms(headline.rate(report.leakage))
@@ -140,13 +144,13 @@ def attribution(
     """One attribution: an image in red (for the class) and blue (against it), or bars for the largest features.
 
     Args:
-        values: [height, width, channels], channels summed, or [features].
-        axes: where to draw; new ones if None.
-        names: of the features.
-        most: how many features get a bar.
+      values: [height, width, channels], channels summed, or [features].
+      axes: where to draw; new ones if None.
+      names: of the features.
+      most: how many features get a bar.
 
     Raises:
-        UsageError: another shape, or not as many names as features.
+      UsageError: another shape, or not as many names as features.
     """
     array = np.asarray(values, dtype=float)
     if array.ndim not in (1, 3):

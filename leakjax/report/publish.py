@@ -7,29 +7,35 @@ from pathlib import Path
 
 from leakjax._workdir import Workdir, writer
 from leakjax.evaluate.document import Report
-from leakjax.report import figures, page, schema, tables_csv
+from leakjax.report import figures, page, paper, schema, tables_csv
 
 
 def publish(
     report: Report, workdir: str | os.PathLike[str] | Workdir, sections: Sequence[str] = ()
 ) -> list[Path]:
-    """Writes report.json, figures/*.png, tables/*.csv, report.html and exposed.json.
+    """Writes report.json, figures/*.png, *.svg and *.pdf, tables/*.csv, report.html, report.pdf and exposed.json.
 
-    exposed.json lists the most exposed records by their ids, for the owner alone: what may be passed round, all the
-    other files, names no record.
+    report.pdf is the page as a Chromium prints it, where one is at hand (`leakjax.report.paper`). exposed.json lists
+    the most exposed records by their ids, for the owner alone: what may be passed round, all the other files, names no
+    record.
 
     Args:
-        report: What the audit found.
-        workdir: Where the files go.
-        sections: Finished HTML for the page alone, of other measurements.
+      report: What the audit found.
+      workdir: Where the files go.
+      sections: Finished HTML for the page alone, of other measurements.
 
     Returns:
-        The paths of the files.
+      The paths of the files.
     """
-    images, write = figures.images(report), writer(workdir)
-    contents = {f"figures/{name}.png": content for name, content in images.items()}
+    write, drawn = writer(workdir), figures.files(report)
+    contents = {f"figures/{name}": content for name, content in drawn.items()}
     contents |= tables_csv.files(report)
-    contents["report.html"] = page.render(report, images, sections).encode()
+    images = {name.removesuffix(".png"): content for name, content in drawn.items() if name.endswith(".png")}
+    images |= figures.pictures(report)
+    on_paper = paper.printed(page.render(report, images, sections))
+    if on_paper is not None:
+        contents["report.pdf"] = on_paper
+    contents["report.html"] = page.render(report, images, sections, on_paper=on_paper is not None).encode()
     if report.exposed:
         contents["exposed.json"] = schema.exposed(report)
     shared = dataclasses.replace(report, exposed=[])

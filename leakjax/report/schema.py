@@ -4,8 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from leakjax._validate import fail
-from leakjax._workdir import Workdir, writer
+from leakjax._validate import UsageError, fail
+from leakjax._workdir import Workdir, reading, writer
 from leakjax.evaluate.document import Report, dumps, from_json, to_json
 
 
@@ -31,9 +31,12 @@ def read(workdir: str | os.PathLike[str]) -> Report:
     """
     path = Path(workdir) / "report.json"
     try:
-        values = json.loads(path.read_text())
+        values = reading.json_of(path)
     except OSError as error:
         raise fail("workdir", str(workdir), f"holds no report.json ({error.strerror})") from None
     except ValueError:
         raise fail("workdir", str(workdir), "its report.json is damaged") from None
-    return from_json(Report, values)
+    try:
+        return from_json(Report, values)
+    except UsageError as error:
+        raise fail("workdir", str(workdir), f"holds no report of an audit; {error}") from None

@@ -3,12 +3,21 @@
 import base64
 import functools
 import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jinja2
 from markupsafe import Markup, escape
 
-from leakjax.report.figures import DPI
+from leakjax.report.looks import DPI
+
+# Which paper and which width each look of a figure is for; the first that fits is shown.
+_MEDIA = {
+    "@narrow_dark": "screen and (max-width: 36rem) and (prefers-color-scheme: dark)",
+    "@narrow": "screen and (max-width: 36rem)",
+    "@dark": "screen and (prefers-color-scheme: dark)",
+}
 
 
 class Picture(NamedTuple):
@@ -18,11 +27,13 @@ class Picture(NamedTuple):
       data: In base64.
       width: In pixels of a page.
       description: What stands below it.
+      others: The same in other looks: when each is shown, and its data.
     """
 
     data: str
     width: int
     description: str
+    others: Sequence[tuple[str, str]] = ()
 
 
 def wrap(title: str, content: Markup) -> str:
@@ -40,16 +51,27 @@ def render(template: str, **values: Any) -> Markup:
     return Markup(_templates().get_template(template).render(values))
 
 
-def picture(png: bytes, description: str) -> Picture:
-    """A PNG that was drawn at DPI, with what stands below it."""
+def picture(png: bytes, description: str, others: Mapping[str, bytes] = MappingProxyType({})) -> Picture:
+    """A PNG that was drawn at DPI, with what stands below it.
+
+    Args:
+      png: What is shown on light paper, and on dark where there is no other.
+      description: A text.
+      others: The same drawn for dark paper ("@dark"), for a phone ("@narrow") or both ("@narrow_dark").
+    """
     width = int.from_bytes(png[16:20]) * 96 // DPI  # in the pixels of a page, from those of the PNG
-    return Picture(base64.b64encode(png).decode(), width, description)
+    looks = [(media, _text(others[mark])) for mark, media in _MEDIA.items() if mark in others]
+    return Picture(_text(png), width, description, looks)
 
 
 def typeset(text: str) -> Markup:
-    """A text as HTML, where no line ends before a per cent sign, and one may after the plus of a chain."""
+    """A text as HTML: no line ends before a per cent sign; one may after the plus of a chain, or inside a long name."""
     kept = str(escape(text)).replace(" %", "&nbsp;%")
-    return Markup(re.sub(r"(?<=[A-Za-z_)])\+", "+<wbr>", kept))
+    return Markup(re.sub(r"(?<=[A-Za-z_)])\+|(?<=\w)_(?=\w)", r"\g<0><wbr>", kept))
+
+
+def _text(png: bytes) -> str:
+    return base64.b64encode(png).decode()
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import Attacked, GroupRow, LeakageRow, Report
 from leakjax.evaluate.leakage import RATES
-from leakjax.report import words
+from leakjax.report import checks, words
 
 NUMBER, BROKEN, TEXT, QUESTION, INDENTED = "n", "n two", "", "q", "in"  # classes of the style sheet
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -163,16 +163,16 @@ def groups(rows: Iterable[GroupRow]) -> Table:
 
 
 def controls(report: Report) -> Table:
-    """The controls, with what was expected and what was seen."""
+    """The controls in plain words, with what was expected and what was seen."""
     columns = {"control": TEXT, "what it checks": QUESTION, "expected": TEXT, "seen": NUMBER, "": TEXT}
     return table(
         columns,
         [
             [
-                control.name,
-                control.question,
+                checks.plain(control).name,
+                f"{control.question} {checks.plain(control).failed}",
                 control.expected,
-                words.with_interval(control.seen),
+                words.with_interval(control.seen) if control.not_run is None else "",
                 Cell(
                     words.state(control), "failed" if control.failed else "passed" if control.passed else ""
                 ),

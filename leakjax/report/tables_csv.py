@@ -16,11 +16,11 @@ def files(document: Any) -> dict[str, bytes]:
     """The contents of every file by its path below the workdir.
 
     Args:
-        document: what a study found, a `leakjax.report.Report` for one.
+      document: what a study found, a `leakjax.report.Report` for one.
 
     Returns:
-        "tables/NAME.csv" for each table, numbers in full and nothing where there is none, and "tables/columns.csv"
-        with table, column, unit and meaning of every column.
+      "tables/NAME.csv" for each table, numbers in full and nothing where there is none, and "tables/columns.csv"
+      with table, column, unit and meaning of every column.
     """
     tables = {name: table for name, table in tables_of(document).items() if name not in _OF_RECORDS}
     contents = {

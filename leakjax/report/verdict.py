@@ -9,6 +9,27 @@ from leakjax.evaluate.leakage import chance_tpr
 from leakjax.report import words
 
 
+def title(report: Report) -> str:
+    """The verdict in one line that a person can repeat."""
+    grades = {
+        release: headline.grade(_margin(report, worst), report.smallest_margin.value)
+        for release in headline.releases(report.leakage)
+        if (worst := headline.worst(report.leakage, release))
+    }
+    leaky = [words.released(release) for release, grade in grades.items() if grade == "leaks"]
+    if not grades:
+        return "What predictions give away about the training data"
+    if len(leaky) == len(grades):
+        return "Your explanations give away training records"
+    if leaky:
+        return f"Your explanations give away training records where the service shows {', or '.join(leaky)}"
+    if "inconclusive" in grades.values():
+        return "Inconclusive: this audit could not have seen a small leak"
+    if set(grades.values()) == {"no measurable leak"}:
+        return "Your explanations add nothing that we could measure"
+    return "What your explanations give away could not be measured"
+
+
 def lead(report: Report) -> str:
     """What an attacker finds beside each release: the leaks one by one, the releases of one other grade together."""
     worsts = [headline.worst(report.leakage, release) for release in headline.releases(report.leakage)]

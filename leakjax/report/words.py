@@ -7,6 +7,7 @@ from typing import TypeGuard
 
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import NONE, Control, Estimate, Explained, LeakageRow, PrivateTraining, Report
+from leakjax.report import checks
 
 UNKNOWN = "not measured"
 FEWER = "†"
@@ -98,6 +99,16 @@ def wrapped(name: str, width: int) -> str:
             lines.append("")
         lines[-1] += piece
     return "\n".join(lines)
+
+
+def folded(name: str, width: int) -> str:
+    """A text over lines of at most so many characters, broken at spaces, underscores and brackets."""
+    lines = [""]
+    for piece in re.split(r"(?<=[ _(,])", name):
+        if lines[-1] and len((lines[-1] + piece).rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def task(report: Report) -> str:
@@ -293,7 +304,9 @@ def alarm(report: Report) -> str:
     """The warning that controls failed, or nothing where all passed."""
     if not report.controls:
         return "NO CONTROLS WERE RUN: nothing shows that the numbers below can be trusted."
-    failed = [control.name for control in report.controls if control.failed]
+    failed = [
+        f"{control.name}: {checks.plain(control).name}" for control in report.controls if control.failed
+    ]
     if not failed:
         return ""
     return (

@@ -32,20 +32,20 @@ def fit_many(
     is needed of a model (its weights, or its answers to all points), not the model.
 
     Args:
-        fit: (features of the members [members, ...], their labels [members]) -> what is needed of the fitted model.
-        x: [points, ...].
-        y: [points].
-        membership: bool [models, points], as `leakjax.data.membership` draws it.
-        workdir: a folder, or one that is claimed already; nothing is kept where it is None.
-        progress: whether a bar is drawn on standard error, or what is called after each fit with the number of models
-            done and of all.
+      fit: (features of the members [members, ...], their labels [members]) -> what is needed of the fitted model.
+      x: [points, ...].
+      y: [points].
+      membership: bool [models, points], as `leakjax.data.membership` draws it.
+      workdir: a folder, or one that is claimed already; nothing is kept where it is None.
+      progress: whether a bar is drawn on standard error, or what is called after each fit with the number of models
+        done and of all.
 
     Returns:
-        What `fit` returned for each model. `jax.tree.map(lambda *leaves: np.stack(leaves), *found)` stacks arrays for
-        `leakjax.shadow.from_arrays`.
+      What `fit` returned for each model. `jax.tree.map(lambda *leaves: np.stack(leaves), *found)` stacks arrays for
+      `leakjax.shadow.from_arrays`.
 
     Raises:
-        UsageError: shapes that disagree, a model without members, or something that no workdir keeps.
+      UsageError: shapes that disagree, a model without members, or something that no workdir keeps.
     """
     x, y, membership = np.asarray(x), np.asarray(y), np.asarray(membership)
     if membership.dtype != bool or membership.ndim != 2:

@@ -12,6 +12,7 @@ import numpy as np
 from jax import numpy as jnp
 
 from leakjax._validate import UsageError, fail
+from leakjax._workdir import files, reading
 from leakjax._workdir.fingerprint import fingerprint
 from leakjax._workdir.functions import traced
 from leakjax.models.model import Model
@@ -66,13 +67,9 @@ def agree(directory: Path, recipe: Mapping[str, Any]) -> None:
                 rule = f"{directory} holds models with {name}={old.get(name)!r}; use another directory"
                 raise fail(name, recipe.get(name), rule)
         return
-    unfinished = path.with_suffix(f".{os.getpid()}.unfinished")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise UsageError(f"{directory}: cannot be written ({error.strerror})") from None
+    # Processes that share the directory write the same, each a file of its own until it is whole.
+    with files.replacing(path, writer=os.getpid()) as file:
+        file.write((json.dumps(recipe, indent=1) + "\n").encode())
 
 
 def read(directory: Path) -> dict[str, Any]:
@@ -83,7 +80,7 @@ def read(directory: Path) -> dict[str, Any]:
     """
     path = directory / _FILE
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(reading.json_of(path))
     except FileNotFoundError:
         raise UsageError(f"{directory}: no ensemble was trained here ({_FILE} is missing)") from None
     except (OSError, ValueError, TypeError):
@@ -96,8 +93,8 @@ def of_network(model: Model, x: jax.Array | np.ndarray) -> list[str]:
     """What decides how a network starts and learns: its first variables, and its gradient on a batch.
 
     Args:
-        model: the network.
-        x: ONE example [...], for its shape.
+      model: the network.
+      x: ONE example [...], for its shape.
     """
     key = jax.random.key(0)
     variables = jax.eval_shape(model.init, key, x)

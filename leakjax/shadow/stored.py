@@ -12,6 +12,7 @@ import jax
 from orbax import checkpoint as orbax
 
 from leakjax._validate import UsageError
+from leakjax._workdir import reading
 
 PyTree = Any
 _ARRAYS, _MANIFEST = "arrays", "manifest.json"
@@ -48,7 +49,7 @@ def write(path: str | Path, tree: PyTree, about: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         for remains in (unfinished, replaced):  # of a killed run
             shutil.rmtree(remains, ignore_errors=True)
-        unfinished.mkdir()
+        unfinished.mkdir(mode=0o700)  # it says who was trained on what
         _checkpointer().save(unfinished / _ARRAYS, args=orbax.args.StandardSave(tree))
         manifest: dict[str, Any] = {"about": about, "sha256": _digests(unfinished / _ARRAYS)}
         manifest["own"] = _own(manifest)
@@ -116,7 +117,7 @@ def read(path: str | Path) -> PyTree:
 
 def _manifest(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     try:
-        manifest = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+        manifest = reading.json_of(path / _MANIFEST)
         if manifest.pop("own") != _own(manifest):
             raise ValueError
         return dict(manifest["about"]), dict(manifest["sha256"])

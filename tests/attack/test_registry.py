@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
+from leakjax.attack.lira import lira, map_ratio
 from leakjax.attack.registry import ATTACKS, Attack, Least, describe, learns_nothing, parse
 from leakjax.attack.replies import Replies
 from leakjax.attack.run import run
@@ -37,6 +38,7 @@ SLOW = ("neural", "convolutional", "quantile")
 EVERY = [
     pytest.param(text, marks=[pytest.mark.slow] * (name in SLOW))
     for name in ATTACKS
+    if isinstance(parse(name), Attack)  # `stacked` runs while a study explains
     for text in NAMES.get(name, [name])
 ]
 # What a bare label says, or how sure the model is of whichever class, hardly leaks here.
@@ -199,3 +201,28 @@ def test_replies_without_a_label_take_the_predicted_class_for_it():
     membership, replies = replied()
     found = run(parse("threshold"), Replies(replies.log_probabilities), membership, key=KEY)
     np.testing.assert_allclose(found.scores, replies.log_probabilities.max(axis=-1), rtol=1e-6)
+
+
+def test_what_a_factory_makes_is_named_as_text_would_name_it():
+    assert lira(online=False).name == parse("lira(online=False)").name == "lira(online=False)"
+    assert map_ratio().name == "map_ratio"
+    assert parse("stacked").name == "stacked"
+
+
+def test_confidences_that_round_to_one_are_told_apart():
+    logits = np.array([[20.0, 0.0], [25.0, 0.0], [40.0, 0.0]] * 6, np.float32)[:, None]
+    logs = np.asarray(jax.nn.log_softmax(logits))
+    membership = np.random.default_rng(0).random((18, 1)) < 0.5
+    found = run(parse("threshold(signal='confidence')"), Replies(logs), membership, key=KEY)
+    np.testing.assert_allclose(found.scores[:3, 0], [20, 25, 40], rtol=1e-6)
+
+
+def test_numbers_of_maps_that_are_given_stand_for_the_maps():
+    membership, replies = replied()
+    norms = np.log(np.abs(replies.maps.astype(np.float64)).sum(axis=-1))
+    given = Replies(signals={"map_log_l1": norms})
+    for text in ("threshold(signal='map_log_l1')", "map_ratio", "tree"):
+        whole, few = (run(parse(text), each, membership, key=KEY) for each in (replies, given))
+        np.testing.assert_allclose(whole.scores, few.scores, rtol=1e-3, atol=1e-3)
+    with pytest.raises(UsageError, match="needs maps"):
+        run(parse("map_ratio(signal='map_hoyer')"), given, membership, key=KEY)

@@ -1,5 +1,7 @@
 """The models and points of `world`, and the one audit of them that many tests look at."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -10,23 +12,27 @@ from leakjax.data import Points
 from leakjax.shadow import Ensemble
 from leakjax.shadow.ensemble import History
 from tests.auditing.world import CLASSES, CLIP, EXPLAINERS, FEATURES, HARDENED, MODELS, POINTS, logits_fn
+from tests.settings import during
 
 
-@pytest.fixture(scope="session", autouse=True)
-def cheap_compilation(tmp_path_factory):
-    """Audits of one size share their programs through the disk; they are too small to be worth optimising."""
-    settings = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
-        "jax_persistent_cache_min_compile_time_secs": 0,
-        "jax_persistent_cache_min_entry_size_bytes": 0,
-        "jax_disable_most_optimizations": True,
-    }
-    before = {name: jax.config.values[name] for name in settings}
-    for name, value in settings.items():
-        jax.config.update(name, value)
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
+@pytest.fixture(scope="session")
+def cheaply(tmp_path_factory):
+    """A context: audits of one size share their programs, which are too small to be worth optimising."""
+    return functools.partial(
+        during,
+        jax_compilation_cache_dir=str(tmp_path_factory.mktemp("compiled")),
+        jax_persistent_cache_min_compile_time_secs=0,
+        jax_persistent_cache_min_entry_size_bytes=0,
+        jax_disable_most_optimizations=True,
+    )
+
+
+# A module at a time, for what other rooms compile is theirs.
+@pytest.fixture(scope="module", autouse=True)
+def cheap_compilation(cheaply):
+    """Every test of this room."""
+    with cheaply():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -70,5 +76,6 @@ def run(ensemble, points):
 
 
 @pytest.fixture(scope="session")
-def report(run):
-    return run()
+def report(run, cheaply):
+    with cheaply():
+        return run()

@@ -10,13 +10,14 @@ import pytest
 import leakjax
 from leakjax._validate import UsageError
 from leakjax.auditing import Attacker, Budget, Run, measure
+from leakjax.auditing.coins import check_coins
 from leakjax.auditing.controls import planted, within
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.subject import Subject
 from leakjax.defend import clip_norm, parse
 from leakjax.evaluate.document import Estimate
 from leakjax.report import to_json
-from tests.auditing.world import CLIP, EXPLAINERS, HARDENED, MODELS, POINTS, leaky, logits_fn
+from tests.auditing.world import CLASSES, CLIP, EXPLAINERS, HARDENED, MODELS, POINTS, leaky, logits_fn
 
 CONTROLS = {
     "untrained",
@@ -85,22 +86,36 @@ def test_the_report_is_sound_and_complete(report):
     assert set(EXPLAINERS) == {row["explainer"] for row in document["leakage"]} - {"none"}
     rows = [(row["release"], row["attack"]) for row in document["leakage"] if row["view"] == "prediction"]
     shown = [("label", "stacked"), ("confidence(1)", "stacked"), ("vector", "stacked")]
-    assert rows == [*shown, ("vector", "loss"), ("vector", "confidence")]
+    each = [(name, f"threshold(signal='{one}')") for one in ("loss", "confidence") for name, _ in shown]
+    assert rows == [*shown, *each]
     # Both views under each release, the explanation alone, and its norm.
     assert len(document["leakage"]) == len(rows) + len(EXPLAINERS) * 3 * (len(shown) + 2)
     assert len(document["curves"]) == len(document["leakage"])
     assert len(document["utility"]) == len(EXPLAINERS) * 3
     assert document["task"]["models"] == document["leakage"][0]["targets"] == MODELS
     assert document["task"]["duplicates_removed"] == 2
-    assert {example.id for example in report.examples} <= set(range(1000, 1000 + POINTS))
     assert set(report.examples[0].maps) == set(EXPLAINERS)
     assert report.feature_names[-1] == "number"
 
 
-def test_the_examples_are_no_training_records_of_the_first_target(report, points, ensemble):
-    rows = np.flatnonzero(np.isin(points.ids, [example.id for example in report.examples]))
-    assert len(rows) == len(report.examples) > 0
+def test_the_examples_are_nobody(report, points):
+    assert len(report.examples) == CLASSES
+    for label, example in enumerate(report.examples):
+        assert (example.id, example.label) == (None, label)
+        np.testing.assert_allclose(example.input, points.x[points.y == label].mean(axis=0), rtol=1e-5)
+        assert np.abs(points.x - example.input).max(axis=1).min() > 0.1
+        maps = [one for own in example.maps.values() for one in own.values()]
+        assert len(maps) == len(EXPLAINERS) * 3
+        assert all(one.shape == example.input.shape and np.isfinite(one).all() for one in maps)
+
+
+def test_records_are_shown_if_asked_for_and_none_that_the_first_target_was_trained_on(run, points, ensemble):
+    found = run(explainers=["gradient"], defenses=("none",), attacks=("stacked",), run=Run(show_records=True))
+    rows = np.flatnonzero(np.isin(points.ids, [example.id for example in found.examples]))
+    assert len(rows) == len(found.examples) > 0
     assert not ensemble.membership[0][rows].any()
+    for example, row in zip(found.examples, rows, strict=True):
+        np.testing.assert_array_equal(example.input, points.x[row])
 
 
 def test_all_controls_are_there_and_pass(report):
@@ -131,7 +146,7 @@ def test_an_explanation_that_tells_who_is_a_member_is_found(report):
 
 
 def test_a_clip_to_a_common_norm_blinds_the_norm_and_stops_nothing(report):
-    norm = {"view": "explanation", "attack": "attribution_norm"}
+    norm = {"view": "explanation", "attack": "threshold(signal='map_log_l1')"}
     assert auc(report, "direction", **norm) > 0.7
     assert auc(report, "direction", CLIP, **norm) == pytest.approx(0.5, abs=0.06)
     assert auc(report, "direction", CLIP, view="explanation") > 0.95
@@ -252,7 +267,10 @@ def test_defenses_are_given_as_texts_or_as_values(run, ensemble, points):
 def test_costly_explainers_are_audited_on_some_evenly_spaced_points(run, points):
     cheap = "gradient"
     costly = "integrated_gradients(steps=12)"
-    found = run(explainers=[cheap, costly], defenses=("none",), attacks=("stacked",), budget=Budget(45))
+    shown = Run(show_records=True)
+    found = run(
+        explainers=[cheap, costly], defenses=("none",), attacks=("stacked",), budget=Budget(45), run=shown
+    )
     allowed = {name: row(found, name).nonmembers for name in (cheap, costly)}
     assert allowed[costly] == pytest.approx(allowed[cheap] / 2, rel=0.15)
     assert {example.id for example in found.examples} <= set(points.ids[::2].tolist())
@@ -266,10 +284,11 @@ def test_an_unknown_explained_class_and_a_budget_of_nothing_are_named():
         Budget(costly_points=0)
 
 
-def test_an_attacker_without_labels_has_no_attack_that_needs_them(run):
+def test_an_attacker_without_labels_takes_the_predicted_class_for_the_true_one(run):
     found = run(defenses=("none",), explainers={"leaky": leaky}, attacker=Attacker(label_known=False))
     predictions = [row.attack for row in found.leakage if row.view == "prediction"]
-    assert predictions == ["stacked"] * 3 + ["confidence"]
+    numbers = [f"threshold(signal='{name}')" for name in ("loss", "confidence") for _ in range(3)]
+    assert predictions == ["stacked"] * 3 + numbers
     assert not any(row.label_known for row in found.leakage)
 
 
@@ -311,3 +330,14 @@ def test_variables_of_another_number_of_models_are_named(ensemble, points):
             points,
             key=jax.random.key(0),
         )
+
+
+def test_a_membership_whose_counts_give_the_target_away_is_refused(points, ensemble):
+    halves = np.zeros_like(ensemble.membership)
+    for place in range(POINTS):
+        halves[np.random.default_rng(place).permutation(MODELS)[: MODELS // 2], place] = True
+    with pytest.raises(UsageError, match=r"membership.*independent coins"):
+        leakjax.audit(logits_fn, ensemble._replace(membership=halves), points, key=jax.random.key(0))
+    for seed in range(200):
+        coins = np.random.default_rng(seed).random((MODELS, POINTS)) < 0.5
+        check_coins("membership", coins)

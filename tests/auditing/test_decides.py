@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 import leakjax
-from leakjax import explain
+from leakjax import attack, explain
 from leakjax._validate import UsageError
 from leakjax._workdir import claim, fingerprint
-from leakjax.auditing.decides import explainer_mark, subject_mark
+from leakjax.auditing import controls
+from leakjax.auditing.decides import attack_mark, controls_mark, explainer_mark, subject_mark
 from leakjax.auditing.options import Run
 from leakjax.auditing.subject import Subject
 from leakjax.defend import clip_norm, lift, parse
+from leakjax.evaluate.document import to_json
 from tests.auditing.world import CLIP, MODELS, gradient, leaky, logits_fn
 
 SHOWN = np.array([1003, 1005])
@@ -60,6 +62,9 @@ SUBJECTS = {
     "ids": lambda s: {"points": s.points._replace(ids=nudged(s.points.ids))},
     "label_known": lambda s: {"label_known": False},
     "explained_class": lambda s: {"explained_class": "true"},
+    "neighbours": lambda s: {"neighbours": 1},
+    "steps to neighbours": lambda s: {"neighbour_step": 0.2},
+    "who explains": lambda s: {"explained_by": s.variables},
 }
 
 
@@ -167,26 +172,38 @@ def kept(tmp_path):
     return {path.name for path in (tmp_path / "store" / "stages").iterdir()}
 
 
+def dumps_of(report):
+    """What the controls say, as the report's file has it."""
+    return [*map(to_json, report.controls), to_json(report.smallest_margin)]
+
+
 def numbers(report):
     return [(row.explainer, row.view, row.attack, row.tpr_at_fpr) for row in report.leakage]
 
 
-def test_a_kept_stage_is_read_and_a_damaged_or_another_one_is_done(audit, points, tmp_path):
-    explainers, said = {"leaky": leaky, "gradient": gradient}, []
+def test_a_kept_stage_is_read_and_a_damaged_or_another_one_is_done(audit, points, tmp_path, monkeypatch):
+    explainers, said, checked = {"leaky": leaky, "gradient": gradient}, [], []
+    run = controls.run
+    monkeypatch.setattr(controls, "run", lambda *given: checked.append(1) or run(*given))
     first = audit(explainers)
     names = kept(tmp_path)
-    assert len(names) == 2
+    assert {name.split(".")[0] for name in names} >= {"explain_leaky", "explain_gradient", "controls"}
     times = {path: path.read_bytes() for path in (tmp_path / "store" / "stages").iterdir()}
+    again = audit(explainers)
+    assert numbers(again) == numbers(first)
+    assert dumps_of(again) == dumps_of(first)
+    assert len(checked) == 1
     for path, content in times.items():
         path.write_bytes(content[:-1])
     assert numbers(audit(explainers, run={"say": said.append})) == numbers(first)
-    assert sum("done again" in line for line in said) == 2
+    assert sum("done again" in line for line in said) == len(names)
     assert {path: path.read_bytes() for path in times} == times
     # What is only reported costs nothing again; another explainer of the same name and other labels do.
-    audit(explainers, attacks=("lira",), run={"group": "side"})
+    audit(explainers, run={"group": "side"})
     assert kept(tmp_path) == names
     audit({"leaky": gradient}, changed=points._replace(y=1 - points.y))
-    assert len(kept(tmp_path)) == 3
+    assert len(kept(tmp_path)) == len(names) + 2  # the explainer, and the controls with it
+    assert len(checked) == 3
 
 
 def test_a_store_that_is_in_use_is_named(audit, tmp_path):
@@ -200,3 +217,56 @@ def test_two_defenses_of_one_name_are_an_error(audit):
     for defenses in (["none", CLIP, CLIP], [clip_norm(1.0), lift(parse(CLIP).name, jnp.abs)]):
         with pytest.raises(UsageError, match=r"defenses='clip_norm.1.0, norm=2.': is given twice"):
             audit({"leaky": leaky}, defenses=defenses)
+
+
+def own(scale):
+    def reduce(replies, membership, known, scored):
+        return scale * replies.maps[scored].sum(axis=-1)
+
+    return attack.Attack(
+        "own", ("explanation",), reduce, attack.learns_nothing, lambda _, found: found, ("maps",)
+    )
+
+
+def test_another_attack_is_another_fingerprint():
+    texts = ["lira", "lira(online=False)", "lira(variance='global')", "rmia", "rmia(gamma=1.5)", "neural"]
+    attacks = [
+        *map(attack.parse, texts),
+        own(1.0),
+        own(2.0),
+        own(1.0)._replace(score=lambda _, found: -found),
+    ]
+    marks = [attack_mark(["subject"], one, [SHOWN]) for one in attacks]
+    assert len(set(marks)) == len(marks)
+    again = [*map(attack.parse, texts), own(1.0)]
+    assert [attack_mark(["subject"], one, [SHOWN]) for one in again] == marks[: len(again)]
+    assert attack_mark(["another"], own(1.0), [SHOWN]) not in marks
+    assert attack_mark(["subject"], own(1.0), [SHOWN[:1]]) not in marks
+
+
+def test_other_controls_are_another_fingerprint(subject):
+    weights = subject.variables
+    changed = {**weights, "w": nudged(weights["w"])}
+    asked = [("s", "e", None), ("t", "e", None), ("s", "f", None), ("s", "e", weights), ("s", "e", changed)]
+    marks = [controls_mark(*each) for each in asked]
+    assert len(set(marks)) == len(marks)
+    assert controls_mark("s", "e", {**changed}) == marks[-1]
+
+
+@pytest.mark.slow
+def test_a_finished_attack_is_read_and_another_one_is_run(run, tmp_path):
+    said = []
+    given = {"explainers": {"leaky": leaky}, "defenses": ("none",), "targets": [0, 5]}
+
+    def audit(*attacks):
+        store = Run(store=tmp_path, say=said.append)
+        return run(attacks=["stacked", *attacks], run=store, **given).leakage
+
+    first = audit(own(1.0), "lira")
+    before = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert audit(own(1.0), "lira") == first
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == before
+    other = audit(own(-1.0), "lira")
+    of = lambda rows, name: [row for row in rows if row.attack == name]
+    assert of(other, "own")[0].auc.value == pytest.approx(1 - of(first, "own")[0].auc.value)
+    assert of(other, "lira") == of(first, "lira")

@@ -51,7 +51,7 @@ def test_the_exposed_records_are_those_of_the_explanation_in_the_headline(sittin
     """A hardened explanation of one explainer adds most of all, the plain ones of another lead."""
     leaks = {("one", "none"): 0.2, ("one", "noise"): 3.0, ("two", "none"): 1.5, ("two", "noise"): 0.1}
     results = {about: result(sitting, *about, leak) for about, leak in leaks.items()}
-    leakage, _ = rows.leakage(results, ["stacked"])
+    leakage = [row for row, _ in rows.leakage(results)]
     exposed = rows.exposed(results, leakage)
     assert {(row.explainer, row.defense) for row in exposed} == {("two", "none")}
     assert exposed[0].about == headline.worst(leakage).about
@@ -88,13 +88,17 @@ def test_every_row_of_an_explanation_states_its_output_and_every_row_its_release
 
 
 def test_a_call_from_python_records_every_setting(run):
-    given = {"defenses": ("none", HARDENED), "attacks": ("stacked", "loss"), "targets": np.array([2, 5])}
+    given = {
+        "defenses": ("none", HARDENED),
+        "attacks": ("stacked", "threshold(signal='loss')"),
+        "targets": np.array([2, 5]),
+    }
     attacker = {"label_known": False, "explained_class": "true"}
     config = run(**given, attacker=Attacker(**attacker), budget=Budget(costly_points=30)).config
     assert config["explainers"] == ["leaky", "direction", "gradient"]
     assert config["defenses"][0] == "none"
     assert config["defenses"][1].startswith("clip_norm(1.0")
-    assert config["attacks"] == ["stacked", "loss"]
+    assert config["attacks"] == ["stacked", "threshold(signal='loss')"]
     assert config["targets"] == [2, 5]
     assert (config["label_known"], config["explained_class"], config["group"]) == (False, "true", "side")
     assert (config["models"], config["audited_points"], config["costly_points"]) == (MODELS, POINTS, 30)

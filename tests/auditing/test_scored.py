@@ -8,7 +8,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 import leakjax
 from leakjax._validate import UsageError
-from leakjax.auditing import Attacker
+from leakjax.auditing import Attacker, Run
 from leakjax.data.mapped import mapped
 from leakjax.evaluate.document import dumps
 
@@ -168,6 +168,42 @@ def test_arrays_that_do_not_fit_are_named_in_one_line(forest, change, words):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"member": np.ones((MODELS, POINTS), bool)}, r"member=.*no point is both in some models and out"),
+        ({"member": np.full((MODELS, POINTS), 0.5)}, r"member='0\.5': must hold True and False"),
+        (
+            {"queries": np.zeros((MODELS, POINTS, 2))},
+            r"queries=.*must be \[models, points, queries, classes\]",
+        ),
+        ({"logits": np.full((MODELS, POINTS, 2), np.nan)}, "points=0: no point is left.*not finite"),
+    ],
+)
+def test_answers_of_which_nothing_can_be_told_are_named(forest, change, words):
+    with pytest.raises(UsageError, match=f"^{words}"):
+        leakjax.score({**forest, **change}, key=jax.random.key(0))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"key": 0}, r"key=0: must be a typed key"),
+        ({"targets": [99]}, r"targets=\[99\]: must be indices of models"),
+        ({"targets": "0"}, "targets='0': must be a list of whole numbers"),
+        ({"attacker": {"label_known": True}}, "attacker='dict': must be a leakjax.auditing.Attacker"),
+        ({"run": Run(store="somewhere")}, "store='somewhere': answers are read"),
+        ({"run": "here"}, "run='str': must be a leakjax.auditing.Run"),
+        ({"attacks": "stacked"}, "attacks='stacked': must be a list"),
+        ({"arrays": [1, 2]}, "answers='list': must be a mapping"),
+    ],
+)
+def test_arguments_are_checked_as_those_of_an_audit(forest, options, words):
+    given = {"arrays": forest, "key": jax.random.key(0), **options}
+    with pytest.raises(UsageError, match=f"^{words}"):
+        leakjax.score(given.pop("arrays"), **given)
+
+
 def test_attacks_that_miss_something_are_named(forest):
     few = {name: a for name, a in forest.items() if not name.startswith("attributions")}
     with pytest.raises(UsageError, match="needs queries"):
@@ -184,8 +220,14 @@ def _few_models(forest, models):
 
 
 @pytest.mark.slow
-def test_an_attacker_who_does_not_know_the_label_gets_no_row_that_needs_it(forest):
+def test_an_attacker_who_does_not_know_the_label_takes_the_predicted_class_for_it(forest):
     attacker = Attacker(label_known=False)
     report = leakjax.score(forest, attacker=attacker, key=jax.random.key(0))
-    assert not any(row.attack == "loss" for row in report.leakage)
+    found = {
+        row.attack: row.auc.value
+        for row in report.leakage
+        if row.view == "prediction" and row.release == "vector"
+    }
+    # The loss of the predicted class says how sure the model is of it.
+    assert found["threshold(signal='loss')"] == found["threshold(signal='confidence')"]
     assert all(not row.label_known for row in report.leakage)

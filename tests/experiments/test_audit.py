@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from absl import flags
 
 from experiments import _main, audit, audit_flags
 from leakjax.evaluate.document import dumps
 from leakjax.report import Report, from_json
+from tests.experiments.own_flags import ended, own_flags
 from tests.records.fake_records import fake_records
 from tests.report.reader import Reader
 
@@ -31,16 +31,7 @@ SMALL = [
 @pytest.fixture(scope="module")
 def values():
     """The binary's flags, defined apart from those of other tests."""
-    own, absl_flags = flags.FlagValues(), flags.FLAGS
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flags, "FLAGS", own)
-        for kind in ("string", "integer", "float", "bool", "list", "enum"):
-            define = getattr(flags, f"DEFINE_{kind}")
-            patch.setattr(
-                flags, f"DEFINE_{kind}", lambda *a, _define=define, **k: _define(*a, flag_values=own, **k)
-            )
-        audit_flags.define_flags()
-        own["verbosity"] = absl_flags["verbosity"]
+    with own_flags(audit_flags.define_flags) as own:
         yield own
 
 
@@ -49,13 +40,7 @@ def call(values, capsys):
     """Runs `main` as a shell would: (exit code, lines on standard error)."""
 
     def call(*arguments):
-        values.unparse_flags()
-        for name in values:
-            values[name].unparse()
-        try:
-            code = _main.call(audit.main, _main.parse(["audit", *arguments]))
-        except SystemExit as exit:
-            code = exit.code
+        code = ended(audit.main, values, arguments, "audit")
         return code, capsys.readouterr().err.splitlines()
 
     return call
@@ -85,10 +70,13 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--explainers=gradient(steps=2)"], ["explainers='gradient(steps=2)'", "steps"]),
         (["--defenses=clip_nom(1)"], ["defense='clip_nom'", "keep_top_k", "'clip_norm'"]),
         (["--defenses=clip_norm(-1)"], ["clip_norm(-1)", "radius=-1", "must be"]),
-        (["--attacks=lyra"], ["attacks='lyra'", "loss", "stacked"]),
+        (["--attacks=lyra"], ["attacks='lyra'", "threshold", "stacked", "mean 'lira'"]),
+        (["--attacks=stacked,lira(onlin=False)"], ["takes no option 'onlin'", "mean 'online'"]),
+        (["--attacks=loss"], ["attacks='loss'", "mean 'threshold'"]),
+        (["--attacks=lira,lira"], ["attacks='lira'", "is given twice"]),
         (["--model=mpl"], ["model='mpl'", "logistic", "'mlp'"]),
         (["--optimizer=adamm"], ["optimizer='adamm'", "sgd", "'adam'"]),
-        (["--models=8"], ["models=8", "at least 16"]),
+        (["--models=3"], ["models=3", "at least 4"]),
         (["--epochs=0"], ["epochs=0", "at least 1"]),
         (["--points=0"], ["points=0", "at least 30"]),
         (["--points=40", "--background=20"], ["points=20", "at least 30"]),
@@ -116,10 +104,15 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--widths=a"], ["widths='a'", "whole numbers"]),
         (["--batch_size=0"], ["batch_size=0", "at least 1"]),
         (["--learning_rate=0"], ["learning_rate=0", "above 0"]),
-        (["--targets=16"], ["targets=16", "0 to 15"]),
+        (["--targets=16"], ["targets=[16]", "0 to 15"]),
+        (["--targets="], ["targets=[]", "0 to 15"]),
+        (["--targets=1,1"], ["targets=[1, 1]", "different"]),
+        (["--releases="], ["releases=()", "at least one"]),
+        (["--ensemble=/nowhere"], ["/nowhere", "no ensemble was trained here"]),
         (["--targets=x"], ["targets='x'", "whole numbers"]),
         (["--group=race"], ["group='race'"]),
-        (["--records=/nowhere"], ["records='/nowhere'", "experiments.records", "No such file"]),
+        (["--with=/nowhere"], ["with='/nowhere'", "holds no report.json", "No such file"]),
+        (["--records=/nowhere"], ["--records is now --with"]),
         (["--audit_points=201"], ["audit_points=201", "200 points"]),
         (["--models=many"], ["--models=many"]),
         (["--modles=16"], ["modles", "models"]),
@@ -218,7 +211,7 @@ def runs(tmp_path_factory):
     kept = {name: (work / name).read_bytes() for name in ("report.json", "metrics.jsonl")}
     (place / "records").mkdir()
     (place / "records" / "report.json").write_text(dumps(fake_records()))
-    second = shell(*SMALL, "--fail_above=-1", "--records=records", cwd=place, cache=cache)
+    second = shell(*SMALL, "--fail_above=-1", "--with=records", cwd=place, cache=cache)
     return work, kept, first, second
 
 
@@ -238,7 +231,7 @@ def test_a_run_leaves_its_files_in_the_default_workdir(runs):
     assert len(images) >= 3
     assert all(image.read_bytes().startswith(b"\x89PNG") for image in images)
     kept = {path.name.partition(".")[0] for path in (work / "stages").iterdir()}
-    assert kept == {"train", "explain_gradient"}
+    assert kept >= {"train", "explain_gradient", "controls"}
     assert "report.html" in first.stdout
 
 

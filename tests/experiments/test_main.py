@@ -1,12 +1,16 @@
 """What all binaries share: how a command line ends, and whose a workdir is."""
 
 import json
+import stat
+from pathlib import Path
 
+import jax
 import pytest
 from absl import flags
 
 from experiments import _main
 from leakjax._validate import UsageError
+from tests.settings import during
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +73,14 @@ def test_a_workdir_is_claimed_and_records_the_config(tmp_path):
     with _main.claimed(tmp_path / "a" / "b", {"seed": 2}, take_over=False, say=said.append):
         pass
     assert not said
+
+
+def test_compiled_programs_are_their_owners_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEAKJAX_DATA_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    with during(**{name: jax.config.values[name] for name in names}):
+        _main.use_machine(devices=False)
+        folder = Path(jax.config.values["jax_compilation_cache_dir"])
+    assert folder == tmp_path / "cache" / "compiled"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700

@@ -77,23 +77,25 @@ def test_a_second_run_is_refused_in_one_line(name, command, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("half", [0, 1])
 @pytest.mark.parametrize("name", BINARIES)
-def test_every_damage_to_every_file_is_found_named_and_done_again(name, command):
+def test_every_damage_to_every_file_is_found_named_and_done_again(name, half, command):
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.damage_runs", name, *command(name)[1:]],
+        [sys.executable, "-m", "tests.damage_runs", f"{name}:{half}/2", *command(name)[1:]],
         cwd=kill_runs.ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     rounds = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert [each["damage"] for each in rounds] == list(damage_runs.DAMAGES), ended.stderr
-    for each in rounds:
+    expected = damage_runs.ROUNDS[half::2]
+    assert [each["damage"] for each in rounds] == [damage for damage, _ in expected], ended.stderr
+    for each, (_, stages) in zip(rounds, expected, strict=True):
         assert each["code"] == 0, each
         assert each["same"], each
         assert {"config.json", "metrics.jsonl", "report.json", "report.html"} <= set(each["files"])
-        assert each["stages"] > 1
-        assert each["unnamed"] == [] or each["damage"] == "gone", each
+        assert (each["stages"] > 1) == stages
+        assert each["unnamed"] == [], each
 
 
 @pytest.mark.slow
@@ -111,3 +113,22 @@ def test_a_flipped_bit_anywhere_in_a_stage_of_a_real_run_is_found(name, whole, t
             address.path.write_bytes(flipped)
             with pytest.raises(Damaged):
                 read(address)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BINARIES)
+@pytest.mark.parametrize("damage", damage_runs.DAMAGES)
+def test_every_damage_to_every_stage_of_a_real_run_is_found(name, damage, whole, tmp_path):
+    work = tmp_path / "work"
+    (work / "stages").mkdir(parents=True)
+    addresses = []
+    for path in (whole(name) / "stages").iterdir():
+        about = json.loads(path.read_bytes().split(b"\n", 2)[1])
+        addresses.append(Address(work / "stages", about["name"], about["fingerprint"]))
+        addresses[-1].path.write_bytes(path.read_bytes())
+        read(addresses[-1])
+    damaged = damage_runs.damage_all(work, damage, stages=True)
+    assert {path.name for path in damaged} == {address.path.name for address in addresses}
+    for address in addresses:
+        with pytest.raises(FileNotFoundError if damage == "gone" else Damaged):
+            read(address)

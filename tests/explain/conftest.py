@@ -1,13 +1,13 @@
 """Tests of explainers compile much and compute little."""
 
-import jax
 import pytest
 
+from tests.settings import during
 
-@pytest.fixture(autouse=True, scope="package")
+
+# A module at a time: one of the package would last until the session ends, for a folder without __init__.py is none.
+@pytest.fixture(autouse=True, scope="module")
 def compile_quickly():
     """Skips the compiler's dearer passes, which these small programs do not repay."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    with during(jax_disable_most_optimizations=True):
+        yield

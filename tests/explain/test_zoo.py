@@ -1,5 +1,7 @@
 """Networks as users bring them, of four libraries: complete where a method says so, conserved under LRP, mapped."""
 
+import functools
+
 import equinox as eqx
 import haiku as hk
 import jax
@@ -9,7 +11,16 @@ import pytest
 from flax import linen as nn
 from flax import nnx
 
-from leakjax.explain import EXPLAINERS, completeness, deeplift, gradcam, integrated_gradients, lrp, tag
+from leakjax.explain import (
+    EXPLAINERS,
+    Segments,
+    completeness,
+    deeplift,
+    gradcam,
+    integrated_gradients,
+    lrp,
+    tag,
+)
 
 KEY = jax.random.key(0)
 
@@ -175,6 +186,26 @@ def test_every_method_that_applies_explains_it(name):
         found = run(gradcam(network), variables, x)
         assert found.shape == shape
         assert np.all(found >= 0)
+
+
+@each
+def test_methods_that_mask_agree_and_are_complete(name):
+    network, variables, x = ZOO[name][0]()
+    cells = Segments((np.arange(x.size) % 3).reshape(x.shape).astype(np.int32), 3)
+    gain = float(network(variables, x)[1] - network(variables, np.zeros_like(x))[1])
+    by_method = {"exact_shapley": {}, "kernel_shap": {}, "lime": {"samples": 8}, "feature_ablation": {}}
+    found = {}
+    for method, options in by_method.items():
+        explain = functools.partial(EXPLAINERS[method].factory(network, **options), segments=cells)
+        found[method] = run(explain, variables, x)
+        assert found[method].shape == x.shape
+        assert np.all(np.isfinite(found[method]))
+    for method in ("exact_shapley", "kernel_shap"):
+        assert found[method].reshape(-1)[:3].sum() == pytest.approx(gain, abs=1e-4)
+    np.testing.assert_allclose(found["kernel_shap"], found["exact_shapley"], atol=1e-3)
+    hidden = np.where(cells.map == 0, 0, x).astype(np.float32)
+    change = float(network(variables, x)[1] - network(variables, hidden)[1])
+    assert found["feature_ablation"].reshape(-1)[0] == pytest.approx(change, abs=1e-4)
 
 
 def test_an_embedding_inside_a_transformer_is_complete():

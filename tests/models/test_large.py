@@ -8,6 +8,7 @@ from jax import numpy as jnp
 
 from leakjax._validate import UsageError
 from leakjax.models import MODELS, Model, from_nnx
+from tests.settings import during
 
 IMAGES = {
     "resnet18": {"width": 8},
@@ -21,10 +22,8 @@ X = jax.random.normal(jax.random.key(0), (3, 16, 16, 3))
 @pytest.fixture(scope="module", autouse=True)
 def quick_compilation():
     """These networks are deep and the batches small: compiling takes the time."""
-    before = jax.config.values["jax_disable_most_optimizations"]
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    with during(jax_disable_most_optimizations=True):
+        yield
 
 
 def count(model, shape):

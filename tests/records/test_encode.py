@@ -57,6 +57,20 @@ def test_parkinsons_reads_a_csv_plain_or_gzipped(tmp_path):
         parkinsons(tmp_path / "other.csv")
 
 
+@pytest.mark.parametrize(
+    "content", [b"a,class\n1,yes\n2\n", b"a,class\n", b"a,class\nnan,yes\n", b"", b"a,class\n1,\xff\n"]
+)
+def test_a_damaged_table_is_named(tmp_path, content):
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(UsageError, match=r"table\.csv: "):
+        parkinsons(tmp_path / "table.csv")
+    whole = gzip.compress(b"a,class\n1,yes\n2,no\n")
+    for damaged in (whole[:-9], whole[:14] + b"\xff\xff" + whole[16:]):
+        (tmp_path / "table.csv.gz").write_bytes(damaged)
+        with pytest.raises(UsageError, match=r"table\.csv\.gz: not a readable table"):
+            parkinsons(tmp_path / "table.csv.gz")
+
+
 def test_a_pair_of_classes_is_lifted_to_relu_features(key):
     rng = np.random.default_rng(0)
     x, y = rng.random((30, 4, 4, 1)), np.arange(30) % 3

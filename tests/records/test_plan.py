@@ -17,6 +17,9 @@ from leakjax.records.study import ORACLES
         ({"loss": "hinge"}, "loss='hinge'"),
         ({"scaling": "max"}, "scaling='max'"),
         ({"l2": -1.0}, "l2=-1.0: must be at least 0"),
+        ({"threshold": -1.0}, "threshold=-1.0: must be at least 0"),
+        ({"threshold": float("nan")}, "threshold=nan: must be at least 0"),
+        ({"pair": (5, 5)}, "pair='5,5': must be two different classes"),
     ],
 )
 def test_every_field_is_checked_by_name(changes, message):

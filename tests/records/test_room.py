@@ -3,6 +3,7 @@
 import numpy as np
 
 from leakjax import influence, records
+from leakjax.report.records import publish
 from tests.influence.conftest import task
 
 
@@ -31,7 +32,7 @@ def test_a_study_is_a_plan_its_units_and_a_report(tmp_path):
     assert report.task.points == 30
     shares = report.results.draws.self_revealing
     assert shares["1"].value <= shares["5"].value <= shares["10"].value
-    records.publish_report(report, measured, tmp_path / "run")
+    publish(report, measured, tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "report.json",
         "tables",

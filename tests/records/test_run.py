@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from leakjax._validate import UsageError
 from leakjax.records.encode import Task
 from leakjax.records.plan import PARTS, plan_for
 from leakjax.records.run import run_units
@@ -27,13 +28,27 @@ def counted(calls, **changes):
 
 
 def test_the_units_of_a_plan_stand_in_its_order_and_count_alone():
-    plan = plan_for("adult", parts=("sizes", "draws", "network", "sweep"), draws=2, points=40)
+    parts = ("sizes", "draws", "network", "sweep")
+    plan = plan_for("adult", parts=parts, draws=2, points=40, network_points=40)
     todo = units_of(plan, lambda scaling: SMALL)
     counts = {part: sum(unit.part == part for unit in todo) for part in PARTS}
     # 20, 40 and 80 points of 90; two draws, two penalties of a network, ten settings.
     assert counts == {"draws": 2, "defenses": 0, "approximations": 0, "network": 2, "sweep": 20, "sizes": 6}
     assert list(dict.fromkeys(unit.part for unit in todo)) == list(plan.parts)
     assert [unit.measure()["points"] for unit in todo[:6]] == [20, 20, 40, 40, 80, 80]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"points": 91}, "points=91: must be between 2 and 90, the points of small"),
+        ({"points": 40, "network_points": 100}, "network_points=100: must be between 2 and 90"),
+    ],
+)
+def test_more_records_than_there_are_is_said_before_anything_is_measured(given, message):
+    plan = plan_for("adult", parts=("draws", "network"), **given)
+    with pytest.raises(UsageError, match=f"^{message}"):
+        units_of(plan, lambda scaling: SMALL)
 
 
 def changed(**changes):

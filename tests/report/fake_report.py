@@ -142,27 +142,27 @@ def control(name, question, expected, value, spread, passed=True) -> Control:
 def controls(placebo_passed: bool) -> list[Control]:
     return [
         control(
-            "untrained networks",
+            "untrained",
             "Does the attack find members of models that never saw them? It must not.",
             "TPR of 0.0100 at a 1 % false-positive rate",
             0.0103,
             0.0012,
         ),
         control(
-            "permuted membership",
+            "permuted_membership",
             "Does the attack find members after the list of members is shuffled? It must not.",
             "TPR of 0.0100 at a 1 % false-positive rate",
             0.0099,
             0.0011,
         ),
         control(
-            "input only",
+            "input_only",
             "Can members be told from the inputs alone? They must not.",
             "AUC of 0.5",
             0.501,
             0.004,
         ),
-        control("score sign", "Do higher scores mean members?", "AUC above 0.5", 0.613, 0.004),
+        control("score_sign", "Do higher scores mean members?", "AUC above 0.5", 0.613, 0.004),
         control(
             "placebo",
             "Do explanations of the wrong model add anything? They must not.",
@@ -172,7 +172,7 @@ def controls(placebo_passed: bool) -> list[Control]:
             placebo_passed,
         ),
         control(
-            "planted shift",
+            "planted",
             "Is a leak of known size found, and at its size?",
             "TPR of 0.0924 at a 1 % false-positive rate",
             0.0918,

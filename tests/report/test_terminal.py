@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from leakjax.evaluate.document import Estimate
-from leakjax.report import terminal, words
+from leakjax.report import advice, terminal, verdict, words
 from tests.report.fake_report import (
     MARGINS,
     RELEASES,
@@ -85,7 +85,9 @@ def test_no_measurable_leakage_is_never_called_safe():
 def test_a_failed_control_comes_first():
     assert "FAILED" not in shown(fake_report())
     text = shown(fake_report(placebo_passed=False))
-    assert text.startswith("1 OF 6 CONTROLS FAILED (placebo): the audit itself is not sound")
+    assert text.startswith(
+        "1 OF 6 CONTROLS FAILED (placebo: explanations of another model): the audit itself"
+    )
     assert any("placebo" in line and line.rstrip().endswith("FAILED") for line in text.splitlines()[1:])
 
 
@@ -140,3 +142,17 @@ def test_false_alarms():
         "0.1 % false alarms",
         "1 % false alarms",
     ]
+
+
+def test_the_verdict_of_the_page_and_what_to_do_next_are_said():
+    text = flat(shown(fake_report()))
+    for said in (verdict.title(fake_report()), *advice.next_steps(fake_report())):
+        assert said in text
+
+
+def test_the_pdf_is_named_where_it_was_written(tmp_path):
+    file = io.StringIO()
+    (tmp_path / "report.pdf").write_bytes(b"%PDF-")
+    terminal.show(fake_report(), tmp_path, file=file)
+    assert f"{tmp_path}/report.pdf" in file.getvalue()
+    assert "report.pdf" not in shown(fake_report())

@@ -2,6 +2,7 @@
 
 import resource
 import shutil
+import stat
 
 import numpy as np
 import pytest
@@ -146,3 +147,19 @@ def test_lists_and_scalars_come_back(tmp_path):
     np.testing.assert_array_equal(got["a"][0], [0, 1, 2])
     assert got["a"][1]["b"] == 2
     assert stored.about(tmp_path / "tree") == {"ids": [1]}
+
+
+def test_blocks_are_their_owners_alone_in_a_folder_of_others_too(tmp_path):
+    tmp_path.chmod(0o755)
+    train(tmp_path, range(4), block=2)
+    blocks = list((tmp_path / "blocks").iterdir())
+    assert len(blocks) == 2
+    assert [stat.S_IMODE(block.stat().st_mode) for block in blocks] == [0o700] * 2
+
+
+def test_what_a_killed_run_left_of_the_recipe_goes_with_the_next(tmp_path):
+    left = tmp_path / ".recipe.json.4711.unfinished"
+    left.write_text('{"epochs": ')
+    train(tmp_path, range(2))
+    assert not left.exists()
+    assert [path.name for path in tmp_path.glob("*recipe*")] == ["recipe.json"]

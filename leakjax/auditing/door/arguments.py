@@ -1,6 +1,6 @@
 """Lists, keys and indices."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import jax
@@ -22,6 +22,8 @@ def listed(name: str, given: Any) -> list[Any]:
     """
     if isinstance(given, str):
         raise _validate.fail(name, given, f"must be a list, as [{given!r}]")
+    if isinstance(given, Set):
+        raise _validate.fail(name, type(given).__name__, "has no order; must be a list, as [...]")
     # A Defense is a tuple of its own parts, and not a list of defenses.
     if isinstance(given, Mapping) or hasattr(given, "_fields") or not isinstance(given, Iterable):
         raise _validate.fail(name, type(given).__name__, "must be a list of names and objects, as [...]")
@@ -29,6 +31,13 @@ def listed(name: str, given: Any) -> list[Any]:
     if not items:
         raise _validate.fail(name, items, "must hold at least one")
     return items
+
+
+def check_options(name: str, given: Any, kind: type) -> None:
+    """Raises UsageError unless `given` is an options object of its kind."""
+    if not isinstance(given, kind):
+        rule = f"must be a leakjax.auditing.{kind.__name__}(...)"
+        raise _validate.fail(name, type(given).__name__, rule)
 
 
 def check_key(key: Any) -> None:

@@ -1,7 +1,9 @@
 """Calls of what the caller wrote: their exceptions are theirs, with a line that says whose function raised."""
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import jax
 
@@ -41,6 +43,29 @@ def calling(what: str, name: str) -> Iterator[None]:
     except Exception as error:
         error.add_note(f"raised by {name}, given as {what}")
         raise
+
+
+def check_takes(
+    what: str, name: str, function: Callable[..., Any], call: str, *places: None, **named: None
+) -> None:
+    """Raises UsageError where a caller's own function cannot be called as the audit will call it.
+
+    Args:
+      what: the argument that it stands in.
+      name: of the function.
+      function: it.
+      call: what it is called with, in words.
+      *places: one for each argument by place.
+      **named: one for each argument by name.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # what says nothing of its arguments is tried
+    try:
+        signature.bind(*places, **named)
+    except TypeError as error:
+        raise _validate.fail(what, name, f"must take {call}; {error}") from None
 
 
 def name_of(function: object) -> str:

@@ -1,30 +1,16 @@
 """What an explainer takes and answers, and what a defense makes of it."""
 
-import inspect
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from leakjax import _validate
-from leakjax.auditing.door.calls import calling
+from leakjax.auditing.door.calls import calling, check_takes
 from leakjax.defend import Defense, apply
 from leakjax.explain import Explainer
 
 _WHAT = "explainers"
-
-
-def check_takes_key(name: str, explainer: Explainer) -> None:
-    """Raises UsageError where an explainer cannot be called as `explainer(variables, x, target, key=key)`."""
-    try:
-        signature = inspect.signature(explainer)
-    except (TypeError, ValueError):
-        return  # what says nothing of its arguments is tried
-    try:
-        signature.bind(None, None, None, key=None)
-    except TypeError as error:
-        rule = f"must take (variables, x, target, *, key), one example and a key that it may ignore; {error}"
-        raise _validate.fail(_WHAT, name, rule) from None
 
 
 def check_explainer(name: str, explainer: Explainer, variables: Any, x: Any) -> jax.ShapeDtypeStruct:
@@ -44,7 +30,8 @@ def check_explainer(name: str, explainer: Explainer, variables: Any, x: Any) -> 
         x.shape[:-1] + (1,).
       Exception: its own.
     """
-    check_takes_key(name, explainer)
+    call = "(variables, x, target, *, key), one example and a key that it may ignore"
+    check_takes(_WHAT, name, explainer, call, None, None, None, key=None)
 
     def one(variables: Any, x: jax.Array, target: jax.Array, key: jax.Array) -> jax.Array:
         return explainer(variables, x, target, key=key)
@@ -74,11 +61,20 @@ def check_defense(defense: Defense, attribution: jax.ShapeDtypeStruct) -> None:
       Exception: its own.
     """
     key = jax.eval_shape(lambda: jax.random.key(0))
+    answers: list[type] = []
+
+    def defended(attribution: jax.Array, key: jax.Array) -> jax.Array | None:
+        answer = apply(defense, attribution, key=key)
+        answers.append(type(answer))
+        return answer if hasattr(answer, "shape") else None
+
     with calling("defenses", defense.name):
-        found = jax.eval_shape(lambda a, key: apply(defense, a, key=key), attribution, key)
-    if not hasattr(found, "shape"):
-        rule = f"must return one array, not a {type(found).__name__}"
+        found = jax.eval_shape(defended, attribution, key)
+    if found is None:
+        rule = f"must return one array, not a {answers[-1].__name__}"
         raise _validate.fail("defenses", defense.name, rule)
+    if not jnp.issubdtype(found.dtype, jnp.floating):
+        raise _validate.fail("defenses", defense.name, f"returns {found.dtype}; must return a floating type")
 
 
 def _twice(tree: Any) -> Any:

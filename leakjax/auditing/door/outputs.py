@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _validate
-from leakjax.auditing.door.calls import calling, name_of
+from leakjax.auditing.door.calls import calling, check_takes, name_of
 from leakjax.data import Points
 from leakjax.explain import LogitsFn
 
@@ -32,6 +32,7 @@ def check_logits(logits_fn: LogitsFn, variables: Any, points: Points) -> None:
     if not callable(logits_fn):
         rule = "must be a function (variables of one model, one example) -> logits [classes]"
         raise _validate.fail(_WHAT, type(logits_fn).__name__, rule)
+    check_takes(_WHAT, name_of(logits_fn), logits_fn, "(variables of one model, one example)", None, None)
     own = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), variables)
     few = jnp.asarray(points.x[:_TRIED])
     with calling(_WHAT, name_of(logits_fn)):

@@ -1,5 +1,6 @@
 """The points of an audit and its background."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -22,6 +23,12 @@ def checked_points(points: Any) -> Points:
     if not isinstance(points, Points):
         rule = "must be leakjax.Points; leakjax.data.in_order(x, y, classes=..., name=...) makes them"
         raise _validate.fail("points", type(points).__name__, rule)
+    if not isinstance(points.name, str):
+        raise _validate.fail("points.name", points.name, "must be a text")
+    if not isinstance(points.groups, Mapping):
+        rule = "must be a mapping from names to a text of each point"
+        raise _validate.fail("points.groups", type(points.groups).__name__, rule)
+    _validate.whole("points.classes", points.classes)
     groups = {name: np.asarray(column) for name, column in points.groups.items()}
     found = points._replace(
         x=np.asarray(points.x), y=np.asarray(points.y), ids=np.asarray(points.ids), groups=groups
@@ -33,9 +40,16 @@ def checked_points(points: Any) -> Points:
     if found.x.dtype.kind != "f":
         rule = "must be of a floating type, since explanations are derivatives; x.astype(np.float32)"
         raise _validate.fail("points.x", str(found.x.dtype), rule)
-    if found.ids.dtype.kind not in "iu" or len(np.unique(found.ids)) < len(found.ids):
-        raise _validate.fail("points.ids", str(found.ids.dtype), "must be distinct whole numbers")
+    check_ids("points.ids", found.ids)
     return found._replace(x=found.x.astype(jax.dtypes.canonicalize_dtype(found.x.dtype), copy=False))
+
+
+def check_ids(name: str, ids: np.ndarray) -> None:
+    """Raises UsageError unless `ids` are distinct whole numbers of 32 bits: all randomness is keyed by them."""
+    if ids.dtype.kind not in "iu" or len(np.unique(ids)) < len(ids):
+        raise _validate.fail(name, str(ids.dtype), "must be distinct whole numbers")
+    for wrong in ids[(ids < -(2**31)) | (ids >= 2**31)][:1].tolist():
+        raise _validate.fail(name, wrong, "must fit into 32 bits, of which JAX keeps no more")
 
 
 def check_background(background: Any, points: Points) -> np.ndarray | None:

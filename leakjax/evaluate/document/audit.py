@@ -15,6 +15,7 @@ SHARE = "share, 0 to 1"
 DIFFERENCE = "difference of shares, -1 to 1"
 
 Rate = Literal["0.001", "0.01"]
+Prior = Literal["0.01", "0.1"]
 View = Literal["prediction", "explanation", "both"]
 Output = Literal["none", "logit", "probability", "log_probability", "loss", "unstated"]
 ExplainedClass = Literal["none", "predicted", "true", "asked", "reference"]
@@ -120,6 +121,81 @@ class Curve(Attacked):
 
 
 @document()
+class OperatingRow(Attacked):
+    """What becomes of an attack that sets its threshold on its shadows, knowing nothing of the target."""
+
+    aimed: Rate = described("the false-positive rate that the threshold is set for")
+    fpr: Estimate = described("non-members called members", SHARE)
+    tpr: Estimate = described("members called members", SHARE)
+    precision: Mapping[Prior, Estimate] = described(
+        "members among those called so, by the share of members among the points that are looked at", SHARE
+    )
+
+
+@document()
+class PartRow(Attacked):
+    """What an attack finds within a part of the points, the threshold set over all of them."""
+
+    by: Literal["class", "correctness", "loss"] = described("what the points are parted by")
+    level: str = described("what the points of this part have in common")
+    share: float = described("of the audited points that are in the part", SHARE)
+    tpr: Estimate = described("members of the part caught", SHARE)
+    fpr: Estimate = described("non-members of the part caught", SHARE)
+
+
+@document()
+class EpsilonRow(Attacked):
+    """Lower bounds, with 95 % confidence, on the epsilon of any training of which an attack finds so much."""
+
+    delta: float = described("of differential privacy")
+    over_models: float = described("from the guesses about one point over all models, chosen on half of them")
+    models: int = described("guesses that this bound rests on", "models")
+    over_points: Estimate = described("from the guesses about the points of one model, the mean over targets")
+    guesses: int = described("guesses that this bound rests on, decided beforehand", "points")
+
+
+@document()
+class ShadowsRow(Explained):
+    """What the headline attack finds with so many models, the attacked one among them."""
+
+    release: str = described("what the service shows of its prediction")
+    models: int = described("models in all; each target has the others as its shadows", "models")
+    targets: int = described("models attacked, the same for every number of models", "models")
+    headline_fpr: Rate = described("the false-positive rate at which members are counted")
+    prediction: Estimate = described("members caught with the prediction", SHARE)
+    explanation: Estimate = described("members caught with the explanation alone", SHARE)
+    both: Estimate = described("members caught with both", SHARE)
+    margin: Estimate = described("what the explanation adds", DIFFERENCE)
+
+
+@document()
+class NeighbourRow:
+    """What an attacker finds who asks for predictions near each point too, and for no explanation."""
+
+    release: str = described("what the service shows of each prediction")
+    queries: int = described("further inputs near each point that are asked about", "queries")
+    headline_fpr: Rate = described("the false-positive rate that leads")
+    auc: Estimate = described("area under the ROC curve; 0.5 is guessing", SHARE)
+    tpr_at_fpr: Mapping[Rate, Estimate] = described("members caught, by false-positive rate", SHARE)
+    margin: Margin = described("what these queries add to the prediction at the point alone")
+
+
+@document()
+class WorthRow(Explained):
+    """What one explanation of each point is worth in further prediction queries near it."""
+
+    release: str = described("what the service shows of each prediction")
+    headline_fpr: Rate = described("the false-positive rate at which members are counted")
+    queries: int | None = described(
+        "the fewest further queries, of the numbers that were tried, that find as many members as the explanation "
+        "does; 0 where the prediction alone does; null where the most that were tried find fewer",
+        "queries",
+    )
+    tried: int = described("the most queries that were tried", "queries")
+    beside: Margin = described("what the explanation adds beside all of these queries")
+
+
+@document()
 class UtilityRow(Explained):
     """What a defense changes in an explanation."""
 
@@ -171,10 +247,10 @@ class Control:
 
 @document()
 class LeftOut:
-    """An explainer that a list such as "cheap" or "all" would have held, and that does not apply."""
+    """What was not run: an explainer of a list such as "cheap" or "all", or an attack that needs more models."""
 
-    name: str = described("name of the explainer with its options")
-    why: str = described("what it has against the model")
+    name: str = described("name of the explainer or attack with its options")
+    why: str = described("why it does not apply")
 
 
 @document()
@@ -221,13 +297,13 @@ class Example:
     """An input and its explanations, for pictures alone: no document holds it.
 
     Attributes:
-      id: row of the point in its source.
+      id: row of the point in its source; None for an input that is none of the points.
       input: [height, width, channels] or [features].
       label: its class.
       maps: attributions by explainer and defense, "none" for plain ones.
     """
 
-    id: int
+    id: int | None
     input: Any
     label: int
     maps: Mapping[str, Mapping[str, Any]]
@@ -253,7 +329,28 @@ class Report:
     smallest_margin: SmallestMargin = described("what the audit is known to be able to see")
     curves: Sequence[Curve] = described("mean ROC curves on a common logarithmic grid")
     left_out: Sequence[LeftOut] = described(
-        "explainers that a list of several stands for and that do not apply to the model", default=()
+        "explainers that a list of several stands for and that do not apply to the model, and attacks that need "
+        "more models",
+        default=(),
+    )
+    operating: Sequence[OperatingRow] = described(
+        "the headline attack with thresholds that are set on shadows", default=()
+    )
+    parts: Sequence[PartRow] = described(
+        "leakage by class, by whether the model is right, by fifths of the loss, under the leading release",
+        default=(),
+    )
+    epsilon: Sequence[EpsilonRow] = described(
+        "what the headline attack shows about differential privacy, under the leading release", default=()
+    )
+    shadows: Sequence[ShadowsRow] = described(
+        "leakage by the number of models; empty where no numbers were asked for", default=()
+    )
+    neighbours: Sequence[NeighbourRow] = described(
+        "what further prediction queries near each point find; empty where none were asked for", default=()
+    )
+    worth: Sequence[WorthRow] = described(
+        "how many such queries each explanation is worth; empty where none were asked for", default=()
     )
     examples: Sequence[Example] = aside(default=())
     feature_names: Sequence[str] | None = aside(default=None)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from leakjax._validate import fail
 from leakjax.explain.elementwise import COMPARISONS, UNARY
-from leakjax.explain.flows import LINEAR, Flow, Rule, Step, jvp_at_middle
+from leakjax.explain.flows import LINEAR, PLACED, Flow, Rule, Step, in_floats, jvp_at_middle
 
 CLOSE = 4  # in units of the last place: nearer values have no slope between them but their own
 
@@ -100,6 +100,8 @@ def winner(step: Step) -> list[Any]:
     """A maximum or minimum of many: those who hold it at either place are paid for its change."""
     if len(step.inputs) == 2 and len(step.active()) == 1:
         return secant(step)
+    ends = (step.at(0)[0], step.at(1)[0])
+    step = in_floats(step)
     here, there = step.at(0)[0], step.at(1)[0]
     between = (jnp.minimum if "min" in step.name else jnp.maximum)(here, there)
     flows = [step.inputs[place] for place in step.active()]
@@ -110,7 +112,7 @@ def winner(step: Step) -> list[Any]:
     paid = [
         jax.jvp(step.of_active(), [flow.primals[place] for flow in flows], shares)[1][0] for place in (0, 1)
     ]
-    return [Flow((here, there), (between - there) * paid[0] + (here - between) * paid[1])]
+    return [Flow(ends, (between - there) * paid[0] + (here - between) * paid[1])]
 
 
 def truths(step: Step) -> list[Any]:
@@ -262,9 +264,7 @@ def placed(step: Step) -> list[Any]:
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(LINEAR, jvp_at_middle),
-    **dict.fromkeys(
-        ("gather", "dynamic_slice", "dynamic_update_slice", "scatter", "scatter-add", "scatter_sub"), placed
-    ),
+    **dict.fromkeys(PLACED, placed),
     **dict.fromkeys((*UNARY, "and", "or", "not", "xor"), secant),
     **dict.fromkeys(("pow", "atan2", "rem", "nextafter"), pair),
     **dict.fromkeys(("cumprod", "reduce_prod"), products),

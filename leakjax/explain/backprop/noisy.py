@@ -75,14 +75,7 @@ def smoothgrad_squared(
 
     Source: Hooker et al. 2019, "A Benchmark for Interpretability Methods", section 4.
     """
-    check_noise(samples, sigma)
-    slope = jax.grad(scalar_of(logits_fn, output), argnums=1)
-
-    def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
-        at = lambda sample: slope(variables, noisy_copy(x, sigma, key, sample, relative), target)
-        return reduced(at, samples, chunk, "square")
-
-    return explainer_of(logits_fn, attribute)
+    return _of_gradients(logits_fn, "square", samples, sigma, relative, output, chunk)
 
 
 @registered("backpropagation", runs=_samples, stochastic=True)
@@ -97,16 +90,23 @@ def vargrad(
 ) -> Explainer:
     """The variance of the gradient over noisy copies of the example; arguments as for `smoothgrad`.
 
-    The variance is that of the sample, divided by `samples`.
+    The variance is that of the sample, divided by `samples`. In half precision it takes in the rounding of the
+    gradients, which can be as large as itself.
 
     Source: Adebayo et al. 2018, "Local Explanation Methods for Deep Neural Networks Lack Sensitivity to
     Parameter Values", section 2.
     """
+    return _of_gradients(logits_fn, "variance", samples, sigma, relative, output, chunk)
+
+
+def _of_gradients(
+    logits_fn: LogitsFn, how: str, samples: int, sigma: float, relative: bool, output: str, chunk: int
+) -> Explainer:
     check_noise(samples, sigma)
     slope = jax.grad(scalar_of(logits_fn, output), argnums=1)
 
     def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:
         at = lambda sample: slope(variables, noisy_copy(x, sigma, key, sample, relative), target)
-        return reduced(at, samples, chunk, "variance")
+        return reduced(at, samples, chunk, how)
 
     return explainer_of(logits_fn, attribute)

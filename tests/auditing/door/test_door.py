@@ -12,26 +12,8 @@ from leakjax import UsageError
 from leakjax.auditing import Budget
 from leakjax.defend import clip_norm
 from leakjax.explain import own
+from tests.auditing.door.reached import Reached
 from tests.auditing.world import MODELS, POINTS, gradient, logits_fn
-
-
-class Reached(Exception):
-    """The door was passed."""
-
-
-@pytest.fixture
-def enter(ensemble, points, monkeypatch):
-    """Calls the audit with what a test gives otherwise, as far as its first measurement."""
-
-    def stop(*args, **options):
-        raise Reached
-
-    monkeypatch.setattr("leakjax.auditing.run.measure", stop)
-
-    def enter(logits_fn=logits_fn, ensemble=ensemble, points=points, **options):
-        leakjax.audit(logits_fn, ensemble, points, **{"key": jax.random.key(0), **options})
-
-    return enter
 
 
 def without_key(variables, x, target):
@@ -60,6 +42,18 @@ def branching(variables, x, target, *, key):
 
 def raising(variables, x, target, *, key):
     raise KeyError("mine")
+
+
+def two_of_them(attribution, other):
+    return attribution
+
+
+def in_words(attribution):
+    return "much"
+
+
+def signs(attribution):
+    return attribution > 0
 
 
 NAN = np.full(7, np.nan, np.float32)
@@ -100,6 +94,13 @@ NAN = np.full(7, np.nan, np.float32)
         ({"defenses": [lambda a: a]}, "must be a text, a leakjax.defend.Defense or a function"),
         ({"defenses": [5]}, "defenses=5: must be a text"),
         ({"defenses": ["none", "none"]}, "defenses='none': is given twice"),
+        ({"explainers": {"gradient", "deeplift"}}, "explainers='set': has no order"),
+        ({"explainers": ["gradcam"]}, "explainers='gradcam': layer=None: finds no map"),
+        ({"attacks": [3]}, "attacks=3: must be one of"),
+        ({"defenses": [clip_norm]}, r"defenses='clip_norm': makes defenses and is none; call it"),
+        ({"defenses": [two_of_them]}, "defenses='two_of_them': must take one attribution; missing .*'other'"),
+        ({"defenses": [in_words]}, "defenses='in_words': must return one array, not a str"),
+        ({"defenses": [signs]}, "defenses='signs': returns bool; must return a floating type"),
         ({"budget": Budget(background=NAN[None])}, "background='non-finite'"),
         ({"budget": Budget(background=np.zeros((3, 4), np.float32))}, r"background=\(3, 4\): must be \[rows"),
     ],
@@ -128,6 +129,11 @@ def changed(**fields):
         (changed(x=lambda p: np.where(np.arange(POINTS)[:, None] == 5, np.nan, p.x)), "1 points have NaN"),
         (changed(x=lambda p: p.x.astype(np.int32)), "points.x='int32': must be of a floating type"),
         (changed(ids=lambda p: np.zeros(POINTS, np.int32)), "points.ids=.*distinct"),
+        (changed(ids=lambda p: p.ids.astype(np.int64) + 2**40), "points.ids=1099.*must fit into 32 bits"),
+        (changed(classes=lambda p: 2.0), "points.classes=2.0: must be a whole number"),
+        (changed(classes=lambda p: None), "points.classes=None: must be a whole number"),
+        (changed(name=lambda p: None), "points.name=None: must be a text"),
+        (changed(groups=lambda p: ["side"]), "points.groups='list': must be a mapping"),
     ],
 )
 def test_points_that_cannot_be_audited(enter, points, change, message):
@@ -145,6 +151,15 @@ def test_points_that_cannot_be_audited(enter, points, change, message):
         (lambda e: e._replace(membership=np.arange(MODELS)), "membership='2': must hold True and False"),
         (lambda e: e._replace(membership=e.membership.astype(str)), "membership=.*must hold True and False"),
         (lambda e: e._replace(membership=np.tile(e.membership[:1], (MODELS, 1))), "no point is both in some"),
+        (lambda e: e._replace(membership=[[0, 1], [1]]), "membership='list': must hold rows of one length"),
+        (
+            lambda e: e._replace(variables={"name": np.array(["a"] * MODELS)}),
+            "variables='<U1': must hold arrays",
+        ),
+        (lambda e: e._replace(variables={"one": 1.0}), "variables='float': must hold arrays"),
+        (lambda e: e._replace(ids=np.zeros(MODELS, int)), "ensemble.ids='int64': must be distinct"),
+        (lambda e: e._replace(ids=np.arange(MODELS) / 2), "ensemble.ids='float64': must be distinct whole"),
+        (lambda e: e._replace(history=None), "ensemble.history='NoneType': must be a leakjax.shadow.History"),
         (lambda e: e._replace(membership=e.membership.T), "membership=.*shape of the models and points"),
         (
             lambda e: e._replace(membership=np.where(np.arange(MODELS)[:, None] == 4, True, e.membership)),
@@ -170,6 +185,10 @@ def test_a_model_without_members_is_an_error_as_a_target_alone(enter, ensemble):
         enter(ensemble=ensemble._replace(membership=membership), targets=[3])
 
 
+def of_the_example_alone(x):
+    return x[:2]
+
+
 def changed_logits(change):
     return lambda variables, x: change(logits_fn(variables, x))
 
@@ -178,6 +197,10 @@ def changed_logits(change):
     ("model", "message"),
     [
         (3, "logits_fn='int': must be a function"),
+        (
+            of_the_example_alone,
+            r"logits_fn='of_the_example_alone': must take \(variables of one model, one example",
+        ),
         (changed_logits(lambda z: z[:1]), r"logits_fn=\(1,\): must return logits \(2,\).*jax.numpy.stack"),
         (changed_logits(lambda z: z[0]), r"logits_fn=\(\): .*jax.numpy.stack"),
         (changed_logits(lambda z: z[None]), r"logits_fn=\(1, 2\): .*this is a batch, so take logits\[0\]"),
@@ -234,3 +257,15 @@ def test_lists_and_jax_arrays_are_taken_where_arrays_are(enter, points, ensemble
 
 def gradient_of_mine(variables, x, target, *, key):
     return jax.grad(lambda x: logits_fn(variables, x)[target])(x)
+
+
+def nowhere_finite(variables, x, target, *, key):
+    return jnp.nan * x
+
+
+@pytest.mark.slow
+def test_an_audit_of_which_nothing_is_left_says_so(ensemble, points):
+    for options in ({"logits_fn": changed_logits(lambda z: z * jnp.nan)}, {"explainers": [nowhere_finite]}):
+        model = options.pop("logits_fn", logits_fn)
+        with pytest.raises(UsageError, match=r"^points=0: no point is left on which"):
+            leakjax.audit(model, ensemble, points, key=jax.random.key(0), **options)

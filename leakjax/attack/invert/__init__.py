@@ -1,0 +1,1 @@
+"""Attacks that lead back from answers to inputs: each states what it knows, and sees an oracle's answers alone."""

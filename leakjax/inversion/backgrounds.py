@@ -1,0 +1,137 @@
+"""The part of a study that recovers the background of a Shapley explainer."""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from leakjax.attack.invert.background import Recovered, one_row_values, recover_background
+from leakjax.explain import Explainer, Segments, exact_shapley, grid, kernel_shap
+from leakjax.inversion.row import Raw, row
+from leakjax.inversion.world import World
+
+ATTACK = "leaking background"
+MEASURE = "rows of the background named, share"
+RESIDUAL = "relative residual"
+BELIEVED = "backgrounds of strangers taken for candidates, share"
+CELLS = (2, 4)  # along the sides of an image: 8 players
+ROWS, LARGER, CANDIDATES, QUERIES = 20, (50, 100), 400, (30, 60)
+SAMPLED = 62  # coalitions beside the empty and the full one
+
+
+class Guard(NamedTuple):
+    """What a service does to its Shapley values, and what its attacker knows of that.
+
+    Attributes:
+      defense: of every map.
+      sampled: whether coalitions are sampled, 64 of 256.
+      known: options of `recover_background`.
+    """
+
+    defense: str = "none"
+    sampled: bool = False
+    known: dict[str, Any] = {}  # noqa: RUF012  # never written
+
+
+GUARDS = {
+    "none": Guard(),
+    "round_to(2)": Guard("round_to(2)", known={"released": lambda values: np.round(values, 2)}),
+    "keep_top_k(3 cells)": Guard("top cells", known={"sparse": True}),
+    "64 coalitions": Guard(sampled=True),
+    "noise of 0.25 rms": Guard("noise"),
+}
+
+
+def measure(world: World, index: int) -> list[Raw]:
+    """Attacks the background of one model's service, under every guard of `GUARDS`."""
+    draws = world.draws(index, ATTACK)
+    segments = grid(world.points.x.shape[1:], CELLS)
+    count = min(CANDIDATES, len(world.points.x) // 2)
+    rows = min(ROWS, count // 4)
+    chosen = draws.permutation(len(world.points.x))
+    candidates = world.points.x[chosen[:count]]
+    secret = np.sort(draws.choice(count, rows, replace=False))
+    elsewhere = world.points.x[chosen[count : count + rows]]
+    few = min(max(QUERIES), len(world.auxiliary.x))
+    queries = world.auxiliary.x[draws.choice(len(world.auxiliary.x), few, replace=False)]
+    terms, plain = _terms(world, index, queries, candidates, segments)
+    rms = float(np.sqrt(np.mean(terms**2)))
+
+    def attacked(
+        name: str, held: np.ndarray, asking: int, size: int = rows
+    ) -> tuple[Recovered, dict[str, Any]]:
+        guard = GUARDS[name]
+        explainer = _explainer(world, held, segments, sampled=guard.sampled)
+        offered = world.offered(index, explainer, guard=_defense(guard.defense, segments, rms))
+        found = recover_background(
+            offered,
+            queries[:asking],
+            candidates,
+            segments=segments,
+            rows=size,
+            seed=index,
+            terms=terms,
+            **guard.known,
+        )
+        return found, {"guard": name, "asked": offered, "also_plain": plain * asking // few}
+
+    out = []
+    for name in GUARDS:
+        for asking in (min(QUERIES), few) if name == "none" else (few,):
+            setting = f"{asking} explained queries"
+            found, asked = attacked(name, candidates[secret], asking)
+            named = found.named
+            right = np.isin(secret, [] if named is None else named.members)
+            out.append(row(ATTACK, setting, MEASURE, right, baseline=np.full(rows, rows / count), **asked))
+            if named is not None:
+                out.append(row(ATTACK, setting, RESIDUAL, named.residual, **asked))
+            strange, asked = attacked(name, elsewhere, asking)
+            if strange.named is not None:
+                setting += ", strangers"
+                out.append(row(ATTACK, setting, RESIDUAL, strange.named.residual, **asked))
+                out.append(row(ATTACK, setting, BELIEVED, float(strange.named.inside), **asked))
+    for many in (size for size in LARGER if size < count):
+        larger = np.sort(draws.choice(count, many, replace=False))
+        named, asked = attacked("none", candidates[larger], few, many)
+        right = np.isin(larger, [] if named.named is None else named.named.members)
+        setting = f"{few} explained queries, {many} rows"
+        out.append(row(ATTACK, setting, MEASURE, right, baseline=np.full(many, many / count), **asked))
+    return out
+
+
+def _terms(
+    world: World, index: int, queries: np.ndarray, candidates: np.ndarray, segments: Segments
+) -> tuple[np.ndarray, int]:
+    """One-row values of all candidates by plain queries alone, and how many of these there were."""
+    asked = world.offered(index)
+    classes = asked.ask(queries, plain=True).prediction.probabilities.argmax(axis=1)
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        return asked.ask(x, plain=True).prediction.probabilities
+
+    terms = [
+        one_row_values(predict, x, candidates, segments, int(explained), "probability")
+        for x, explained in zip(queries, classes, strict=True)
+    ]
+    return np.stack(terms, axis=1), asked.plain
+
+
+def _explainer(world: World, held: np.ndarray, segments: Segments, *, sampled: bool) -> Explainer:
+    factory, options = (kernel_shap, {"samples": SAMPLED}) if sampled else (exact_shapley, {})
+    explain = factory(world.model.logits_fn, background=held, output="probability", **options)
+
+    def on_cells(
+        variables: Any, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
+    ) -> jax.Array:
+        return explain(variables, x, target, key=key, segments=cells)
+
+    cells = segments
+    return on_cells
+
+
+def _defense(name: str, segments: Segments, rms: float) -> str:
+    """A guard as a defense; every cell has as many features as another, and they share a value."""
+    features = np.size(segments.map) // segments.count
+    if name == "top cells":
+        return f"keep_top_k({3 * features})"
+    return f"gaussian_noise({0.25 * rms})" if name == "noise" else name

@@ -1,0 +1,56 @@
+"""From what the units of a study measured to its report."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from leakjax.attack.extract import distill, linear, relu
+from leakjax.attack.invert import aggregate, ascent, attribute, background, closed_form, learned, reidentify
+from leakjax.inversion import aggregated, attributes, backgrounds, extracted, inverted, reidentified
+from leakjax.inversion.claims import claims_of
+from leakjax.inversion.document import InversionReport, InversionTask
+from leakjax.inversion.plan import Plan
+from leakjax.inversion.summary import summarise
+from leakjax.inversion.world import NETWORK, World
+from leakjax.records.run import Measured
+
+KNOWS = {
+    backgrounds.ATTACK: background.KNOWS,
+    reidentified.ATTACK: reidentify.KNOWS,
+    inverted.CLOSED: closed_form.KNOWS,
+    inverted.LEARNED: learned.KNOWS,
+    inverted.ASCENT: ascent.KNOWS,
+    extracted.ATTACK: f"{linear.KNOWS}; {relu.KNOWS}; {distill.KNOWS}",
+    aggregated.ATTACK: aggregate.KNOWS,
+    attributes.ATTACK: attribute.KNOWS,
+}
+
+
+def report_of(
+    plan: Plan, world: World, measured: Measured, environment: Mapping[str, Any]
+) -> InversionReport:
+    """The report of a study.
+
+    Args:
+      plan: of the study.
+      world: what was attacked.
+      measured: from `run_units`.
+      environment: versions, devices and platform.
+    """
+    rows = [row for part in plan.parts for unit in measured.rows[part] for row in unit["rows"]]
+    attacks = summarise(rows, seed=plan.seed)
+    return InversionReport(
+        config=dataclasses.asdict(plan),
+        environment=environment,
+        task=InversionTask(
+            dataset=plan.dataset,
+            points=len(world.points.x),
+            auxiliary=len(world.auxiliary.x),
+            model=NETWORK,
+            accuracy=world.accuracy,
+        ),
+        knows={name: KNOWS[name] for name in dict.fromkeys(each.attack for each in attacks)},
+        attacks=attacks,
+        claims=claims_of(attacks),
+        timings=measured.seconds,
+    )

@@ -1,0 +1,136 @@
+"""The models that an inversion study attacks, and what their attacker has for itself."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from leakjax import data, models, shadow
+from leakjax._validate import fail
+from leakjax._workdir import Workdir
+from leakjax.auditing.trained import trained
+from leakjax.data import Points, take
+from leakjax.inversion.plan import Plan
+from leakjax.models import Model
+from leakjax.oracle import ExplanationPart, Oracle, Release, Service, oracle
+from leakjax.shadow import Ensemble
+
+NETWORK = "mlp(widths=(64,))"
+_OWN = 0.3  # of all points, the attacker's
+_LEAST = 200
+# Stages of the study's key.
+_SPLIT, _TRAIN, _ATTACK = range(3)
+
+
+class World(NamedTuple):
+    """Target models, and who knows what.
+
+    Attributes:
+      points: the pool; each model was trained on a random half.
+      auxiliary: the attacker's own points of the same source, which no model was trained on.
+      model: the network.
+      ensemble: the target models.
+      key: of the attacks.
+    """
+
+    points: Points
+    auxiliary: Points
+    model: Model
+    ensemble: Ensemble
+    key: jax.Array
+
+    def variables(self, index: int) -> Any:
+        """Of one target model."""
+        return jax.tree.map(lambda leaf: leaf[index], self.ensemble.variables)
+
+    def service(self, index: int, **policy: Any) -> Service:
+        """One target model behind an interface; `policy` as the other fields of `Service`."""
+        return Service(self.model.logits_fn, self.variables(index), **policy)
+
+    def offered(
+        self,
+        index: int,
+        explainer: Any = None,
+        *,
+        prediction: str = "vector",
+        explained_class: str = "predicted",
+        guard: Any = "none",
+        written: bool = False,
+        **policy: Any,
+    ) -> Oracle:
+        """One target model's oracle, with one explanation or none."""
+        parts = () if explainer is None else (ExplanationPart(explainer, explained_class, guard),)
+        key = jax.random.fold_in(self.key, index)
+        return oracle(self.service(index, **policy), Release(prediction, parts), key=key, written=written)
+
+    def members(self, index: int) -> np.ndarray:
+        """Rows of the pool that a model was trained on."""
+        return np.flatnonzero(self.ensemble.membership[index])
+
+    def others(self, index: int) -> np.ndarray:
+        """Rows of the pool that it was not."""
+        return np.flatnonzero(~self.ensemble.membership[index])
+
+    def draws(self, index: int, attack: str) -> np.random.Generator:
+        """Random numbers of one attack on one model."""
+        words = np.asarray(jax.random.key_data(jax.random.fold_in(self.key, index))).ravel().tolist()
+        return np.random.default_rng([*words, *attack.encode()])
+
+    @property
+    def accuracy(self) -> float:
+        """Of the models on the pool's other points, the mean."""
+        logits = jax.jit(jax.vmap(jax.vmap(self.model.logits_fn, (None, 0)), (0, None)))(
+            self.ensemble.variables, self.points.x
+        )
+        right = np.asarray(logits).argmax(axis=-1) == self.points.y
+        return float(np.mean([np.mean(r[~m]) for r, m in zip(right, self.ensemble.membership, strict=True)]))
+
+
+def make_world(
+    plan: Plan,
+    points: Points,
+    workdir: Workdir | None = None,
+    *,
+    say: Callable[[str], None] = lambda text: None,
+    on_epoch: Callable[..., object] = lambda *figures: None,
+) -> World:
+    """Splits the points and trains the target models, unless the workdir keeps them.
+
+    Args:
+      plan: of the study.
+      points: all of the data set.
+      workdir: keeps the models; None: they are trained and not kept.
+      say: called with a line when training begins.
+      on_epoch: called after each epoch.
+
+    Raises:
+      UsageError: too few points.
+    """
+    if len(points.x) < _LEAST:
+        raise fail("points", len(points.x), f"an inversion study needs at least {_LEAST}")
+    key = jax.random.key(plan.seed)
+    order = np.asarray(jax.random.permutation(jax.random.fold_in(key, _SPLIT), len(points.x)))
+    own = int(_OWN * len(points.x))
+    auxiliary, pool = take(points, np.sort(order[:own])), take(points, np.sort(order[own:]))
+    model = models.make(NETWORK, points.classes)
+    config = shadow.TrainConfig(epochs=plan.epochs)
+    training = jax.random.fold_in(key, _TRAIN)
+    if workdir is None:
+        membership_key, training_key = jax.random.split(training)
+        ids = np.arange(plan.models, dtype=np.int32)
+        ensemble = shadow.train_ensemble(
+            model,
+            pool.x,
+            pool.y,
+            config,
+            key=training_key,
+            membership=np.asarray(data.membership(membership_key, ids, len(pool.x))),
+            ids=ids,
+            on_epoch=on_epoch,
+        )
+    else:
+        ensemble, _ = trained(
+            model, pool, config, models=plan.models, key=training, workdir=workdir, say=say, on_epoch=on_epoch
+        )
+    return World(pool, auxiliary, model, ensemble, jax.random.fold_in(key, _ATTACK))

@@ -1,0 +1,148 @@
+"""What a service holds, and the compiled programs that answer queries by it."""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from leakjax import _precision, _spec
+from leakjax._validate import at_least, fail
+from leakjax.defend import Defense, Sticky, apply, parse
+from leakjax.explain import EXPLAINERS, Explainer, LogitsFn, Named
+from leakjax.explain.named import named_of
+from leakjax.oracle.release import ExplanationPart, Release, Shown, show
+
+Explained = tuple[jax.Array, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """A model behind an interface, and what its owner decided beside the release.
+
+    Attributes:
+      logits_fn: logits [classes] of one example in evaluation mode.
+      variables: of the one model.
+      background: [rows, ...], for explainers that need one; secret unless its owner publishes it.
+      reference: variables of models that are not the target, leaves [models, ...], whose vote "reference" explains.
+      sticky: answers all queries of one cell alike, noise included.
+      least_confidence: explanations of less confident predictions are withheld.
+    """
+
+    logits_fn: LogitsFn
+    variables: Any
+    background: np.ndarray | None = None
+    reference: Any = None
+    sticky: Sticky | None = None
+    least_confidence: float = 0.0
+
+    def __post_init__(self) -> None:
+        at_least("least_confidence", self.least_confidence, 0)
+
+
+def answer_program(
+    service: Service, release: Release, shape: tuple[int, ...]
+) -> Callable[..., tuple[Shown, Explained, jax.Array]]:
+    """Compiles the answers to queries that ask for explanations.
+
+    Args:
+      service: whose.
+      release: what it lets out.
+      shape: of one example.
+
+    Returns:
+      program(x [queries, ...], asked int [queries], keys [queries]) -> `Shown` and, of each explanation, the maps
+      [queries, ...] and the explained class, int [queries, explanations]. A class that was asked for is -1 where the
+      release's own counts.
+    """
+    parts = [(part, _explainer(part, service, shape), _defense(part)) for part in release.explanations]
+
+    def one(x: jax.Array, asked: jax.Array, key: jax.Array) -> tuple[Shown, Explained, jax.Array]:
+        logits = service.logits_fn(service.variables, x)
+        sure = jax.nn.softmax(logits).max() >= service.least_confidence
+        maps, classes = [], []
+        for number, (part, explainer, defense) in enumerate(parts):
+            explained = _explained(part, service, x, logits, asked)
+            own = jax.random.fold_in(key, number)
+            plain = explainer(service.variables, x, explained, key=jax.random.fold_in(own, 0))
+            defended = apply(defense, plain, key=jax.random.fold_in(own, 1), x=x)
+            maps.append(jnp.where(sure, defended, jnp.nan))
+            classes.append(jnp.where(sure, explained, -1))
+        return show(release.part, logits), tuple(maps), jnp.array(classes, jnp.int32)
+
+    return _batched(one)
+
+
+def plain_program(service: Service, release: Release) -> Callable[[jax.Array], Shown]:
+    """Compiles the answers to queries for predictions alone: program(x [queries, ...]) -> `Shown`."""
+    return _batched(lambda x: show(release.part, service.logits_fn(service.variables, x)))
+
+
+def _batched(one: Callable[..., Any]) -> Callable[..., Any]:
+    @jax.jit
+    def batch(*queries: jax.Array) -> Any:
+        with _precision.stated():
+            return jax.vmap(one)(*queries)
+
+    return batch
+
+
+def _explained(
+    part: ExplanationPart, service: Service, x: jax.Array, logits: jax.Array, asked: jax.Array
+) -> jax.Array:
+    """The class whose output is explained, by the policy of the release."""
+    predicted = jnp.argmax(logits).astype(jnp.int32)
+    if part.explained_class == "predicted":
+        return predicted
+    if part.explained_class == "reference":
+        others = jax.vmap(service.logits_fn, in_axes=(0, None))(service.reference, x)
+        votes = jnp.bincount(jnp.argmax(others, axis=1), length=logits.shape[0])
+        return jnp.argmax(votes).astype(jnp.int32)
+    return jnp.where(asked >= 0, asked, predicted)
+
+
+def _explainer(part: ExplanationPart, service: Service, shape: tuple[int, ...]) -> Explainer:
+    explainer = part.explainer
+    if isinstance(explainer, str):
+        call = _spec.read("explainer", explainer)
+        explainer = named_of(call, EXPLAINERS.find(call.name))
+    if not isinstance(explainer, Named):
+        return explainer
+    takes = inspect.signature(explainer.method.factory).parameters
+    if "background" in takes and service.background is not None:
+        # Where hidden features take their values from.
+        explainer = explainer._replace(options={**explainer.options, "background": service.background})
+    return explainer.make(service.logits_fn, shape, service.background)
+
+
+def _defense(part: ExplanationPart) -> Defense:
+    return parse(part.defense) if isinstance(part.defense, str) else part.defense
+
+
+def check(service: Service, release: Release) -> None:
+    """Raises UsageError where the release asks for what the service has not, or one model cannot give."""
+    if release.explained_by is not None:
+        raise fail("release.explained_by", "given", "an oracle serves one model; make it the service's own")
+    for part in release.explanations:
+        if part.explained_class == "reference" and service.reference is None:
+            raise fail(
+                "service.reference", None, "is needed to explain the class that reference models vote for"
+            )
+
+
+@functools.cache
+def _seed_of(words: tuple[int, ...]) -> jax.Array:
+    key = jax.random.key(words[0])
+    for word in words[1:]:
+        key = jax.random.fold_in(key, word)
+    return key
+
+
+def sticky_keys(sticky: Sticky, x: np.ndarray) -> jax.Array:
+    """The keys of queries x [queries, ...] under a sticky release: equal for all queries of one cell."""
+    words = [tuple(np.frombuffer(sticky.bits(row)(16), np.uint32).tolist()) for row in x]
+    return jnp.stack([_seed_of(each) for each in words])

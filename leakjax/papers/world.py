@@ -1,0 +1,122 @@
+"""What a study attacks: trained models, the points on which they are attacked, and what the models answer."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from leakjax import data, shadow
+from leakjax._workdir import Workdir
+from leakjax.auditing.measure import sit
+from leakjax.auditing.options import Attacker
+from leakjax.auditing.pool import Pool
+from leakjax.auditing.predictions import predict_program
+from leakjax.auditing.prepare import Prepared, prepare
+from leakjax.auditing.rows import Sitting
+from leakjax.auditing.subject import Subject
+from leakjax.auditing.trained import trained
+from leakjax.models import Model
+from leakjax.shadow.ensemble import OnEpoch
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """How the models of a study are made.
+
+    Attributes:
+      model: the network.
+      config: how it is trained.
+      models: how many, each on a random half of the points.
+      key: of who is trained on what, and of the training.
+    """
+
+    model: Model
+    config: shadow.TrainConfig
+    models: int
+    key: jax.Array
+
+
+def prepared(
+    training: Training,
+    pool: Pool,
+    attacker: Attacker,
+    *,
+    audit_points: int | None,
+    workdir: Workdir,
+    say: Callable[[str], None],
+    on_epoch: OnEpoch,
+) -> Prepared:
+    """Trains the models, unless the workdir keeps them, and says what is attacked.
+
+    Args:
+      training: of the models.
+      pool: the training points and the background.
+      attacker: what it knows and is shown.
+      audit_points: how many of the points are attacked, evenly spaced; None: all.
+      workdir: keeps the models.
+      say: called with a line when training begins.
+      on_epoch: called after each epoch.
+    """
+    points = pool.points
+    ensemble, untrained = trained(
+        training.model,
+        points,
+        training.config,
+        models=training.models,
+        key=training.key,
+        workdir=workdir,
+        say=say,
+        on_epoch=on_epoch,
+    )
+    if audit_points is not None:
+        rows = data.evenly_spaced(audit_points, len(points.x))
+        points = data.take(points, rows)
+        ensemble = ensemble._replace(membership=ensemble.membership[:, rows])
+    return prepare(
+        training.model.logits_fn,
+        ensemble,
+        points,
+        targets=None,
+        key=jax.random.fold_in(training.key, 2),
+        attacker=attacker,
+        untrained=untrained,
+    )
+
+
+def sitting_of(subject: Subject) -> Sitting:
+    """The predictions of a subject, attacked alone."""
+    return sit(subject, predict_program(subject))
+
+
+def logits_at(subject: Subject, inputs: Callable[[np.ndarray], Any], queries: int) -> np.ndarray:
+    """What all models answer to further inputs near each point.
+
+    Args:
+      subject: models and points.
+      inputs: from rows of points, int [rows], to inputs [models, rows, queries, ...], or [1, rows, queries, ...] where
+        they are the same for all models.
+      queries: how many inputs a point.
+
+    Returns:
+      float32 [models, points, queries, classes].
+    """
+
+    @jax.jit
+    def ask(variables: Any, x: jax.Array) -> jax.Array:
+        def of_model(own: Any, x: jax.Array) -> jax.Array:
+            return jax.vmap(jax.vmap(subject.logits_fn, (None, 0)), (None, 0))(own, x)
+
+        if x.shape[0] == 1:
+            return jax.vmap(of_model, (0, None))(variables, x[0])
+        return jax.vmap(of_model)(variables, x)
+
+    count, size = len(subject.points.x), max(1, 256 // queries)
+    found = []
+    for start in range(0, count, size):
+        rows = np.arange(start, start + size) % count
+        asked = np.asarray(ask(subject.variables, jnp.asarray(inputs(rows))))
+        found.append(asked[:, : count - start])
+    return np.concatenate(found, axis=1)

@@ -1,0 +1,99 @@
+"""What the owner should do next, by what the audit found."""
+
+import math
+
+from leakjax.evaluate import headline
+from leakjax.evaluate.document import Report
+from leakjax.evaluate.leakage import chance_tpr
+from leakjax.report import words
+from leakjax.report.recommend import recommended
+
+# Predictions that catch so many times what guessing does leak by themselves, whatever becomes of explanations.
+_MANY = 2.0
+
+
+def next_steps(report: Report) -> list[str]:
+    """What to do, one sentence each, the most urgent first."""
+    if not report.controls or any(control.failed for control in report.controls):
+        return ["Do not act on these numbers: find out first why a control failed or was not run."]
+    grades = headline_grades(report)
+    if not grades:
+        return ["Audit explanations: none were attacked."]
+    steps = []
+    if "leaks" in grades.values():
+        steps += _mend(report, grades)
+    if "inconclusive" in grades.values():
+        steps.append(_larger(report))
+    if not steps:
+        steps.append(
+            "Nothing needs to be done about these explanations. Audit again when the training, the "
+            "explainer or what the "
+            "service shows changes; --fail_above=0.005 makes the audit a gate of a release pipeline."
+        )
+    return steps + _predictions(report)
+
+
+def headline_grades(report: Report) -> dict[str, headline.Grade]:
+    """The grade of the worst explainer beside each release."""
+    worsts = {name: headline.worst(report.leakage, name) for name in headline.releases(report.leakage)}
+    return {
+        name: headline.grade(headline.margin(report.leakage, row), report.smallest_margin.value)
+        for name, row in worsts.items()
+        if row is not None
+    }
+
+
+def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
+    leaky = [words.released(name) for name, grade in grades.items() if grade == "leaks"]
+    found = recommended(report)
+    tried = [name for name in headline.defenses(report.leakage) if name != headline.PLAIN]
+    if found is not None and found.defense != headline.PLAIN:
+        steps = [f"Release explanations hardened by {found.defense}, never plain ones."]
+    elif tried:
+        steps = [
+            "Try stronger hardening, as --defenses=none,coarsen(2)+clip_norm(1.0)+gaussian_noise(0.5), or "
+            "release no "
+            f"explanations where the service shows {', or '.join(leaky)}."
+        ]
+    else:
+        steps = [
+            "Audit hardened explanations beside the plain ones: "
+            "--defenses=none,clip_norm(1.0)+gaussian_noise(0.25), or, "
+            "where answers were measured elsewhere, attributions that leakjax.defend.apply has hardened. "
+            "Until then "
+            f"release none where the service shows {', or '.join(leaky)}."
+        ]
+    if "no measurable leak" in grades.values():
+        steps.append(
+            "Showing more is no way out: beside richer answers explanations add nothing because those "
+            "answers have given it "
+            "away already."
+        )
+    return steps
+
+
+def _larger(report: Report) -> str:
+    least, models = report.smallest_margin.value, report.task.models
+    times = 4 if math.isnan(least) else max(2, math.ceil((least / headline.COARSE) ** 2))
+    return (
+        f"Audit with more shadow models or more records before you conclude anything: intervals shrink with "
+        f"the square root "
+        f"of both, so that some {times * models:,} models in place of {models:,} should show a leak of "
+        f"{words.hundredths(headline.COARSE)} percentage points."
+    )
+
+
+def _predictions(report: Report) -> list[str]:
+    row = headline.row(report.leakage, "prediction")
+    if row is None:
+        return []
+    found = headline.tpr(report.leakage, row).value
+    chance = chance_tpr(float(headline.rate(report.leakage)), row.nonmembers)
+    if not found > _MANY * chance:
+        return []
+    return [
+        f"The predictions leak by themselves, {words.percent(found)} where guessing finds "
+        f"{words.percent(chance)}: no hardening "
+        "of explanations mends that. Training that overfits less does, or private training "
+        "(--noise_multiplier)."
+    ]

@@ -1,0 +1,73 @@
+"""Plans, flags of the binary, and what of a data set a study can use."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from absl import flags
+
+from experiments import monitor as binary
+from leakjax._validate import UsageError
+from leakjax.monitoring import Plan, quick, speed, world
+
+
+def values(**changes):
+    """The experiment's flags at their defaults, with changes."""
+    own = flags.FLAGS.flags_by_module_dict()["experiments.monitor"]
+    return SimpleNamespace(**{flag.name: flag.default for flag in own} | changes)
+
+
+def test_flags_left_alone_are_the_whole_study_and_quick_is_smaller():
+    assert binary.plan_from(values()) == Plan()
+    assert Plan().accounts == 10_000
+    assert binary.plan_from(values(quick=True, seed=3)) == quick(seed=3)
+    assert quick().accounts == 1000
+    assert binary.plan_from(values(accounts=2000, dataset="adult")) == Plan(accounts=2000, dataset="adult")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"accounts": 999}, "accounts=999: must be at least 1000"),
+        ({"accounts": 1010}, "accounts=1010: must be a multiple of 50"),
+        ({"queries": 59}, "queries=59: must be at least 60"),
+        ({"attacks": 3}, "attacks=3: must be at least 10"),
+        ({"targets": 0}, "targets=0: must be at least 1"),
+        ({"noise": 0.0}, "noise=0.0: must be above 0"),
+        ({"seed": -1}, "seed=-1: must be in"),
+    ],
+)
+def test_a_flag_out_of_range_is_one_clear_line(changes, said):
+    with pytest.raises(UsageError) as error:
+        binary.plan_from(values(**changes))
+    assert str(error.value).startswith(said)
+
+
+def test_points_that_are_too_few_are_named(tmp_path):
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(size=(120, 4)).astype(np.float32), np.arange(120) % 2
+    np.savez(tmp_path / "few.npz", x=x[:50], y=y[:50])
+    with pytest.raises(UsageError, match="points=50: must be at least 100"):
+        world.load(Plan(dataset=f"npz:{tmp_path / 'few.npz'}"))
+    np.savez(tmp_path / "rare.npz", x=x, y=np.where(np.arange(120) == 0, 2, y))
+    points = world.load(Plan(dataset=f"npz:{tmp_path / 'rare.npz'}"))
+    with pytest.raises(UsageError, match="class=2: has fewer than 2 records of users"):
+        world.make(Plan(), points)
+
+
+def test_cells_are_squares_of_images_and_runs_of_features():
+    digits = world.cells_of((8, 8, 1)).reshape(8, 8)
+    assert [digits[0, 0], digits[1, 1], digits[0, 2], digits[2, 0]] == [0, 0, 1, 4]
+    assert world.cells_of((28, 28, 1)).max() == 48
+    coloured = world.cells_of((8, 8, 3)).reshape(8, 8, 3)
+    assert np.ptp(coloured, axis=2).max() == 0
+    assert world.cells_of((100,)).max() == 63
+    assert world.cells_of((5,)).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_the_speed_of_every_detector_is_measured():
+    found = speed.measure(30, queries=50, repeats=1)
+    assert {row.detector for row in found} >= {"families", "shared_budget", "any_of_an_account"}
+    assert all(row.updates > 0 and row.features == 30 for row in found)
+    with pytest.raises(UsageError, match="features=0: must be at least 1"):
+        speed.measure(0)
