@@ -82,7 +82,9 @@ def batches(world: World, key: jax.Array, queries: int) -> jax.Array:
     """A file of records sorted by class, sent again and again with some records renewed."""
     passes = -(-queries // FILE)
     drawn = jax.random.uniform(key, (passes, FILE, DRAWS + 1))
-    labels = jnp.sort(world.label[(drawn[0, :, 0] * len(world.label)).astype(jnp.int32)])
+    # One of each of as many equal parts of the pool, which is sorted by class.
+    place = (jnp.arange(FILE) + drawn[0, :, 0]) / FILE
+    labels = world.label[(place * len(world.label)).astype(jnp.int32)]
     made = records(world, drawn[..., :DRAWS], jnp.broadcast_to(labels, (passes, FILE)))
     sent = [made[0]]
     for fresh, new in zip(drawn[1:, :, DRAWS, None], made[1:], strict=True):
