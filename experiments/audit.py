@@ -40,7 +40,7 @@ from rich.markup import escape
 from rich.table import Table
 
 import leakjax
-from leakjax import _validate, data, models, shadow
+from leakjax import _validate, attack, data, models, shadow
 from leakjax._workdir import writer
 from leakjax.auditing import explainers
 from leakjax.auditing.options import Budget, Run
@@ -85,8 +85,10 @@ def run(config: Config, places: Places, stages: Stages, added: Sequence[str] = (
     pool = load_pool(config, places)
     points = pool.points
     model = models.make(config.model, points.classes, **config.model_options)
-    check_memory(model, points.x, **config.sizes(len(points.x)))
+    check_memory(model, points.x, **config.sizes(len(points.x)), maps=config.maps(points.classes))
     methods(config, model, pool, lambda line: None)  # the audit says what it leaves out
+    directory = Path(config.ensemble).expanduser() if config.ensemble else None
+    training = shadow.contents(directory).training if directory else config.training
     # Claimed now that nothing in the command is wrong.
     with _main.claimed(
         places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
@@ -95,8 +97,6 @@ def run(config: Config, places: Places, stages: Stages, added: Sequence[str] = (
         for note in points.notes:
             stages.say(note)
         key = jax.random.key(config.seed)
-        directory = Path(config.ensemble).expanduser() if config.ensemble else None
-        training = shadow.contents(directory).training if directory else config.training
         promised = promise(training, len(points.x), delta=config.delta)
         if directory:
             ensemble, untrained = stored(directory, model, points, models=config.models, key=key)
@@ -125,7 +125,7 @@ def run(config: Config, places: Places, stages: Stages, added: Sequence[str] = (
             targets=config.targets,
             key=jax.random.fold_in(key, 2),
             attacker=config.attacker,
-            budget=Budget(config.costly_points, pool.background, untrained),
+            budget=Budget(config.costly_points, pool.background, untrained, config.model_counts),
             run=Run(config.group, config.as_json(), workdir, stages.say, promised, places.show_records),
         )
         publish(report, workdir, added)
@@ -156,6 +156,8 @@ def print_plan(config: Config, places: Places, stages: Stages) -> None:
         costly_points=config.costly_points,
         explainers=methods(config, model, pool, stages.say),
         attacks=len(config.attacks),
+        anew=[attack.parse(text) for text in config.attacks],
+        maps=config.maps(pool.points.classes),
     )
     title = f"{config.dataset}, {config.models} models"
     table = Table("stage", "runs of the model", "about seconds", title=escape(title))
@@ -173,9 +175,8 @@ def print_plan(config: Config, places: Places, stages: Stages) -> None:
 def main(values: flags.FlagValues) -> int:
     """Reads the flags and runs; the exit code that the module's docstring names."""
     config = read_config(values)
-    added = sections.of_workdirs(
-        getattr(values, "with")
-    )  # before any work, which a wrong folder must not cost
+    # Before any work, which a wrong folder must not cost.
+    added = sections.of_workdirs(getattr(values, "with"))
     name = re.sub(r"[^\w.=-]", "_", config.dataset)[-100:]
     workdir = Path(values.workdir or f"runs/audit-{name}").expanduser()
     places = Places(workdir, values.data_dir, values.source_dir, values.take_over, values.show_records)

@@ -12,6 +12,7 @@ from leakjax.attack import stacked
 from leakjax.auditing import explainers
 from leakjax.auditing.door import check_targets
 from leakjax.auditing.options import EXPLAINED_CLASSES, Attacker
+from leakjax.auditing.shadows import check_counts
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.defend import registry as defenses
 from leakjax.evaluate.document import ExplainedClass
@@ -71,6 +72,7 @@ class Config:
     label_known: bool
     explained_class: ExplainedClass
     releases: tuple[str, ...]
+    model_counts: tuple[int, ...]
     neighbours: int
     neighbour_step: float
     group: str | None
@@ -92,6 +94,7 @@ class Config:
             attack.parse(text)
         if self.targets is not None:
             check_targets(self.targets, self.models)
+        check_counts(self.model_counts, self.models)
         self.training, self.attacker  # noqa: B018  (their own checks)
         if not 0 < self.delta < 1:
             raise _validate.fail("delta", self.delta, "must be above 0 and below 1")
@@ -129,6 +132,10 @@ class Config:
             "releases": self.releases,
             "defenses": len(self.defenses),
         }
+
+    def maps(self, classes: int) -> int:
+        """How many maps an explanation of a point holds."""
+        return classes if self.explained_class == "asked" else 1
 
     def as_json(self) -> dict[str, Any]:
         """The fields as config.json holds them."""
@@ -173,7 +180,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_string(
         "defenses",
-        "none,clip_norm(1.0)+gaussian_noise(0.25)",
+        "none,preset:gradient",
         training_flags.choices(
             "Defenses, separated by commas; a chain is joined by +, the first applies first.",
             defenses.describe(),
@@ -201,6 +208,12 @@ def define_flags() -> None:
         list(release.DEFAULT),
         f"What the service shows beside an explanation, separated by commas: {', '.join(release.PREDICTIONS)}. "
         "The first leads.",
+    )
+    flags.DEFINE_list(
+        "model_counts",
+        [],
+        "Audits the first explainer once more with so many of the models each, as 8,16,32, so that the report says "
+        "whether more shadows would find more.",
     )
     flags.DEFINE_integer(
         "neighbours",
@@ -249,6 +262,7 @@ def read_config(values: flags.FlagValues) -> Config:
     given = {field.name: getattr(values, field.name) for field in dataclasses.fields(Config)}
     for name in ("widths", "targets"):
         given[name] = None if given[name] is None else training_flags.numbers(name, given[name], int)
+    given["model_counts"] = training_flags.numbers("model_counts", given["model_counts"], int)
     given["stop_at_gap"] = training_flags.numbers("stop_at_gap", given["stop_at_gap"], float)
     given["attacks"] = tuple(attack.parse(text).name for text in _spec.split("attacks", given["attacks"]))
     given["releases"] = tuple(release.prediction_part(text).name for text in given["releases"])

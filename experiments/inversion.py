@@ -45,6 +45,7 @@ flags.DEFINE_integer("models", None, "Target models; 4.")
 flags.DEFINE_integer("targets", None, "Records whose answers are attacked, of each model; 100.")
 flags.DEFINE_integer("candidates", None, "Among whom a record is sought; 1000.")
 flags.DEFINE_integer("epochs", None, "Of the training of a model; 50.")
+flags.DEFINE_integer("points", None, "How many points of the data set are taken; all, or 4,000 of adult.")
 flags.DEFINE_integer("seed", 0, "Of everything that is drawn.")
 flags.DEFINE_bool("quick", False, "Two models and fewer targets, for a first look.")
 flags.DEFINE_bool("plan", False, "Say what would be measured, and measure nothing.")
@@ -61,7 +62,9 @@ def plan_from(values: Any) -> Plan:
 def main(values: flags.FlagValues) -> int:
     """Measures, writes the report and prints its findings."""
     plan = plan_from(values)
-    points = data.load(plan.dataset, data_dir=values.data_dir, source_dir=values.source_dir)
+    points = data.load(
+        plan.dataset, data_dir=values.data_dir, source_dir=values.source_dir, points=plan.points
+    )
     if values.plan:
         print(f"{points.name}: {len(points.x)} points, {plan.models} target models of {plan.epochs} epochs")
         print("\n".join(f"{part}: {plan.models} units" for part in plan.parts))

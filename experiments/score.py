@@ -87,13 +87,14 @@ def main(values: flags.FlagValues) -> int:
     _validate.seed("seed", config.seed)
     path = Path(config.answers).expanduser()
     workdir = Path(values.workdir or f"runs/score-{path.stem}").expanduser()
+    arrays = mapped(path)
     as_json = json.loads(json.dumps(dataclasses.asdict(config)))
     with (
         Stages(Console(stderr=True)) as stages,
         _main.claimed(workdir, as_json, take_over=values.take_over, say=stages.say) as claimed,
     ):
         report = scored.score(
-            mapped(path),
+            arrays,
             name=path.name,
             attacks=config.attacks,
             targets=config.targets,

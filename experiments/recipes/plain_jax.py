@@ -76,4 +76,5 @@ report = leakjax.audit(
     defenses=["none", "clip_norm(1.0)+gaussian_noise(0.25)"],
     key=jax.random.fold_in(key, 2),
 )
-print(report)
+leakjax.report.publish(report, "runs/plain_jax")
+leakjax.report.show(report, "runs/plain_jax")

@@ -115,4 +115,5 @@ report = leakjax.audit(
     key=jax.random.fold_in(key, 2),
     budget=Budget(untrained=MODELS + np.arange(MODELS)),
 )
-print(report)
+leakjax.report.publish(report, "runs/pytorch_callback")
+leakjax.report.show(report, "runs/pytorch_callback")

@@ -49,4 +49,5 @@ report = leakjax.score(
     name="digits, PyTorch",
     key=jax.random.fold_in(key, 2),
 )
-print(report)
+leakjax.report.publish(report, "runs/pytorch_scored")
+leakjax.report.show(report, "runs/pytorch_scored")

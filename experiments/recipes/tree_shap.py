@@ -5,7 +5,12 @@
 # elsewhere, for every model and every point. What is needed of each model is its log-probabilities and its SHAP values
 # for all points, so that is what `fit` returns and what `fit_many` keeps.
 #
-# Three trainers below; the forest of scikit-learn runs, XGBoost and LightGBM where they are installed.
+# Three trainers below; the forest of scikit-learn runs, XGBoost and LightGBM where they are installed:
+#
+#     .venv/bin/pip install -q shap && .venv/bin/python -m experiments.recipes.tree_shap
+#
+# For your own table, `points = leakjax.data.load("csv:bank.csv", label="default")` has `points.x` and `points.y`, which
+# stand for `x` and `y` here.
 
 # %%
 import importlib.util
@@ -77,3 +82,5 @@ for trainer in trainers:
     print(reports[trainer.__name__])
 
 report = reports["forest"]
+leakjax.report.publish(report, "runs/trees")
+leakjax.report.show(report, "runs/trees")

@@ -5,7 +5,7 @@ before the next chunk is asked for.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +14,7 @@ import numpy as np
 
 from leakjax import _memory, _progress, _validate
 from leakjax.attack.reading import OF_MAPS
-from leakjax.attack.registry import Attack, Least, Lesson
+from leakjax.attack.registry import Attack, Least, Lesson, learns_nothing
 from leakjax.attack.replies import Replies, Source
 from leakjax.attack.roles import Roles, roles
 from leakjax.data import evenly_spaced
@@ -67,21 +67,20 @@ def run(
         source.check(membership)
         source = source.at
     plan = roles(models, np.arange(models) if targets is None else targets)
-    valid = _enough(membership, plan.known, attack.least)
-    if not valid[: plan.targets].any():
-        rule = f"{attack.name} needs {attack.least.inside} in- and {attack.least.outside} out-models beside a target"
-        raise _validate.fail("models", models, f"{rule} at a point, and has them at none; train more models")
+    valid = check_models(attack, membership, plan)
     first = source(np.arange(1))
-    _check_needs(attack, first)
+    check_needs(attack, _there(first))
     reduce = _program(attack.reduce, *_held(first))
     values = sum(int(np.prod(np.shape(leaf))) for leaf in jax.tree.leaves(first))
     size = max(1, min(points, _MOST_POINTS, _CHUNK_VALUES // (values + models * len(plan.scored))))
     reduced_at = _chunked(reduce, source, membership, size)
     known_half = attack.protocol == "known_half"
-    learned = _known_half if known_half else _shadows
-    lessons = learned(attack, plan, membership, valid, reduced_at, key)
+    fitted: list[tuple[np.ndarray, Any]] = [(np.arange(plan.targets), None)]
+    if attack.fit is not learns_nothing:
+        learned = _known_half if known_half else _shadows
+        lessons = learned(attack, plan, membership, valid, reduced_at, key)
+        fitted = [(pairs, attack.fit(lesson)) for pairs, lesson in lessons]
     scores = np.empty((plan.targets, points))
-    fitted = [(pairs, attack.fit(lesson)) for pairs, lesson in lessons]
     for start in _progress.track(range(0, points, size)):
         rows = np.arange(start, min(start + size, points))
         reduced = reduced_at(rows, plan.known[: plan.targets], plan.scored[: plan.targets])
@@ -94,20 +93,39 @@ def run(
     return Attacked(np.where(keep, scores, 0.0), keep)
 
 
+def check_models(attack: Attack, membership: np.ndarray, plan: Roles) -> np.ndarray:
+    """Whether each pair rests on enough models: bool [pairs, points]; UsageError where no target does anywhere."""
+    valid = _enough(membership, plan.known, attack.least)
+    if not valid[: plan.targets].any():
+        rule = f"{attack.name} needs {attack.least.inside} in- and {attack.least.outside} out-models beside a target"
+        models = len(membership)
+        raise _validate.fail("models", models, f"{rule} at a point, and has them at none; train more models")
+    return valid
+
+
+def check_needs(attack: Attack, there: Collection[str]) -> None:
+    """Raises UsageError where replies lack what an attack looks at.
+
+    Args:
+      attack: which.
+      there: names of the parts of `Replies` that there are; of "maps" all numbers can be read off.
+    """
+    for name in attack.needs:
+        read = "maps" if name in OF_MAPS else name
+        if name not in there and read not in there:
+            raise _validate.fail("attacks", attack.name, f"needs {read}, which the replies do not hold")
+
+
 def _enough(membership: np.ndarray, known: np.ndarray, least: Least) -> np.ndarray:
     """Whether each pair rests on enough models: bool [pairs, points]."""
     inside, weights = membership.astype(np.float32), known.astype(np.float32)
     return (weights @ inside >= least.inside) & (weights @ (1 - inside) >= least.outside)
 
 
-def _check_needs(attack: Attack, replies: Replies) -> None:
+def _there(replies: Replies) -> set[str]:
     there = {name for name, leaf in replies._asdict().items() if leaf is not None}
     there |= {f"signals[{name}]" for name in replies.signals or ()}
-    there |= set(OF_MAPS) if replies.maps is not None else set(OF_MAPS) & set(replies.signals or ())
-    for name in attack.needs:
-        if name not in there:
-            name = "maps" if name in OF_MAPS else name
-            raise _validate.fail("attacks", attack.name, f"needs {name}, which the replies do not hold")
+    return there | (set(OF_MAPS) & set(replies.signals or ()))
 
 
 @functools.lru_cache(maxsize=64)

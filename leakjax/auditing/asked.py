@@ -10,16 +10,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _precision
+from leakjax.attack import queries as inputs
 from leakjax.attack.replies import Replies, Source
+from leakjax.auditing.explanations import released
 from leakjax.auditing.literature import About, SourceOf, looks_at_maps, replies_by
 from leakjax.auditing.neighbours import near
 from leakjax.auditing.rows import Result, Results
 from leakjax.auditing.subject import Subject
-from leakjax.defend import Defense, apply
+from leakjax.defend import Defense
 from leakjax.explain import Explainer
 
 # Stages of a key that was folded with a model's and a point's id, as in the audit's own programs.
 _EXPLAIN, _DEFEND = 0, 1
+_REMOVALS = 5  # shares of the features that are taken away, from either end of their order
 LOG_L1 = "map_log_l1"  # the number of maps that results keep
 NOTHING: Mapping[About, Result] = MappingProxyType({})
 
@@ -40,7 +43,8 @@ def source_of(
         of several the first; numbers of maps that are kept there are read, and nothing is explained anew for them.
 
     Returns:
-      A `literature.SourceOf`.
+      A `literature.SourceOf`. An attack that looks at queries beside an explanation is told what is predicted where
+      the features that the explanation names are taken away; one that looks at none, what is predicted near the point.
     """
     model_ids = jnp.asarray(subject.model_ids)
 
@@ -54,13 +58,26 @@ def source_of(
             over_points = jax.vmap(subject.logits_fn, in_axes=(None, 0))
             return jax.vmap(over_points, in_axes=(0, None))(variables, x)
 
+    @jax.jit
+    def without(variables: Any, x: jax.Array, maps: jax.Array) -> jax.Array:
+        """What each model predicts as the features that its own map [models, points, ...] names are taken away."""
+
+        def one(own: Any, x: jax.Array, attribution: jax.Array) -> jax.Array:
+            removed = inputs.removals(x, attribution, _REMOVALS)
+            return jax.vmap(subject.logits_fn, in_axes=(None, 0))(own, removed)
+
+        with _precision.stated():
+            return jax.vmap(jax.vmap(one, (None, 0, 0)), (0, None, 0))(variables, x, maps)
+
     @functools.cache
     def mapper(about: About) -> Callable[..., jax.Array]:
         explainer, defense = explainers[about[0]], defenses[about[1]]
 
         def one(own: Any, model_id: Any, x: Any, point_id: Any, shown: Any) -> jax.Array:
             plain = explainer(own, x, shown, key=key_of(model_id, point_id, _EXPLAIN))
-            return apply(defense, plain, key=key_of(model_id, point_id, _DEFEND), x=x)
+            # Methods that are shown together answer with an axis of their own.
+            several = plain.ndim > x.ndim
+            return released(defense, plain, key_of(model_id, point_id, _DEFEND), x, several=several)
 
         over_points = jax.vmap(one, in_axes=(None, None, 0, 0, 0))
         over_models = jax.vmap(over_points, in_axes=(0, 0, None, None, 0))
@@ -75,7 +92,10 @@ def source_of(
         result = None if about is None else results.get(about)
         own = subject if result is None else result.sitting.subject
         kept = {} if result is None else {LOG_L1: result.found.log_l1}
-        explained = about is not None and any(name not in kept for name in needs if looks_at_maps([name]))
+        removes = about is not None and "queries" in needs
+        explained = removes or (
+            about is not None and any(name not in kept for name in needs if looks_at_maps([name]))
+        )
 
         def source(rows: np.ndarray) -> Replies:
             x, y, ids = own.points.x[rows], own.points.y[rows], own.points.ids[rows]
@@ -88,9 +108,12 @@ def source_of(
                 shown = jnp.argmax(logits, axis=-1)  # where nobody has asked yet
                 if result is not None:
                     shown = jnp.asarray(result.sitting.predictions.explained[:, rows])
-                maps = mapper(about)(own.variables, jnp.asarray(x), jnp.asarray(ids), shown)
+                answering = own.variables if own.explained_by is None else own.explained_by
+                maps = mapper(about)(answering, jnp.asarray(x), jnp.asarray(ids), shown)
                 seen = seen._replace(maps=maps)
-            if own.neighbours and "queries" in needs:
+            if removes:
+                seen = seen._replace(queries=without(own.variables, jnp.asarray(x), seen.maps))
+            elif own.neighbours and "queries" in needs:
                 every = near(own, jnp.asarray(x), jnp.asarray(ids))
                 flat = predict(own.variables, every.reshape(-1, *x.shape[1:]))
                 seen = seen._replace(queries=flat.reshape(len(flat), len(rows), own.neighbours, -1))

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from leakjax.auditing import rows, typical, worth
+from leakjax.auditing import detail, rows, typical, worth
 from leakjax.auditing.check import Checked
 from leakjax.auditing.clock import Clock
 from leakjax.auditing.environment import environment
@@ -46,6 +46,9 @@ def assemble(
         utility = rows.utility(results)
         exposed = rows.exposed(results, leakage)
         groups = rows.groups(results, run.group)
+        operating = detail.operating(results) if methods.stacked else []
+        parts = detail.parts(results) if methods.stacked else []
+        epsilon = detail.epsilon(results, _delta(run)) if methods.stacked else []
         neighbours, queries = worth.neighbours(results), worth.worth(results)
     return Report(
         config=dict(run.config or {}),
@@ -60,6 +63,9 @@ def assemble(
         smallest_margin=checked.smallest_margin,
         curves=curves,
         left_out=methods.left_out,
+        operating=operating,
+        parts=parts,
+        epsilon=epsilon,
         neighbours=neighbours,
         worth=queries,
         examples=rows.examples(points, results, measured.shown)
@@ -68,3 +74,8 @@ def assemble(
         feature_names=points.feature_names or None,
         columns=points.columns or None,
     )
+
+
+def _delta(run: Run) -> float:
+    """The delta of private training, where there is one: bounds on epsilon are of that delta."""
+    return run.private.delta if run.private is not None else 0.0

@@ -53,7 +53,8 @@ def check(
         found = store.stage("controls", mark, work)
     rows = [from_json(Control, row, "control") for row in found["controls"]]
     margin = from_json(SmallestMargin, found["smallest_margin"], "smallest_margin")
-    return Checked([*rows, _hardened(measured)], margin)
+    hardened = [_hardened(measured)] if prepared.subject.stackable else []
+    return Checked([*rows, *hardened], margin)
 
 
 def _work(prepared: Prepared, methods: Methods, measured: Measured) -> dict[str, Any]:
@@ -63,16 +64,19 @@ def _work(prepared: Prepared, methods: Methods, measured: Measured) -> dict[str,
     if not subject.stackable:
         judge = measured.whole.judge
         nothing = SmallestMargin(fpr=judge.headline, value=float("nan"))
-        return Checked(controls.of_few_models(subject, judge), nothing)
+        rows = controls.of_few_models(subject, judge)
+        return {"controls": [to_json(row) for row in rows], "smallest_margin": to_json(nothing)}
     sitting = measured.results[name, next(iter(methods.defenses))].sitting
     explain = explain_program(subject, explainer)
     plain = programs.defend.get("none") or defend_program(subject, identity())
-    placebo = defend_program(subject, identity(), placebo=True)
+    several = bool(methods.named[name].parts)
+    shown = defend_program(subject, identity(), several=True) if several else plain
+    placebo = defend_program(subject, identity(), placebo=True, several=several)
     run = functools.partial(
         controls.run,
         sitting.subject,
         sitting.judge,
-        functools.partial(attack, programs.predict, explain, plain),
+        functools.partial(attack, programs.predict, explain, shown),
         functools.partial(attack, programs.predict, explain, placebo),
         functools.partial(
             attack, programs.predict, explain_program(subject, adequacy.dressed(subject)), plain

@@ -112,7 +112,7 @@ def _untrained(subject: Subject, judge: Judge, attack: Attack, untrained: Any, c
         return not_run(
             name, question, "the variables hold no weights that could be shuffled; pass untrained="
         )
-    blank = dataclasses.replace(subject, variables=untrained)
+    blank = dataclasses.replace(subject, variables=untrained, explained_by=None)
     return within(name, question, judge.headline_tpr(judge.rates(attack(blank).both[0])), chance)
 
 

@@ -34,6 +34,7 @@ def subject_mark(subject: Subject, shown: np.ndarray) -> str:
         key=subject.key,
         attacker=(subject.label_known, subject.explained_class, subject.releases),
         neighbours=(subject.neighbours, subject.neighbour_step),
+        explained_by=jax.tree.leaves(subject.explained_by),
         shown=shown,
     )
 
@@ -56,6 +57,8 @@ def explainer_mark(subject: Subject, mark: str, explainer: Explainer, defenses: 
 
     one = (_first(subject.variables), subject.points.x[0], jnp.int32(0), subject.key)
     of_one = jax.eval_shape(explain, *one)
+    if len(of_one.shape) > one[1].ndim:  # of methods that are shown together each map is defended by itself
+        of_one = jax.ShapeDtypeStruct(of_one.shape[1:], of_one.dtype)
     through = [
         traced(lambda plain, x, key, by=defense: apply(by, plain, key=key, x=x), of_one, one[1], subject.key)
         for defense in defenses
@@ -63,14 +66,15 @@ def explainer_mark(subject: Subject, mark: str, explainer: Explainer, defenses: 
     return fingerprint(subject=mark, explainer=traced(explain, *one), through=through)
 
 
-def attack_mark(marks: Sequence[str], attack: Attack) -> str:
+def attack_mark(marks: Sequence[str], attack: Attack, points: Sequence[np.ndarray]) -> str:
     """The fingerprint of what an attack says.
 
     Args:
       marks: of the subject, and of the explanations that it looks at.
       attack: its name with all options counts, and what its functions do.
+      points: each int [points], the ids of the points that it is run on; costly explainers have fewer.
     """
-    return fingerprint(marks=marks, name=attack.name, attack=described(tuple(attack)))
+    return fingerprint(marks=marks, name=attack.name, attack=described(tuple(attack)), points=points)
 
 
 def controls_mark(subject: str, explainer: str, untrained: Any) -> str:

@@ -12,7 +12,7 @@ from leakjax.auditing import door
 from leakjax.evaluate.document import LeftOut
 from leakjax.explain import EXPLAINERS, Explainer, LogitsFn, Method, Named, own
 from leakjax.explain.cost import count_runs
-from leakjax.explain.named import GIVEN, GRID, named_of, unstated
+from leakjax.explain.named import GIVEN, GRID, joined, named_of, unstated
 
 # On how many cells along each side of an image the masking methods of a list of several work.
 _CELLS = 4
@@ -38,13 +38,18 @@ class Chosen(NamedTuple):
 def parse(text: str) -> Named:
     """Reads "name", "name(option=value, ...)" or "package.module:name(...)"; nothing is evaluated.
 
+    Of "one+another" the explanations are shown together.
+
     A user's own name stands for a factory `(logits_fn, **options) -> explainer`, or for an explainer itself.
 
     Raises:
       UsageError: on any other text, an unknown name (with the list and the nearest), options that the method
         does not take or values that it refuses.
     """
-    call = _spec.read(_WHAT, text)
+    calls = _spec.read_chain(_WHAT, text)
+    if len(calls) > 1:
+        return joined([parse(str(call)) for call in calls])
+    (call,) = calls
     found = EXPLAINERS.find(call.name, LISTS)
     if isinstance(found, Method):
         return named_of(call, found)
@@ -106,13 +111,24 @@ def choose(
 
     def take(named: Named) -> None:
         """Traces a method on the model, without running it; raises what either has against the other."""
+        explainers, forms = [], []
         try:
-            explainer = named.make(logits_fn, x.shape, background)
-            attributions[named.name] = door.check_explainer(named.name, explainer, variables, x)
+            for part in named.parts or (named,):
+                explainers.append(part._replace(columns=named.columns).make(logits_fn, x.shape, background))
+                forms.append(door.check_explainer(part.name, explainers[-1], variables, x))
         except _validate.UsageError as error:
             said = "" if str(error).startswith(f"{_WHAT}=") else f"{_WHAT}={named.name!r}: "
             raise _validate.UsageError(f"{said}{error}") from error
-        found[named.name] = named if named.counted else _counted(named, explainer, logits_fn, variables, x)
+        if len({form.shape for form in forms}) > 1:
+            shapes = ", ".join(str(form.shape) for form in forms)
+            rule = f"have maps of different shapes, {shapes}; show them as explanations of their own"
+            raise _validate.fail(_WHAT, named.name, rule)
+        attributions[named.name] = forms[0]
+        counted = [
+            part if part.counted else _counted(part, explainer, logits_fn, variables, x)
+            for part, explainer in zip(named.parts or (named,), explainers, strict=True)
+        ]
+        found[named.name] = named._replace(parts=tuple(counted)) if named.parts else counted[0]
 
     for item in items:
         if isinstance(item, str) and item in LISTS:

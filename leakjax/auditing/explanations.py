@@ -92,13 +92,16 @@ def explain_program(subject: Subject, explainer: Explainer) -> Program:
     return compiled(chunk, (None, 0, 0, 1), 1)
 
 
-def defend_program(subject: Subject, defense: Defense, *, placebo: bool = False) -> Program:
+def defend_program(
+    subject: Subject, defense: Defense, *, placebo: bool = False, several: bool = False
+) -> Program:
     """Compiles what becomes of a chunk's explanations: they are defended, then reduced to what an attack needs.
 
     Args:
       subject: what is audited; its membership is an argument of the program.
       defense: what every explanation passes through, the target's and the shadows' alike.
       placebo: permute each point's defended maps over the models, so that they cannot tell who trained on it.
+      several: whether an explanation holds maps of several methods, [models, points, methods, ...].
 
     Returns:
       program(maps, x, ids, agrees, membership) -> `Explanations` of a chunk, for `stream_explanations`.
@@ -107,15 +110,10 @@ def defend_program(subject: Subject, defense: Defense, *, placebo: bool = False)
     roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
     model_ids = jnp.asarray(subject.model_ids)
 
-    asked = subject.explained_class == "asked"
+    many = several or subject.maps > 1
 
     def harden(model_id: jax.Array, point_id: jax.Array, x: jax.Array, plain: jax.Array) -> jax.Array:
-        key = _key_of(subject, model_id, point_id, _DEFEND)
-        if not asked:
-            return apply(defense, plain, key=key, x=x)
-        # Each map is an answer of its own, with noise of its own.
-        keys = jax.random.split(key, subject.maps)
-        return jax.vmap(lambda one, key: apply(defense, one, key=key, x=x))(plain, keys)
+        return released(defense, plain, _key_of(subject, model_id, point_id, _DEFEND), x, several=many)
 
     over_points = jax.vmap(harden, in_axes=(None, 0, 0, 0))
     over_models = jax.vmap(over_points, in_axes=(0, None, None, 0))
@@ -131,12 +129,12 @@ def defend_program(subject: Subject, defense: Defense, *, placebo: bool = False)
         maps = jnp.where(there, maps, jnp.nan)
         if placebo:
             maps = permute_over_models(maps, subject.key, ids)
-        first = (lambda many: many[:, :, 0]) if asked else (lambda one: one)
+        first = (lambda all_maps: all_maps[:, :, 0]) if many else (lambda one: one)
         signals, seen = map_signals(first(maps), x), (maps,)
         together = signed_signals(signals, agrees)
-        if asked:
-            signals, seen = jnp.concatenate([signals, _of_others(maps, x)], axis=-1), (maps, first(maps))
-        plain, shown = first(plain), first(shown)
+        if many:
+            others = _of_others(maps, x, sums_alone=not several)
+            signals, seen = jnp.concatenate([signals, others], axis=-1), (maps, first(maps))
         few = targets[:_UTILITY_TARGETS]
         changes = [jax.vmap(jax.vmap(measure))(plain[few], shown[few]) for measure in MEASURES.values()]
         return Explanations(
@@ -145,21 +143,42 @@ def defend_program(subject: Subject, defense: Defense, *, placebo: bool = False)
             finite=finite,
             reduced=stacked.reduce_points(signals, seen, (), membership, *roles),
             together=stacked.reduce_points(together, (), (), membership, *roles),
-            examples=shown[targets[0]],
+            examples=first(shown)[targets[0]],
         )
 
     return compiled(chunk, (1, 0, 0, 1, 1), _AXES)
 
 
-def _of_others(maps: jax.Array, x: jax.Array) -> jax.Array:
-    """The sums of the maps [models, points, classes, ...] of all classes but the first: [models, points, signals].
+def released(defense: Defense, plain: jax.Array, key: jax.Array, x: jax.Array, *, several: bool) -> jax.Array:
+    """What a service shows of one explanation; of several maps each is an answer of its own, with noise of its own.
 
-    Of few classes each by itself; of many their mean, for as many signals could not be weighed.
+    Args:
+      defense: what every map passes through.
+      plain: one map, or several [maps, ...].
+      key: of noise.
+      x: the explained input.
+      several: which of both.
     """
-    sums = [MAP_SIGNALS.index(name) for name in SUMS]
-    each = jax.vmap(map_signals, in_axes=(2, None), out_axes=2)(maps[:, :, 1:], x)[..., jnp.array(sums)]
-    if maps.shape[2] > FEW_CLASSES:
-        return each.mean(axis=2)
+    if not several:
+        return apply(defense, plain, key=key, x=x)
+    keys = jax.random.split(key, len(plain))
+    return jax.vmap(lambda one, key: apply(defense, one, key=key, x=x))(plain, keys)
+
+
+def _of_others(maps: jax.Array, x: jax.Array, *, sums_alone: bool) -> jax.Array:
+    """Signals of all maps [models, points, maps, ...] of a point but the first: [models, points, signals].
+
+    Args:
+      maps: of several methods, or of all classes.
+      x: [points, ...].
+      sums_alone: of classes the sums alone; of few classes each by itself, of many their mean, for as many signals
+        could not be weighed.
+    """
+    each = jax.vmap(map_signals, in_axes=(2, None), out_axes=2)(maps[:, :, 1:], x)
+    if sums_alone:
+        each = each[..., jnp.array([MAP_SIGNALS.index(name) for name in SUMS])]
+        if maps.shape[2] > FEW_CLASSES:
+            return each.mean(axis=2)
     return each.reshape(*each.shape[:2], -1)
 
 
@@ -197,14 +216,15 @@ def stream_explanations(
     Returns:
       `Explanations` of each defense.
     """
-    chunks = Chunks(subject)
+    chunks, answering = Chunks(subject), subject.explained_by
+    answering = chunks.variables if answering is None else chunks.put(answering, None)
 
     def dispatch(rows: np.ndarray) -> list[Explanations]:
         x, ids = chunks.put(subject.points.x[rows]), chunks.put(subject.points.ids[rows])
         explained, agrees, membership = (
             chunks.put(a[:, rows], 1) for a in (predictions.explained, predictions.agrees, subject.membership)
         )
-        maps = explain(chunks.variables, x, ids, explained)
+        maps = explain(answering, x, ids, explained)
         return [program(maps, x, ids, agrees, membership) for program in defend]
 
     def keep(found: list[Explanations], rows: np.ndarray) -> list[Explanations]:

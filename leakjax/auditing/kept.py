@@ -50,7 +50,9 @@ def of_explanation(maps: int, classes: int) -> tuple[int, int]:
     return _of(len(MAP_SIGNALS) + others + _TOGETHER, 1 + (maps > 1), 0)
 
 
-def numbers(models: int, targets: int, releases: Sequence[str], classes: int, defenses: int) -> int:
+def numbers(
+    models: int, targets: int, releases: Sequence[str], classes: int, defenses: int, maps: int = 1
+) -> int:
     """Numbers of each point that are held at once, when the maps of an explainer have been reduced and are attacked.
 
     Args:
@@ -59,10 +61,11 @@ def numbers(models: int, targets: int, releases: Sequence[str], classes: int, de
       releases: names.
       classes: of the model.
       defenses: how many each explainer is released through.
+      maps: how many an explanation holds.
     """
     shown = [of_prediction(release, classes) for release in releases]
     reduced, features = (sum(column) for column in zip(*shown, strict=True))
-    of_map, learned = of_explanation(1, classes)
+    of_map, learned = of_explanation(maps, classes)
     # Chunks are put together in one piece, beside which they stand until it is made.
     of_pairs = reduced + of_map * (defenses + 1)
     of_targets = features + 2 * (learned + max(column for _, column in shown))

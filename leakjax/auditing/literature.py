@@ -72,7 +72,8 @@ def literature(
             if store is None:
                 said = work()
             else:
-                mark = attack_mark([marks[name] for name in _looked_at(works, marks)], attack)
+                points = [one.result.sitting.subject.points.ids for one in works]
+                mark = attack_mark([marks[name] for name in _looked_at(works, marks)], attack, points)
                 said = store.stage(f"attack by {attack.name}", mark, work)
             found += [_judged(one, Attacked(**what)) for one, what in zip(works, said, strict=True)]
     return found

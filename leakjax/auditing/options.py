@@ -30,6 +30,8 @@ class Attacker:
       neighbours: how many predictions near each point an attacker without explanations may ask for too: the point
         scaled by 0.8, 1.25, 0.5 and 2, then Gaussian steps; the report says how many an explanation is worth.
       neighbour_step: standard deviation of a Gaussian step in every feature.
+      explained_by: variables of the models that answer explanations where these are not the attacked ones, leaves
+        [models, ...]: one in the place of each, asked for the class that the attacked one names.
     """
 
     label_known: bool = True
@@ -37,6 +39,7 @@ class Attacker:
     releases: tuple[str, ...] = release.DEFAULT
     neighbours: int = 0
     neighbour_step: float = 0.1
+    explained_by: Any = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.releases, str) or not isinstance(self.releases, Sequence):
@@ -67,11 +70,14 @@ class Budget:
       background: [rows, ...], points that are not audited, for the explainers that need some.
       untrained: variables of as many models that saw no data, leaves [models, ...], for a control; when None the
         trained weights, shuffled within each array, stand in for them.
+      model_counts: with so many of the models, at least 8, the first explainer is audited once more each, so that the
+        report says whether more shadows would find more.
     """
 
     costly_points: int | None = None
     background: np.ndarray | None = None
     untrained: Any = None
+    model_counts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.costly_points is not None:

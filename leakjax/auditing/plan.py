@@ -10,14 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _memory
+from leakjax._threads import on_all_cores
+from leakjax.attack import logistic, stacked
+from leakjax.attack.registry import AnyAttack, Attack
+from leakjax.attack.roles import CALIBRATORS, GROUPS
 from leakjax.auditing import kept
 from leakjax.auditing.chunks import chunk_size
 from leakjax.auditing.explainers import LISTS
 from leakjax.evaluate import bootstrap, leakage, roc
 from leakjax.explain import Named
 from leakjax.models import Model
+from leakjax.oracle.release import DEFAULT
 
 _PROBE_MODELS, _PROBE_POINTS, _PROBE_TARGETS = 8, 64, 4
+_CONTROLS = 4  # of them attack anew: untrained, permuted, placebo, dressed
 
 
 class Stage(NamedTuple):
@@ -54,6 +60,8 @@ def plan(
     explainers: Sequence[Named],
     defenses: int,
     attacks: int,
+    anew: Sequence[AnyAttack] = (),
+    maps: int = 1,
 ) -> Plan:
     """Estimates an audit from its sizes and from probes of a second on this machine.
 
@@ -70,6 +78,8 @@ def plan(
       explainers: which are run.
       defenses: how many each explainer is released through.
       attacks: how many rows each explainer and defense has in the report.
+      anew: attacks that run the models again.
+      maps: how many maps an explanation holds: as many as classes, where all are asked for.
 
     Returns:
       The plan. A run of a model counts once, forward alone or forward and backward together.
@@ -83,10 +93,18 @@ def plan(
     for named in explainers:
         each = named.runs(x.shape[1:])
         few = costly_points if costly_points is not None and each > LISTS["cheap"] else audited
-        runs = models * min(audited, few) * each
+        runs = models * min(audited, few) * each * maps
         stages.append(Stage(f"explain {named.name}", runs, runs * one_run))
-    controls = 3 * pairs * (1 + explainers[0].runs(x.shape[1:]))
+    explained = sum(stage.runs for stage in stages[2:])
+    for attack in (attack for attack in anew if isinstance(attack, Attack)):
+        # Numbers of maps are kept; who looks at whole maps has one of each made anew, for each defense.
+        runs = defenses * explained // maps if "maps" in attack.needs else 0
+        runs += pairs * len(releases) if "log_probabilities" in attack.needs else 0
+        stages.append(Stage(f"attack by {attack.name}", runs, runs * one_run))
+    controls = _CONTROLS * pairs * (1 + explainers[0].runs(x.shape[1:]) * maps)
     stages.append(Stage("controls", controls, controls * one_run))
+    features = _learned(releases, _classes(model, x), len(explainers) * defenses, maps)
+    stages.append(Stage("learn", 0, _probe_learning(features, min(GROUPS, targets), audited)))
     stages.append(Stage("evaluate", 0, one_row * len(explainers) * defenses * (attacks + 1)))
     needed = memory(
         model,
@@ -98,6 +116,7 @@ def plan(
         targets=targets,
         releases=releases,
         defenses=defenses,
+        maps=maps,
     )
     return Plan(stages, needed)
 
@@ -110,13 +129,16 @@ def memory(
     epochs: int,
     batch_size: int,
     audited: int,
-    targets: int,
-    releases: Sequence[str],
     defenses: int,
+    targets: int | None = None,
+    releases: Sequence[str] = DEFAULT,
+    maps: int = 1,
 ) -> int:
     """Bytes, about, that an audit takes beyond the runtime; arguments as of `plan`. Nothing is allocated."""
-    size, features = _size(model, x), math.prod(x.shape[1:])
-    held = kept.numbers(models, targets, releases, _classes(model, x), defenses)
+    size, features = _size(model, x), maps * math.prod(x.shape[1:])
+    held = kept.numbers(
+        models, models if targets is None else targets, releases, _classes(model, x), defenses, maps
+    )
     # Trained and untrained weights, the optimiser's two moments, a gradient; a model's own data and history.
     weights = 5 * models * size + 2 * models * epochs + models * len(x) // 2
     chunk = chunk_size(models, features) * models * features
@@ -160,6 +182,28 @@ def _probe_model(model: Model, x: np.ndarray) -> float:
 
     seconds = _seconds(jax.jit(runs), variables, points)
     return seconds / (_PROBE_MODELS * _PROBE_POINTS)
+
+
+def _learned(releases: Sequence[str], classes: int, explanations: int, maps: int) -> list[int]:
+    """Features of each regression that is learned, in the audit and in its controls."""
+    _, of_map = kept.of_explanation(maps, classes)
+    shown = [kept.of_prediction(release, classes)[1] for release in releases]
+    alone, both = [each for each in shown for _ in range(2)], [each + of_map for each in shown]
+    return alone + explanations * [of_map, *both] + _CONTROLS * [shown[0], shown[0], of_map, both[0]]
+
+
+def _probe_learning(features: Sequence[int], groups: int, audited: int) -> float:
+    """Seconds that regressions on so many features take, one for each group of targets, on all cores."""
+    widest = max(features)
+    points = min(audited, stacked.CALIBRATION_POINTS)
+    generator = np.random.default_rng(0)
+    samples = generator.normal(size=(points * CALIBRATORS, widest)).astype(np.float32)
+    member, valid = generator.random(len(samples)) < 0.5, np.ones(len(samples), bool)
+    folds = np.arange(len(samples)) % CALIBRATORS
+    start = time.perf_counter()
+    on_all_cores(lambda _: logistic.fit(samples, member, valid, folds), range(groups))
+    # Sums over samples of products of two features each.
+    return (time.perf_counter() - start) * sum((count / widest) ** 2 for count in features)
 
 
 def _probe_row(models: int, points: int) -> float:

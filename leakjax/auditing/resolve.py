@@ -9,6 +9,7 @@ import jax
 from leakjax import _validate
 from leakjax.attack.registry import AnyAttack, Attack, Streamed
 from leakjax.attack.registry import parse as parse_attack
+from leakjax.attack.run import check_models, check_needs
 from leakjax.attack.stacked import LEAST_MODELS as LEAST_STACKED
 from leakjax.auditing import door
 from leakjax.auditing.explainers import LISTS, choose
@@ -68,10 +69,15 @@ def resolve(
     listed, few = _sound(attacks_of(attacks), subject.models, stackable=subject.stackable)
     for one in few:
         say(f"{one.name} is left out: {one.why}")
+    _check_attacks(listed, subject)
     x, shape = subject.points.x[0], subject.points.x.shape[1:]
     background = door.check_background(budget.background, subject.points)
     first_model = jax.tree.map(lambda leaf: leaf[0], subject.variables)
     chosen = choose(explainers, subject.logits_fn, first_model, x, background, say, subject.points.columns)
+    for one in chosen.methods:
+        if one.parts and subject.maps > 1:
+            rule = "shows several explanations together; ask for those of all classes one by one"
+            raise _validate.fail("explainers", one.name, rule)
     made = {one.name: one.make(subject.logits_fn, shape, background) for one in chosen.methods}
     hardeners = _defenses(defenses)
     for attribution in chosen.attributions.values():
@@ -110,6 +116,21 @@ def _sound(
     if not kept:
         raise _validate.fail("attacks", [attack.name for attack in attacks], why)
     return kept, left_out
+
+
+def _check_attacks(attacks: Sequence[AnyAttack], subject: Subject) -> None:
+    """Raises UsageError, before anything runs, where an attack needs replies or models that there are not."""
+    known = {"log_probabilities", "maps", "x", *(["label"] if subject.label_known else [])}
+    for attack in attacks:
+        if not isinstance(attack, Attack):
+            continue
+        # Beside an explanation queries follow it, and are asked in any case.
+        asks = subject.neighbours or attack.views[0] == "both"
+        if "queries" in attack.needs and not asks:
+            rule = "needs queries: predictions near each point; allow some, as neighbours=8"
+            raise _validate.fail("attacks", attack.name, rule)
+        check_needs(attack, {*known, "queries"})
+        check_models(attack, subject.membership, subject.roles)
 
 
 def _attack(item: Any) -> AnyAttack:

@@ -19,8 +19,10 @@ from leakjax.auditing.options import Attacker, Budget, Run
 from leakjax.auditing.prepare import prepare
 from leakjax.auditing.resolve import AttackLike, DefenseLike, resolve
 from leakjax.auditing.settings import settings_of
+from leakjax.auditing.shadows import by_models, check_counts
+from leakjax.auditing.subject import LEAST_MODELS
 from leakjax.data import Points
-from leakjax.evaluate.document import Report, to_json
+from leakjax.evaluate.document import Report, ShadowsRow, to_json
 from leakjax.explain import Explainer, LogitsFn, Named
 from leakjax.explain.cost import calls_python
 from leakjax.shadow import Ensemble
@@ -91,8 +93,10 @@ def audit(
         key=key,
         attacker=attacker,
         untrained=budget.untrained,
+        least=LEAST_MODELS,
     )
     subject = prepared.subject
+    counts = check_counts(budget.model_counts, subject.models)
     methods = resolve(explainers, defenses, attacks, subject=subject, budget=budget, say=run.say)
     if run.config is None:
         settings = settings_of(prepared, methods, targets, budget=budget, run=run)
@@ -116,4 +120,9 @@ def audit(
         )
         with clock("controls"):
             checked = check(prepared, methods, measured, store=store)
-    return assemble(prepared, methods, measured, others, checked, run=run, clock=clock)
+        shadows: list[ShadowsRow] = []
+        if counts:
+            with clock("models"):
+                shadows = by_models(methods, measured.results, counts)
+    report = assemble(prepared, methods, measured, others, checked, run=run, clock=clock)
+    return dataclasses.replace(report, shadows=shadows)

@@ -68,7 +68,7 @@ def score(
       targets: indices of the attacked models; all in turn when None.
       key: of all randomness.
       attacker: what the attacker knows and is shown; where there are no logits, nothing is shown of predictions.
-      run: how the audit is run and reported.
+      run: how the audit is run and reported; it keeps nothing, and takes no store.
 
     Returns:
       The report; `leakjax.report` prints, draws and writes it.
@@ -79,6 +79,9 @@ def score(
     for what, options, kind in (("attacker", attacker, Attacker), ("run", run, Run)):
         door.check_options(what, options, kind)
     door.check_key(key)
+    if run.store is not None:
+        rule = "answers are read and nothing is kept of their audit; leave it out"
+        raise _validate.fail("store", str(run.store), rule)
     clock = Clock(run.say)
     given = answers(arrays, name)
     subject = _subject(given, targets, key, attacker)

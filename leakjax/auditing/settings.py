@@ -28,10 +28,14 @@ class Settings:
         "predictions near each point that may be asked for in place of an explanation"
     )
     neighbour_step: float = described("standard deviation of a step to one of them in every feature")
+    explained_by_others: bool = described("whether other models than the attacked ones answer explanations")
     group: str | None = described("the column by which leakage is broken down")
     untrained: bool = described("whether networks that saw no data were given for the control")
     background: int = described("points that stand for the rest of the world to some explainers", "points")
     costly_points: int | None = described("points audited by costly explainers; null for all", "points")
+    model_counts: Sequence[int] = described(
+        "with how many of the models the audit was made once more", "models"
+    )
     key: Sequence[int] = described("data of the key of all randomness")
 
 
@@ -53,9 +57,11 @@ def settings_of(
         releases=list(subject.releases),
         neighbours=subject.neighbours,
         neighbour_step=subject.neighbour_step,
+        explained_by_others=subject.explained_by is not None,
         group=run.group,
         untrained=budget.untrained is not None,
         background=0 if budget.background is None else len(budget.background),
         costly_points=budget.costly_points,
+        model_counts=list(budget.model_counts),
         key=jax.random.key_data(subject.key).tolist(),
     )

@@ -39,6 +39,7 @@ class Subject:
       releases: what may be shown of a prediction, as `oracle.prediction_part` reads it; the first one leads.
       neighbours: how many predictions near each point may be asked for in place of an explanation.
       neighbour_step: standard deviation of a step to one of them in every feature.
+      explained_by: variables of the models that answer explanations, leaves [models, ...]; None: the attacked ones.
     """
 
     logits_fn: LogitsFn
@@ -53,6 +54,7 @@ class Subject:
     releases: tuple[str, ...] = release.DEFAULT
     neighbours: int = 0
     neighbour_step: float = 0.1
+    explained_by: Variables = None
 
     def __post_init__(self) -> None:
         models = len(self.membership)

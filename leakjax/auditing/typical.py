@@ -6,15 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from leakjax.auditing.explanations import released
 from leakjax.auditing.subject import Subject
 from leakjax.data import Points
-from leakjax.defend import Defense, apply
+from leakjax.defend import Defense
 from leakjax.evaluate.document import Example
 from leakjax.explain import Explainer
 
 # A mean of fewer records might show one of them.
 _LEAST = 20
-_MOST = 3
+_MOST = 2
 
 
 def typical(points: Points) -> tuple[np.ndarray, np.ndarray]:
@@ -63,13 +64,19 @@ def _released(
     subject: Subject, x: np.ndarray, explainer: Explainer, defenses: Mapping[str, Defense]
 ) -> dict[str, np.ndarray]:
     """Explanations of inputs by the first target [inputs, ...], by defense; what is not finite counts as 0."""
-    own = jax.tree.map(lambda leaf: leaf[subject.targets[0]], subject.variables)
+    of_target = lambda tree: jax.tree.map(lambda leaf: leaf[subject.targets[0]], tree)
+    own = of_target(subject.variables)
+    answering = own if subject.explained_by is None else of_target(subject.explained_by)
 
     @jax.jit
     def explained(x: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
         first, second = jax.random.split(key)
-        plain = explainer(own, x, jnp.argmax(subject.logits_fn(own, x)), key=first)
-        return {name: apply(defense, plain, key=second, x=x) for name, defense in defenses.items()}
+        plain = explainer(answering, x, jnp.argmax(subject.logits_fn(own, x)), key=first)
+        several = plain.ndim > x.ndim  # of methods that are shown together the first one's
+        shown = {
+            name: released(defense, plain, second, x, several=several) for name, defense in defenses.items()
+        }
+        return {name: one[0] if several else one for name, one in shown.items()}
 
     keys = [jax.random.fold_in(subject.key, place) for place in range(len(x))]
     maps = [explained(jnp.asarray(one), key) for one, key in zip(x, keys, strict=True)]

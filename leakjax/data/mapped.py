@@ -43,8 +43,7 @@ def _array(path: Path, member: zipfile.ZipInfo, file: BinaryIO) -> np.ndarray:
         return np.zeros(shape, dtype)
     offset = file.tell()
     _check_sum(path, key, member, file, begin)
-    order = "F" if fortran else "C"
-    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order=order)
+    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order="F" if fortran else "C")
 
 
 def _begin(path: Path, key: str, member: zipfile.ZipInfo, file: BinaryIO) -> int:

@@ -107,6 +107,8 @@ def load(
     }
     if places["source_dir"] and not places["source_dir"].is_dir():
         raise _validate.fail("source_dir", str(source_dir), "is not a folder")
+    if not isinstance(name, str):
+        raise _validate.fail(_WHAT, type(name).__name__, "must be a text, as 'digits' or 'npz:points.npz'")
     loader, options = _find(name, given)
     kept = None if _draws(loader) else options.pop(_POINTS, None)
     if kept is not None:

@@ -21,7 +21,7 @@ from leakjax.explain.masking.ablation import feature_ablation, feature_permutati
 from leakjax.explain.masking.kernel_shap import kernel_shap
 from leakjax.explain.masking.lime import lime
 from leakjax.explain.masking.shapley import exact_shapley, shapley_sampling
-from leakjax.explain.named import Named, own
+from leakjax.explain.named import Named, joined, own
 from leakjax.explain.registry import EXAMPLE_EXPLAINERS, EXPLAINERS, registered
 from leakjax.explain.segments import Segments, by_columns, grid, slic
 from leakjax.explain.show import show
@@ -60,6 +60,7 @@ __all__ = [
     "guided_gradcam",
     "input_x_gradient",
     "integrated_gradients",
+    "joined",
     "kernel_shap",
     "lime",
     "lrp",

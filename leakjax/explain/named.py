@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _spec, _validate
@@ -30,12 +31,14 @@ class Named(NamedTuple):
       method: its row of `EXPLAINERS`, or of a user's own.
       options: keyword arguments of its factory, and the grid.
       columns: the source column of each feature: what a method masks, it masks by columns; empty for by features.
+      parts: the methods whose explanations are shown together, see `joined`; none for a method that stands alone.
     """
 
     name: str
     method: Method
     options: Mapping[str, Any]
     columns: Sequence[str] = ()
+    parts: tuple["Named", ...] = ()
 
     def make(self, logits_fn: LogitsFn, shape: tuple[int, ...], background: np.ndarray | None) -> Explainer:
         """The explainer of a model.
@@ -48,6 +51,11 @@ class Named(NamedTuple):
         Raises:
           UsageError: an option out of its range, or no background.
         """
+        if self.parts:
+            made = [
+                part._replace(columns=self.columns).make(logits_fn, shape, background) for part in self.parts
+            ]
+            return _together(made)
         options = self._of_factory()
         if self.method.needs_background:
             if background is None:
@@ -71,12 +79,16 @@ class Named(NamedTuple):
         Raises:
           UsageError: they were neither stated nor counted.
         """
+        if self.parts:
+            return sum(part._replace(columns=self.columns).runs(shape) for part in self.parts)
         cells = self._segments(shape)
         return self.method.runs(shape, None if cells is None else cells.count, **self._of_factory())
 
     @property
     def counted(self) -> bool:
         """Whether its cost is known."""
+        if self.parts:
+            return all(part.counted for part in self.parts)
         return self.method.runs is not unstated
 
     def of_runs(self, runs: int) -> "Named":
@@ -89,6 +101,9 @@ class Named(NamedTuple):
     @property
     def output(self) -> Any:
         """Which output of the model is explained: the option, or the default of the factory, if it has one."""
+        if self.parts:
+            outputs = {part.output for part in self.parts}
+            return outputs.pop() if len(outputs) == 1 else UNSTATED
         parameter = inspect.signature(self.method.factory).parameters.get("output")
         return self.options.get("output", parameter.default if parameter else UNSTATED)
 
@@ -125,6 +140,38 @@ def named_of(call: _spec.Call, method: Method) -> Named:
         rule = f"takes {runs:,} runs of the model for one explanation; {_MOST_RUNS:,} are allowed"
         raise _validate.fail(_WHAT, named.name, rule)
     return named
+
+
+def joined(parts: Sequence[Named]) -> Named:
+    """Several methods whose explanations of a point are shown together.
+
+    Args:
+      parts: two or more, each at a known cost.
+
+    Returns:
+      A method whose explainer answers [parts, ...].
+
+    Raises:
+      UsageError: one is given twice.
+    """
+    _validate.distinct(_WHAT, [part.name for part in parts])
+    method = Method("joint", _no_factory, any(part.method.stochastic for part in parts), unstated)
+    return Named("+".join(part.name for part in parts), method, {}, parts=tuple(parts))
+
+
+def _no_factory(logits_fn: LogitsFn) -> Explainer:
+    raise _validate.UsageError("factory: methods that are shown together are made one by one")
+
+
+def _together(explainers: Sequence[Explainer]) -> Explainer:
+    def explain(
+        variables: Any, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
+    ) -> jax.Array:
+        keys = jax.random.split(key, len(explainers))
+        made = [one(variables, x, target, key=own) for one, own in zip(explainers, keys, strict=True)]
+        return jnp.stack(made)
+
+    return explain
 
 
 def own(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # matplotlib is imported where something is drawn
 
 _MARKS = {"predicted": (ORANGE, "o"), "true": (BLUE, "s"), "reference": (SKY, "D")}
 _COLUMNS = 4
-HEAD = ("explainer", "explained class", "defense", "margin", "cut", "lost", "vector margin", "cosine")
+_HEAD = ("explainer", "class", "defense", "margin, points", "cut", "lost", "vector margin, points", "cosine")
 
 
 def publish(report: HardeningReport, workdir: str | os.PathLike[str] | Workdir) -> list[Path]:
@@ -37,9 +37,10 @@ def publish(report: HardeningReport, workdir: str | os.PathLike[str] | Workdir) 
     return [write(name, content) for name, content in contents.items()]
 
 
-def rows(report: HardeningReport) -> list[tuple[str, ...]]:
-    """What was measured on the targets, a row of texts each, under `HEAD`; margins in points."""
-    return [_row(one) for one in report.measured]
+def table(report: HardeningReport) -> str:
+    """What was measured on the targets at 1 % false alarms, in Markdown; a star marks what is recommended."""
+    lines = [_HEAD, ("---",) * len(_HEAD), *(_row(one) for one in report.measured)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def sentences(report: HardeningReport) -> list[str]:
@@ -123,7 +124,7 @@ def _row(row: MeasuredRow) -> tuple[str, ...]:
     return (
         row.explainer,
         row.explained_class,
-        row.defense + (" *" if row.role == "recommended" else ""),
+        f"`{row.defense}`" + (" *" if row.role == "recommended" else ""),
         _points(row.margin),
         _share(row.cut) if row.counts else "nothing to cut",
         _share(row.lost) if math.isfinite(row.lost.value) else "at chance",

@@ -50,7 +50,7 @@ class Search:
     targets: int = 32
     policies: tuple[str, ...] = worlds.POLICIES
     trials: int = 200
-    points: int | None = 600
+    points: int | None = 400
     costly_points: int = 600
     front: int = 4
     beside: tuple[Defense, ...] = ()

@@ -18,11 +18,12 @@ from leakjax.hardening.world import World, released
 
 # Utility is compared on the explanations of so many models and points.
 _MODELS, _POINTS = 8, 96
-# So many settings of one family run in one call, the last of them repeated where there are fewer.
-_BATCH = 4
+# So many settings of one family run in one call, the last of them repeated where there are fewer. What does not depend
+# on a setting, the models' answers above all, is computed once; as many are attacked at once as hold so many values.
+_BATCH, _VALUES = 8, 2**24
 _POPULATION = 40
-# Every family is tried at this setting before the sampler chooses: cosine 0.98, a quarter of the values.
-_FIRST = {"share": 0.25, "angle": 0.2}
+# Every family is tried at these settings before the sampler chooses: all values or a quarter of them, cosine 0.98.
+_FIRST = ({"share": 1.5, "angle": 0.2}, {"share": 0.25, "angle": 0.2})
 MOST_LOST = 0.03
 PLAIN = identity()
 
@@ -63,14 +64,18 @@ def _program(logits_fn: Any, figure: str, family: Family) -> Callable[..., tuple
         few = some_of(own, _MODELS, _POINTS)
         plain = figures(few, figure).mean(axis=0)
 
-        def one(share: jax.Array, cosine: jax.Array) -> tuple[jax.Array, ...]:
-            shown = own._replace(maps=released(own, defense_of(family, Setting(share, cosine))))
-            excess = cheap_attack.attack(shown.maps, own.x, own.correct, own.membership).excess
-            few = some_of(shown, _MODELS, _POINTS)
-            lost = utility_quoted.loss(plain, figures(few, figure).mean(axis=0)).lost
-            return excess, lost, figures(few, "mask_correlation").mean()
+        def leak(setting: Setting) -> jax.Array:
+            maps = released(own, defense_of(family, setting))
+            return cheap_attack.attack(maps, own.x, own.correct, own.membership).excess
 
-        return jax.lax.map(lambda each: one(*each), (share, cosine))
+        def loss(setting: Setting) -> tuple[jax.Array, jax.Array]:
+            shown = few._replace(maps=released(few, defense_of(family, setting)))
+            lost = utility_quoted.loss(plain, figures(shown, figure).mean(axis=0)).lost
+            return lost, figures(shown, "mask_correlation").mean()
+
+        settings = Setting(share, cosine)
+        together = min(len(share), max(1, _VALUES // own.maps.size))
+        return jax.lax.map(leak, settings, batch_size=together), *jax.vmap(loss)(settings)
 
     return run
 
@@ -111,7 +116,8 @@ def search(
     )
     for policy in worlds:
         for name in by_name:
-            study.enqueue_trial({"policy": policy, "family": name, **_FIRST})
+            for setting in _FIRST:
+                study.enqueue_trial({"policy": policy, "family": name, **setting})
     done = 0
     while done < trials:
         asked = [study.ask() for _ in range(min(_POPULATION, trials - done))]
@@ -121,7 +127,8 @@ def search(
                 trial.suggest_categorical("policy", list(worlds)),
                 trial.suggest_categorical("family", list(by_name)),
             )
-            trial.suggest_float("share", 0.05, 1.0)
+            # Above 1 all values are kept, which is tried as often as any share.
+            trial.suggest_float("share", 0.05, 1.5)
             # Evenly in the angle, whose square the lost utility follows.
             trial.suggest_float("angle", 0.0, 0.8)
             groups.setdefault(kind, []).append(trial)
@@ -148,7 +155,8 @@ def _tell(study: Any, some: Sequence[Any], run: Callable[..., tuple[jax.Array, .
 
 def _setting(trial: Any) -> Setting:
     """The numbers of a trial, with as many digits as a preset is written with."""
-    return Setting(round(trial.params["share"], 2), round(math.cos(trial.params["angle"]), 3))
+    share = min(1.0, trial.params["share"])
+    return Setting(round(share, 2), round(math.cos(trial.params["angle"]), 3))
 
 
 def _tried(trial: Any, by_name: Mapping[str, Family]) -> Tried:

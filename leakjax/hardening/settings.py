@@ -1,6 +1,5 @@
 """The chains that are searched: a family fixes the stages, a setting their numbers, which may be traced."""
 
-import itertools
 from typing import NamedTuple
 
 from leakjax import _validate, defend
@@ -13,12 +12,12 @@ class Family(NamedTuple):
     Attributes:
       project: directions that are projected out first, as `project_out` names them; "" for none.
       window: side of the windows whose means are released; 1 for none.
-      tail: "all" values, the "top" ones, or the "signs" of the top ones.
+      signs: whether signs alone are released, of what a setting keeps.
     """
 
     project: str
     window: int
-    tail: str
+    signs: bool
 
     @property
     def name(self) -> str:
@@ -26,7 +25,7 @@ class Family(NamedTuple):
         parts = [
             self.project and f"project {self.project}",
             self.window > 1 and f"window {self.window}",
-            self.tail,
+            "signs" if self.signs else "values",
         ]
         return ", ".join(part for part in parts if part)
 
@@ -35,7 +34,7 @@ class Setting(NamedTuple):
     """The numbers of a chain.
 
     Attributes:
-      share: of the values that are kept, (0, 1]; unused where all are.
+      share: of the values that are kept, (0, 1]; 1 for all.
       cosine: mean cosine that the noise leaves, (0, 1]; 1 for none.
     """
 
@@ -51,13 +50,13 @@ def families(shape: tuple[int, ...]) -> list[Family]:
     Args:
       shape: of one attribution.
     """
-    windows = [1]
-    if len(shape) > 1:
-        windows += [
-            side for side in (2, 4) if all(length % side == 0 and length >= 4 * side for length in shape[:2])
-        ]
-    found = itertools.product(("", "one,x"), windows, ("all", "top", "signs"))
-    return [Family(*each) for each in found if not each[0] or each[1] == 1]
+    windows = [
+        side
+        for side in (2, 4)
+        if len(shape) > 1 and all(length % side == 0 and length >= 4 * side for length in shape[:2])
+    ]
+    found = [Family(project, 1, signs) for project in ("", "one,x") for signs in (False, True)]
+    return found + [Family("", window, False) for window in windows]
 
 
 def defense_of(family: Family, setting: Setting) -> defend.Defense:
@@ -75,9 +74,9 @@ def defense_of(family: Family, setting: Setting) -> defend.Defense:
         parts.append(defend.project_out(family.project))
     if family.window > 1:
         parts.append(defend.coarsen(family.window))
-    if family.tail != "all":
+    if not (_validate.is_concrete(setting.share) and setting.share == 1):
         parts.append(defend.keep_top_share(setting.share))
-    if family.tail == "signs":
+    if family.signs:
         parts.append(defend.sign())
     parts.append(defend.normalize())
     if not (_validate.is_concrete(setting.cosine) and setting.cosine == 1):

@@ -5,7 +5,9 @@ from typing import Any
 
 from leakjax._validate import at_least, fail, one_of, seed
 
-PARTS = ("background", "reidentify")
+OF_IMAGES = ("background", "reidentify", "closed_form", "learned", "ascent", "extraction", "aggregates")
+OF_TABLES = ("attributes", "shapley_values")
+PARTS = (*OF_IMAGES, *OF_TABLES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,15 +21,17 @@ class Plan:
       targets: records whose answers are attacked, of each model.
       candidates: among whom a record is sought.
       epochs: of the training of a model.
+      points: how many points of the data set are taken; None: all.
       seed: of everything that is drawn.
     """
 
     dataset: str
-    parts: tuple[str, ...] = PARTS
+    parts: tuple[str, ...] = OF_IMAGES
     models: int = 4
     targets: int = 100
     candidates: int = 1000
     epochs: int = 50
+    points: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -44,7 +48,7 @@ class Plan:
 
 
 def plan_for(dataset: str, *, quick: bool = False, **given: Any) -> Plan:
-    """The plan of a study; what is None takes its default.
+    """The plan of a study; what is None takes its default, of adult fields and not images.
 
     Args:
       dataset: see `Plan`.
@@ -54,5 +58,7 @@ def plan_for(dataset: str, *, quick: bool = False, **given: Any) -> Plan:
     Raises:
       UsageError: a field that is out of range, by name.
     """
-    few = {"models": 2, "targets": 30} if quick else {}
+    few: dict[str, Any] = {"models": 2, "targets": 30} if quick else {}
+    if dataset.partition("(")[0] == "adult":
+        few |= {"parts": OF_TABLES, "epochs": 10, "points": 4000, "targets": 500}
     return Plan(dataset, **{**few, **{name: value for name, value in given.items() if value is not None}})

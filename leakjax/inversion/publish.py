@@ -16,9 +16,9 @@ def publish_report(
     """Writes report.json, figures/, tables/ and report.html.
 
     Args:
-        report: from `report_of`.
-        images: PNGs by name.
-        workdir: where to.
+      report: from `report_of`.
+      images: PNGs by name.
+      workdir: where to.
     """
     write = writer(workdir)
     write("report.json", dumps(report).encode())

@@ -4,8 +4,19 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from leakjax.attack.invert import background, reidentify
-from leakjax.inversion import backgrounds, reidentified
+from leakjax.attack.extract import distill, linear, relu
+from leakjax.attack.invert import (
+    aggregate,
+    ascent,
+    attribute,
+    background,
+    closed_form,
+    learned,
+    reidentify,
+    shapley_values,
+)
+from leakjax.inversion import aggregated, attributes, backgrounds, extracted, inverted, reidentified
+from leakjax.inversion.claims import claims_of
 from leakjax.inversion.document import InversionReport, InversionTask
 from leakjax.inversion.plan import Plan
 from leakjax.inversion.summary import summarise
@@ -15,6 +26,13 @@ from leakjax.records.run import Measured
 KNOWS = {
     backgrounds.ATTACK: background.KNOWS,
     reidentified.ATTACK: reidentify.KNOWS,
+    inverted.CLOSED: closed_form.KNOWS,
+    inverted.LEARNED: learned.KNOWS,
+    inverted.ASCENT: ascent.KNOWS,
+    extracted.ATTACK: f"{linear.KNOWS}; {relu.KNOWS}; {distill.KNOWS}",
+    aggregated.ATTACK: aggregate.KNOWS,
+    attributes.ATTACK: attribute.KNOWS,
+    attributes.SHAPLEY: shapley_values.KNOWS,
 }
 
 
@@ -43,6 +61,6 @@ def report_of(
         ),
         knows={name: KNOWS[name] for name in dict.fromkeys(each.attack for each in attacks)},
         attacks=attacks,
-        claims=[],
+        claims=claims_of(attacks),
         timings=measured.seconds,
     )

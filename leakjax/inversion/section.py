@@ -71,7 +71,8 @@ def section(report: InversionReport, images: Mapping[str, bytes], *, level: int)
             numbers=False,
         ),
         pictures={
-            name: shell.picture(images[name], text) for name, text in CAPTIONS.items() if name in images
+            name: shell.picture(images[name], text) if name in images else None
+            for name, text in CAPTIONS.items()
         },
     )
 

@@ -6,13 +6,23 @@ from functools import partial
 from typing import Any
 
 from leakjax._workdir.fingerprint import environment, fingerprint
-from leakjax.inversion import backgrounds, reidentified
+from leakjax.inversion import aggregated, attributes, backgrounds, extracted, inverted, reidentified
 from leakjax.inversion.plan import PARTS, Plan
 from leakjax.inversion.world import World
 from leakjax.records.units import Unit
 
 # About how long a unit of each part takes, in seconds; for the time left alone.
-_EFFORT = {"background": 25.0, "reidentify": 10.0}
+_EFFORT = {
+    "background": 25.0,
+    "reidentify": 10.0,
+    "closed_form": 5.0,
+    "learned": 15.0,
+    "ascent": 5.0,
+    "extraction": 20.0,
+    "aggregates": 5.0,
+    "attributes": 10.0,
+    "shapley_values": 10.0,
+}
 
 
 def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
@@ -22,14 +32,23 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
       plan: of the study.
       world: from `make_world`.
     """
+    sizes = {"targets": plan.targets, "candidates": plan.candidates}
     calls: dict[str, Callable[[int], Any]] = {
         "background": partial(backgrounds.measure, world),
-        "reidentify": lambda index: reidentified.measure(world, index, plan.targets, plan.candidates),
+        "reidentify": partial(reidentified.measure, world, **sizes),
+        "closed_form": partial(inverted.closed_form, world, **sizes, epochs=plan.epochs),
+        "learned": partial(inverted.learned_inversion, world, **sizes),
+        "ascent": partial(inverted.query_ascent, world),
+        "extraction": partial(extracted.measure, world, epochs=plan.epochs),
+        "aggregates": partial(aggregated.measure, world),
+        "attributes": partial(attributes.measure, world, targets=plan.targets),
+        "shapley_values": partial(attributes.read, world, targets=plan.targets),
     }
     mark = fingerprint(
         environment=environment(),
         plan=dataclasses.replace(plan, parts=PARTS, models=1),
         points=(world.points.x, world.points.y),
+        trainings=list(inverted.TRAININGS),
     )
     return tuple(
         Unit(

@@ -21,11 +21,11 @@ class Watches(Protocol):
 
     @property
     def update(self) -> Callable[[Any, jax.Array], tuple[Any, jax.Array]]:
-        """`update(state, x) -> (state, score)`, traceable, of ONE query."""
+        """`update(state, x) -> (state, score)`, traceable, of ONE query, float32 [features]."""
 
     @property
     def threshold(self) -> Any:
-        """A score of at least this is an alarm."""
+        """A score above this is an alarm."""
 
 
 class Stateless(NamedTuple):
@@ -46,7 +46,7 @@ def stateless(alarming: Callable[[Any], Any]) -> Stateless:
     """The monitor of a rule.
 
     Args:
-      alarming: traceable, whether ONE query [...] is an alarm.
+      alarming: traceable, whether ONE query, float32 [features], is an alarm.
     """
     return Stateless(tuple, lambda state, x: (state, jax.numpy.where(alarming(x), 1.0, 0.0)))
 
@@ -71,9 +71,12 @@ class Gate:
     def actions(self, x: np.ndarray, account: np.ndarray) -> np.ndarray:
         """The action of each query [queries] of x [queries, ...] by accounts [queries], and counts them."""
         action = np.full(len(x), ANSWERED, dtype="<U9")
-        for one in np.unique(account) if self._monitor is not None else ():
-            rows = np.flatnonzero(account == one)
-            action[rows[self._alarms(int(one), x[rows])]] = self._action
+        watched = np.asarray(x, np.float32).reshape(len(x), -1)
+        # A monitor of all accounts together has one state for them.
+        states = np.zeros_like(account) if getattr(self._monitor, "shared", False) else account
+        for one in np.unique(states) if self._monitor is not None else ():
+            rows = np.flatnonzero(states == one)
+            action[rows[self._alarms(int(one), watched[rows])]] = self._action
         if self.left is not None:
             asked = np.arange(len(x)) >= self.left  # whatever became of them, they were asked
             action[asked] = REFUSED
@@ -85,4 +88,4 @@ class Gate:
         if account not in self._states:
             self._states[account] = self._monitor.init()
         self._states[account], scores = self._over(self._states[account], x)
-        return np.asarray(scores) >= np.asarray(self._monitor.threshold)
+        return np.asarray(scores) > np.asarray(self._monitor.threshold)

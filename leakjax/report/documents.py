@@ -13,9 +13,12 @@ from leakjax.evaluate.document import Report, field_table, schema_text
 from leakjax.hardening.document import HardeningReport
 from leakjax.inversion.document import InversionReport
 from leakjax.monitoring.document import MonitorReport
+from leakjax.papers.dimensions.document import Dimensions
 from leakjax.papers.hardened.document import HardeningProfile
 from leakjax.papers.leakage.document import LeakageProfile
+from leakjax.papers.overfitting.document import Overfitting
 from leakjax.papers.root_cause.document import RootCause
+from leakjax.papers.theorem.document import Theorem
 from leakjax.records.document import RecordsReport
 
 
@@ -30,6 +33,9 @@ def published() -> Mapping[type, Path]:
         LeakageProfile: ("leakjax.papers", "leakage_profile.schema.json"),
         HardeningProfile: ("leakjax.papers", "hardening_profile.schema.json"),
         RootCause: ("leakjax.papers", "root_cause.schema.json"),
+        Dimensions: ("leakjax.papers", "dimensions.schema.json"),
+        Overfitting: ("leakjax.papers", "overfitting.schema.json"),
+        Theorem: ("leakjax.papers", "theorem.schema.json"),
     }
     return {cls: Path(str(resources.files(package) / name)) for cls, (package, name) in places.items()}
 

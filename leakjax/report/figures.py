@@ -14,17 +14,17 @@ import numpy as np
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import Estimate, Report
 from leakjax.report import maps, plot, recommend, words
-from leakjax.report.looks import DPI, LOOKS, Look, ink, mixed, png, saved, style
+from leakjax.report.looks import DPI, LOOKS, STYLE, Look, ink, mixed, png, saved, style
 from leakjax.report.plot import MARKS, VERMILION, curve_of, percents
 
 if TYPE_CHECKING:  # drawing is optional work: matplotlib is imported where something is drawn
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["DPI", "bars", "curve", "examples_of", "files", "images", "pictures", "png", "roc"]
+__all__ = ["DPI", "STYLE", "bars", "curve", "examples_of", "files", "images", "pictures", "png", "roc"]
 COLUMNS = 3
 _PHONE = 3.9  # inches
-_LEAST = 0.25  # percentage points that an axis of margins shows on each side of 0
+_LEAST = 0.25  # percentage points that an axis of margins shows at least
 
 Draw = Callable[[Report, Look], "Figure | None"]
 
@@ -77,14 +77,14 @@ def bars(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     height = 1.9 + 0.28 * len(explainers) * (len(defenses) + 1) + 0.2 * len(defenses) * look.narrow
     figure = Figure(figsize=(_PHONE if look.narrow else 8.0, height), layout="constrained")
     axes = figure.add_subplot()
-    reached = [_LEAST]
+    reached = [np.array([-0.12 * _LEAST, _LEAST])]
     for place, defense in enumerate(defenses):
         colour, mark = MARKS[place % len(MARKS)]
         rows = [headline.row(report.leakage, "both", explainer, defense) for explainer in explainers]
         unknown = Estimate(np.nan, np.nan, np.nan)
         margins = [headline.margin(report.leakage, row) if row else unknown for row in rows]
         value, low, high = percents(margins)
-        reached += [one for one in np.abs(percents(margins)).ravel() if np.isfinite(one)]
+        reached.append(np.concatenate([value, low, high]))
         at = np.arange(len(explainers)) * (len(defenses) + 1.0) + place
         axes.barh(
             at, value, height=0.8, color=mixed(colour, 0.35), label=words.wrapped(words.defense(defense), 40)
@@ -96,15 +96,11 @@ def bars(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     axes.set_yticks(middle, [words.folded(name, 16) if look.narrow else name for name in explainers])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(explainers) * (len(defenses) + 1.0) - 1.2, -0.8)
-    _band(axes, report, 1.08 * max(reached))
+    _reach(axes, report, np.concatenate(reached))
     axes.axvline(0.0, color=ink(0.75), linewidth=1.0)
     rate = words.false_alarms(headline.rate(report.leakage))
-    caught = (
-        "percentage points of\ntraining records caught"
-        if look.narrow
-        else "percentage points of training records caught"
-    )
-    axes.set_xlabel(f"{caught}\nat {rate}, with 95 % intervals")
+    said = f"percentage points of training records caught\nat {rate}, with 95 % intervals"
+    axes.set_xlabel(words.folded(said.replace("\n", " "), 22) if look.narrow else said)
     axes.set_title(
         "What the explanation adds\nto the prediction"
         if look.narrow
@@ -116,16 +112,17 @@ def bars(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     return figure
 
 
-def _band(axes: "Axes", report: Report, reach: float) -> None:
-    """The axis is as wide as the intervals ask, whatever the floor is; a floor that is wider is said in words."""
-    low = axes.dataLim.x0 < -_LEAST
-    axes.set_xlim(-reach if low else -max(0.12 * reach, _LEAST), reach)
+def _reach(axes: "Axes", report: Report, shown: np.ndarray) -> None:
+    """The axis is as wide as what is shown asks, whatever the floor is; a floor that is wider is said in words."""
+    low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
+    room = 0.06 * (high - low)
+    axes.set_xlim(low - room, high + room)
     least = report.smallest_margin
     if not words.measured(least.value) or least.fpr != headline.rate(report.leakage):
         return
     seen = 100.0 * least.value
     label = "below the weakest planted leak that showed"
-    if seen > reach:
+    if seen > high + room:
         label += f":\n±{words.hundredths(least.value)} points, wider than this figure"
     axes.axvspan(-seen, seen, color=ink(0.12), zorder=0, label=label)
 
@@ -177,10 +174,10 @@ def _panel(axes: "Axes", report: Report, explainer: str, defense: str) -> None:
 
 
 def curve(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
-    """What the explainer that leaks most gives away under each defense against what is left of its use."""
+    """What an explainer gives away under each defense against what is left of its use: see `recommend.about`."""
     from matplotlib.figure import Figure
 
-    worst = headline.worst(report.leakage)
+    worst = recommend.about(report)
     if worst is None or not any(
         row.explainer == worst.explainer and row.defense != headline.PLAIN for row in report.utility
     ):
@@ -188,13 +185,15 @@ def curve(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     figure = Figure(
         figsize=(_PHONE if look.narrow else 8.0, 5.2 if look.narrow else 4.2), layout="constrained"
     )
-    axes = plot.leakage_utility(report, figure.add_subplot())
+    axes = plot.leakage_utility(
+        report, figure.add_subplot(), explainer=worst.explainer, release=worst.release
+    )
     axes.axvline(0.0, color=ink(0.5), linewidth=1.0, linestyle=":", label="an unrelated explanation")
     front = _front(axes)
     axes.plot(*front, color=ink(0.35), linewidth=1.0, zorder=0, label="best of those tried")
     found = recommend.recommended(report)
     if found is not None:
-        row = headline.row(report.leakage, "both", found.explainer, found.defense)
+        row = headline.row(report.leakage, "both", found.explainer, found.defense, release=worst.release)
         added = 100.0 * headline.margin(report.leakage, row).value if row else 0.0
         ring = {"markersize": 15, "fillstyle": "none", "markeredgewidth": 2.0, "linestyle": "none"}
         axes.plot([found.utility.cosine.value], [added], "o", color=ink(), label="recommended", **ring)

@@ -35,7 +35,7 @@ LOOKS: Mapping[str, Look] = MappingProxyType(
 )
 PAPER = MappingProxyType({False: "#ffffff", True: "#14171a"})
 INK = MappingProxyType({False: "#1b1f24", True: "#e8eaed"})
-_STYLE: dict[str, Any] = {
+STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 10.0,
     "axes.spines.top": False,
@@ -43,6 +43,7 @@ _STYLE: dict[str, Any] = {
     "axes.titlesize": 11.0,
     "legend.frameon": False,
     "text.parse_math": False,  # names of the user's may hold a dollar
+    "figure.facecolor": "white",
     "svg.hashsalt": "leakjax",  # equal figures give equal files
 }
 _COLOURED = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
@@ -54,7 +55,7 @@ def style(look: Look) -> Iterator[None]:
     import matplotlib
 
     ink, paper = INK[look.dark], PAPER[look.dark]
-    own = {**_STYLE, **dict.fromkeys(_COLOURED, ink)}
+    own = {**STYLE, **dict.fromkeys(_COLOURED, ink)}
     own |= {"figure.facecolor": paper, "axes.facecolor": paper, "savefig.facecolor": paper}
     with matplotlib.rc_context(own):
         yield

@@ -1,6 +1,5 @@
 """Sections of other studies on the page of an audit: which function writes the one of each kind of document."""
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -11,7 +10,10 @@ from typing import Any
 from markupsafe import Markup
 
 from leakjax._validate import UsageError, fail
+from leakjax._workdir import reading
 from leakjax.evaluate.document import from_json
+from leakjax.inversion.document import InversionReport
+from leakjax.inversion.section import section as of_inversion
 from leakjax.monitoring.document import MonitorReport
 from leakjax.records.document import RecordsReport
 from leakjax.report.monitoring.section import section as of_monitoring
@@ -22,7 +24,11 @@ Section = Callable[[Any, Mapping[str, bytes]], Markup]
 
 # A study with a page of its own has one line here: the type of its report.json, and who writes its section.
 SECTIONS: Mapping[type, Section] = MappingProxyType(
-    {RecordsReport: partial(of_records, level=2), MonitorReport: partial(of_monitoring, level=2)}
+    {
+        RecordsReport: partial(of_records, level=2),
+        InversionReport: partial(of_inversion, level=2),
+        MonitorReport: partial(of_monitoring, level=2),
+    }
 )
 
 
@@ -42,7 +48,7 @@ def of_workdir(workdir: Path, argument: str = "with") -> Markup:
     """The section of one finished run; `argument` names it in errors, which are as of `of_workdirs`."""
     known = {_name(document.SCHEMA): document for document in SECTIONS}  # type: ignore[attr-defined]
     try:
-        values = json.loads((workdir / "report.json").read_text())
+        values = reading.json_of(workdir / "report.json")
     except OSError as error:
         raise fail(argument, str(workdir), f"holds no report.json ({error.strerror})") from None
     except ValueError:
@@ -56,7 +62,9 @@ def of_workdir(workdir: Path, argument: str = "with") -> Markup:
         report = from_json(document, values)
     except UsageError as error:
         raise fail(argument, str(workdir), str(error)) from None
-    images = {path.stem: path.read_bytes() for path in sorted((workdir / "figures").glob("*.png"))}
+    images = {
+        path.stem: reading.content(path) for path in (workdir / "figures").glob("*.png") if path.is_file()
+    }
     return SECTIONS[document](report, images)
 
 

@@ -65,9 +65,9 @@ def picture(png: bytes, description: str, others: Mapping[str, bytes] = MappingP
 
 
 def typeset(text: str) -> Markup:
-    """A text as HTML, where no line ends before a per cent sign, and one may after the plus of a chain."""
+    """A text as HTML: no line ends before a per cent sign; one may after the plus of a chain, or inside a long name."""
     kept = str(escape(text)).replace(" %", "&nbsp;%")
-    return Markup(re.sub(r"(?<=[A-Za-z_)])\+", "+<wbr>", kept))
+    return Markup(re.sub(r"(?<=[A-Za-z_)])\+|(?<=\w)_(?=\w)", r"\g<0><wbr>", kept))
 
 
 def _text(png: bytes) -> str:

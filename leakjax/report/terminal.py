@@ -12,7 +12,7 @@ from rich.text import Text
 
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import LeakageRow, Report
-from leakjax.report import verdict, words
+from leakjax.report import advice, verdict, words, worth
 
 PIPED_WIDTH = 100
 SIDE_BY_SIDE = 3  # releases that fit beside each other into the width
@@ -34,20 +34,26 @@ def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None
         console.print(Text(alarm, style="bold red"))
         console.print()
     _say(console, words.task(report), *words.exclusions(report))
+    console.print(Text(f"{verdict.title(report)}.", style="bold"))
     _say(console, verdict.lead(report), *verdict.basis(report))
     _say(console, *words.hardening(report), *words.cost(report))
+    _say(console, "What to do next:", *(f"- {step}" for step in advice.next_steps(report)))
     releases = headline.releases(report.leakage)
     for start in range(0, len(releases), SIDE_BY_SIDE):
         console.print(_leakage(report, releases[start : start + SIDE_BY_SIDE]))
     if words.marks(report):
         _say(console, *words.marks(report))
+    if report.worth:
+        _say(console, *worth.said(report))
     if words.fewer(report):
         _say(console, *words.fewer(report))
     console.print(_controls(report))
     if report.left_out:
         _say(console, *words.left_out(report))
     _say(console, f"{words.sentence(words.floor(report))} Intervals are 95 %.")
-    for name in ("report.html", "report.json", "figures", *(["exposed.json"] if report.exposed else [])):
+    on_paper = ["report.pdf"] if os.path.exists(os.path.join(workdir, "report.pdf")) else []
+    named = ["exposed.json"] if report.exposed else []
+    for name in ("report.html", *on_paper, "report.json", "figures", "tables", *named):
         console.print(Text(os.path.join(workdir, name)), soft_wrap=True)
 
 

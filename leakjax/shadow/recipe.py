@@ -12,7 +12,7 @@ import numpy as np
 from jax import numpy as jnp
 
 from leakjax._validate import UsageError, fail
-from leakjax._workdir import reading
+from leakjax._workdir import files, reading
 from leakjax._workdir.fingerprint import fingerprint
 from leakjax._workdir.functions import traced
 from leakjax.models.model import Model
@@ -67,13 +67,9 @@ def agree(directory: Path, recipe: Mapping[str, Any]) -> None:
                 rule = f"{directory} holds models with {name}={old.get(name)!r}; use another directory"
                 raise fail(name, recipe.get(name), rule)
         return
-    unfinished = path.with_suffix(f".{os.getpid()}.unfinished")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise UsageError(f"{directory}: cannot be written ({error.strerror})") from None
+    # Processes that share the directory write the same, each a file of its own until it is whole.
+    with files.replacing(path, writer=os.getpid()) as file:
+        file.write((json.dumps(recipe, indent=1) + "\n").encode())
 
 
 def read(directory: Path) -> dict[str, Any]:

@@ -44,6 +44,26 @@ def test_models_are_asked_what_their_answers_say(subject, points):
         np.testing.assert_allclose(mine.scores, theirs.scores, rtol=1e-3, atol=1e-3)
 
 
+def test_trajectories_follow_the_map_of_each_model(subject, points):
+    """Steps of removal written out in NumPy: most important first, then least important first."""
+    rows, steps = np.array([4, 8]), 5
+    of = source_of(subject, {"gradient": gradient}, {"none": identity()})
+    seen = of("vector", ("gradient", "none"), parse("trajectories").needs)(rows)
+    assert seen.queries.shape == (subject.models, 2, 2 * steps, 2)
+    model, place = 3, 1
+    own = jax.tree.map(lambda leaf: leaf[model], subject.variables)
+    x = points.x[rows[place]]
+    attribution = np.asarray(gradient(own, x, int(np.argmax(logits_fn(own, x))), key=None))
+    order = np.argsort(-np.abs(attribution), kind="stable")
+    for step in range(1, steps + 1):
+        cut = step * len(x) // steps
+        for at, gone in ((step - 1, order[:cut]), (steps + step - 1, order[len(x) - cut :])):
+            less = x.copy()
+            less[gone] = 0
+            expected = jax.nn.log_softmax(logits_fn(own, less))
+            np.testing.assert_allclose(seen.queries[model, place, at], expected, rtol=1e-3, atol=1e-4)
+
+
 def test_neighbours_are_the_same_for_every_model_and_shown_as_the_release_has_it(subject):
     source = source_of(dataclasses.replace(subject, neighbours=6), {}, {})
     seen = source("label", None, ("queries",))(np.array([3, 5]))

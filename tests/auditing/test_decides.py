@@ -13,7 +13,7 @@ from leakjax import attack, explain
 from leakjax._validate import UsageError
 from leakjax._workdir import claim, fingerprint
 from leakjax.auditing import controls
-from leakjax.auditing.decides import attack_mark, explainer_mark, subject_mark
+from leakjax.auditing.decides import attack_mark, controls_mark, explainer_mark, subject_mark
 from leakjax.auditing.options import Run
 from leakjax.auditing.subject import Subject
 from leakjax.defend import clip_norm, lift, parse
@@ -62,6 +62,9 @@ SUBJECTS = {
     "ids": lambda s: {"points": s.points._replace(ids=nudged(s.points.ids))},
     "label_known": lambda s: {"label_known": False},
     "explained_class": lambda s: {"explained_class": "true"},
+    "neighbours": lambda s: {"neighbours": 1},
+    "steps to neighbours": lambda s: {"neighbour_step": 0.2},
+    "who explains": lambda s: {"explained_by": s.variables},
 }
 
 
@@ -199,7 +202,9 @@ def test_a_kept_stage_is_read_and_a_damaged_or_another_one_is_done(audit, points
     audit(explainers, run={"group": "side"})
     assert kept(tmp_path) == names
     audit({"leaky": gradient}, changed=points._replace(y=1 - points.y))
-    assert len(kept(tmp_path)) == len(names) + 2  # the explainer, and the controls with it
+    assert (
+        len(kept(tmp_path)) == len(names) + 5
+    )  # the explainer, the controls with it, and three other attacks
     assert len(checked) == 3
 
 
@@ -233,11 +238,21 @@ def test_another_attack_is_another_fingerprint():
         own(2.0),
         own(1.0)._replace(score=lambda _, found: -found),
     ]
-    marks = [attack_mark(["subject"], one) for one in attacks]
+    marks = [attack_mark(["subject"], one, [SHOWN]) for one in attacks]
     assert len(set(marks)) == len(marks)
     again = [*map(attack.parse, texts), own(1.0)]
-    assert [attack_mark(["subject"], one) for one in again] == marks[: len(again)]
-    assert attack_mark(["another"], own(1.0)) not in marks
+    assert [attack_mark(["subject"], one, [SHOWN]) for one in again] == marks[: len(again)]
+    assert attack_mark(["another"], own(1.0), [SHOWN]) not in marks
+    assert attack_mark(["subject"], own(1.0), [SHOWN[:1]]) not in marks
+
+
+def test_other_controls_are_another_fingerprint(subject):
+    weights = subject.variables
+    changed = {**weights, "w": nudged(weights["w"])}
+    asked = [("s", "e", None), ("t", "e", None), ("s", "f", None), ("s", "e", weights), ("s", "e", changed)]
+    marks = [controls_mark(*each) for each in asked]
+    assert len(set(marks)) == len(marks)
+    assert controls_mark("s", "e", {**changed}) == marks[-1]
 
 
 @pytest.mark.slow

@@ -13,7 +13,9 @@ from leakjax.auditing import Attacker
 from leakjax.auditing.explanations import explain_program
 from leakjax.auditing.predictions import predict_program, stream_predictions
 from leakjax.auditing.subject import Subject
-from tests.auditing.world import CLASSES, MODELS, POINTS, is_member, logits_fn
+from tests.auditing.world import CLASSES, MODELS, POINTS, is_member, leaky, logits_fn
+
+ATTACKS = ["stacked", "map_ratio", "lira(signal='map_sum')"]
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +102,22 @@ def test_a_label_that_is_not_known_is_the_vote_of_all(subject, run):
     assert (found.explained == found.explained[:1]).all()
     report = run(attacker=Attacker(False, "reference"), defenses=("none",))
     assert {row.explained_class for row in report.utility} == {"reference"}
+
+
+@pytest.mark.slow
+def test_models_that_explain_in_the_place_of_others_tell_of_themselves(run, ensemble):
+    """Their explanations say who was a member of theirs: nothing of the attacked ones, unless the two agree."""
+    others = {**ensemble.variables, "membership": np.roll(ensemble.variables["membership"], 5, axis=0)}
+    found = {}
+    for name, answering in (("same", ensemble.variables), ("others", others)):
+        attacker = Attacker(explained_by=answering)
+        report = run(explainers={"leaky": leaky}, defenses=("none",), attacks=ATTACKS, attacker=attacker)
+        assert report.config["explained_by_others"]
+        found[name] = {row.attack: row.auc.value for row in report.leakage if row.view == "explanation"}
+    assert min(found["same"].values()) > 0.9
+    assert max(abs(auc - 0.5) for auc in found["others"].values()) < 0.06
+    with pytest.raises(UsageError, match="explained_by"):
+        run(attacker=Attacker(explained_by={"w": np.zeros((3, 2))}))
 
 
 def test_answers_elsewhere_hold_the_maps_of_one_class():

@@ -8,7 +8,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 import leakjax
 from leakjax._validate import UsageError
-from leakjax.auditing import Attacker
+from leakjax.auditing import Attacker, Run
 from leakjax.data.mapped import mapped
 from leakjax.evaluate.document import dumps
 
@@ -192,6 +192,7 @@ def test_answers_of_which_nothing_can_be_told_are_named(forest, change, words):
         ({"targets": [99]}, r"targets=\[99\]: must be indices of models"),
         ({"targets": "0"}, "targets='0': must be a list of whole numbers"),
         ({"attacker": {"label_known": True}}, "attacker='dict': must be a leakjax.auditing.Attacker"),
+        ({"run": Run(store="somewhere")}, "store='somewhere': answers are read"),
         ({"run": "here"}, "run='str': must be a leakjax.auditing.Run"),
         ({"attacks": "stacked"}, "attacks='stacked': must be a list"),
         ({"arrays": [1, 2]}, "answers='list': must be a mapping"),

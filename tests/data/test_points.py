@@ -78,3 +78,11 @@ def test_deduplicate_agrees_with_unique_on_images():
 
 def test_negative_zero_equals_zero():
     assert deduplicate(make([[0.0], [-0.0], [1.0]], [0, 1, 0])).duplicates == 1
+
+
+def test_lists_are_taken_where_arrays_are_and_a_single_value_is_not():
+    points = in_order(GOOD.tolist(), [0, 1, 1, 0], classes=2, name="set")
+    np.testing.assert_array_equal(points.x, GOOD)
+    assert points.y.dtype == np.int32
+    with pytest.raises(UsageError, match=r"^set: x has shape \(\)"):
+        in_order(None, [0], classes=2, name="set")

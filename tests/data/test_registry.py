@@ -45,6 +45,7 @@ def test_a_limit_keeps_the_order_of_the_source_and_nests():
         ("synthetic(points=9)", {"points": 8}, "points is given twice"),
         ("synthetic", {"points": 4 * 10**9}, "4,000,000,000 points of 100 features would take about .* GiB"),
         ("npz:/nowhere", {"features": 8}, "takes no option 'features'"),
+        (None, {}, "dataset='NoneType': must be a text"),
         ("census", {}, "did you mean 'adult'"),
         ("synthetic(", {}, "must be written name or name"),
         ("synthetic", {"points": 1}, "points=1: must be at least 2"),

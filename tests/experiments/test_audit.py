@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from absl import flags
 
 from experiments import _main, audit, audit_flags
 from leakjax.evaluate.document import dumps
 from leakjax.report import Report, from_json
+from tests.experiments.own_flags import ended, own_flags
 from tests.records.fake_records import fake_records
 from tests.report.reader import Reader
 
@@ -31,16 +31,7 @@ SMALL = [
 @pytest.fixture(scope="module")
 def values():
     """The binary's flags, defined apart from those of other tests."""
-    own, absl_flags = flags.FlagValues(), flags.FLAGS
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flags, "FLAGS", own)
-        for kind in ("string", "integer", "float", "bool", "list", "enum"):
-            define = getattr(flags, f"DEFINE_{kind}")
-            patch.setattr(
-                flags, f"DEFINE_{kind}", lambda *a, _define=define, **k: _define(*a, flag_values=own, **k)
-            )
-        audit_flags.define_flags()
-        own["verbosity"] = absl_flags["verbosity"]
+    with own_flags(audit_flags.define_flags) as own:
         yield own
 
 
@@ -49,13 +40,7 @@ def call(values, capsys):
     """Runs `main` as a shell would: (exit code, lines on standard error)."""
 
     def call(*arguments):
-        values.unparse_flags()
-        for name in values:
-            values[name].unparse()
-        try:
-            code = _main.call(audit.main, _main.parse(["audit", *arguments]))
-        except SystemExit as exit:
-            code = exit.code
+        code = ended(audit.main, values, arguments, "audit")
         return code, capsys.readouterr().err.splitlines()
 
     return call
@@ -123,6 +108,7 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--targets="], ["targets=[]", "0 to 15"]),
         (["--targets=1,1"], ["targets=[1, 1]", "different"]),
         (["--releases="], ["releases=()", "at least one"]),
+        (["--ensemble=/nowhere"], ["/nowhere", "no ensemble was trained here"]),
         (["--targets=x"], ["targets='x'", "whole numbers"]),
         (["--group=race"], ["group='race'"]),
         (["--with=/nowhere"], ["with='/nowhere'", "holds no report.json", "No such file"]),
@@ -245,7 +231,7 @@ def test_a_run_leaves_its_files_in_the_default_workdir(runs):
     assert len(images) >= 3
     assert all(image.read_bytes().startswith(b"\x89PNG") for image in images)
     kept = {path.name.partition(".")[0] for path in (work / "stages").iterdir()}
-    assert kept == {"train", "explain_gradient"}
+    assert kept >= {"train", "explain_gradient", "controls"}
     assert "report.html" in first.stdout
 
 
@@ -275,9 +261,9 @@ def test_a_margin_above_the_limit_ends_with_3(runs):
 
 
 def test_bad_usage_ends_a_real_process_with_2(tmp_path):
-    done = shell("--models=8", cwd=tmp_path, cache=tmp_path)
+    done = shell("--models=3", cwd=tmp_path, cache=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["error: models=8: must be at least 16"]
+    assert done.stderr.splitlines() == ["error: models=3: must be at least 4"]
     assert done.stdout == ""
     assert not (tmp_path / "runs").exists()
 

@@ -49,3 +49,10 @@ def test_a_design_is_a_flag(tmp_path):
     result = run(tmp_path, "--models=4", "--epochs=1", "--design=disjoint", "--teachers=4")
     assert result.returncode == 0, result.stderr
     np.testing.assert_array_equal(shadow.load(tmp_path).membership.sum(0), 1)
+
+
+def test_a_seed_that_another_could_share_is_one_line(tmp_path):
+    result = run(tmp_path / "work", "--seed=4294967296")
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == ["error: seed=4294967296: must be in 0..4294967295"]
+    assert not (tmp_path / "work").exists()

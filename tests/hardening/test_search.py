@@ -35,6 +35,13 @@ def test_coarsening_is_never_followed_by_projecting():
     assert {family.window for family in families((30,))} == {1}
 
 
+def test_of_a_share_of_one_all_values_are_kept():
+    whole = defense_of(Family("one", 1, False), Setting(1.0, 1.0))
+    assert whole.name == "project_out('one')+normalize(norm=2)"
+    part = defense_of(Family("", 1, True), Setting(0.25, 0.98))
+    assert part.name == "keep_top_share(0.25)+sign()+normalize(norm=2)+cosine_noise(0.98)"
+
+
 def test_ratios_against_a_loop():
     values, membership = RNG.normal(size=(9, 5, 3)), RNG.random((9, 5)) < 0.5
     membership[:3], membership[3:6] = True, False
@@ -126,7 +133,7 @@ def test_the_search_finds_the_projection_that_removes_a_leak_in_the_sum_and_the_
 
 def test_the_front_and_the_recommendation():
     make = lambda excess, lost: search.Tried(
-        "true", Family("", 1, "all"), Setting(1.0, 1.0), excess, lost, 0.0
+        "true", Family("", 1, False), Setting(1.0, 1.0), excess, lost, 0.0
     )
     tried = [make(0.10, 0.0), make(0.05, 0.02), make(0.06, 0.025), make(0.01, 0.2)]
     assert search.front(tried) == [tried[0], tried[1], tried[3]]

@@ -106,5 +106,5 @@ def test_what_is_wrong_is_named():
         served.explained_by(ensemble, jnp.zeros((3, FEATURES)))
     with pytest.raises(UsageError, match="folds=1"):
         served.fold_of(jnp.zeros(3), 1, secret=SECRET)
-    with pytest.raises(UsageError, match=r"least=1.5"):
+    with pytest.raises(UsageError, match=r"least=1\.5"):
         served.withholding(lambda *given, **options: None, logits_fn, jnp.zeros((2, 3)), least=1.5)

@@ -1,3 +1,4 @@
+import io
 import math
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from matplotlib.image import imread
 
 from leakjax.evaluate.document import Estimate, Example, SmallestMargin
 from leakjax.report import figures, maps
-from tests.report.fake_report import ALONE, DEFENSES, MARGINS, fake_report, same_everywhere
+from tests.report.fake_report import ALONE, DEFENSES, MARGINS, fake_report, leakage, same_everywhere
 
 
 def test_every_figure_is_a_png_with_something_on_it(published):
@@ -170,3 +171,61 @@ def test_names_with_dollars_slashes_and_unmeasured_margins_are_drawn():
 def test_matplotlib_is_not_imported_before_something_is_drawn():
     code = "import leakjax.report, sys; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_floor_that_is_wide_does_not_squeeze_the_intervals():
+    small = {name: tuple(added / 20 for added in margins) for name, margins in MARGINS.items()}
+    coarse = SmallestMargin(fpr="0.01", value=0.08)
+    (axes,) = figures.bars(fake_report(leakage=leakage(small), smallest_margin=coarse)).axes
+    low, high = axes.get_xlim()
+    furthest = 100 * (max(map(max, small.values())) + 0.0045)  # the end of the longest interval
+    assert furthest < high < 1.5 * furthest
+    assert -high <= low < 0
+    assert any("±8.0 points, wider than this figure" in patch.get_label() for patch in axes.patches)
+
+
+def test_curves_that_coincide_are_both_visible():
+    report = fake_report(leakage=leakage({"gradient": (0.0, 0.0, 0.0)}))
+    (axes, *_) = figures.roc(report).axes
+    lines = {line.get_label(): line for line in axes.lines}
+    below, above = lines["prediction alone"], lines["prediction and explanation"]
+    assert below.get_linewidth() > 2 * above.get_linewidth()
+    assert axes.lines.index(below) < axes.lines.index(above)
+    assert below.get_color() != above.get_color()
+
+
+def test_the_curve_marks_what_is_recommended_and_what_no_other_beats():
+    (axes,) = figures.curve(fake_report()).axes
+    lines = {line.get_label(): line for line in axes.lines}
+    assert list(lines["recommended"].get_xdata()) == [0.31]
+    assert list(lines["recommended"].get_ydata()) == pytest.approx([0.2])
+    # integrated_gradients: plain, clipped, noisy; each less useful and less leaky than the one before.
+    assert list(lines["best of those tried"].get_xdata()) == pytest.approx([1.0, 0.97, 0.31])
+    assert list(lines["best of those tried"].get_ydata()) == pytest.approx([4.7, 2.9, 0.2])
+    beaten = fake_report(
+        leakage=leakage({"gradient": (0.04, 0.05, 0.0)})
+    )  # clipping leaks more and says less
+    lines = {line.get_label(): line for line in figures.curve(beaten).axes[0].lines}
+    assert list(lines["best of those tried"].get_xdata()) == pytest.approx([1.0, 0.31])
+
+
+def test_every_chart_of_a_page_is_there_for_dark_paper_and_for_a_phone():
+    report = fake_report(examples=[])
+    plain, others = figures.images(report), figures.pictures(report)
+    assert set(others) == {f"{name}@{look}" for name in plain for look in ("dark", "narrow", "narrow_dark")}
+    for name, content in plain.items():
+        sizes = {
+            look: imread(io.BytesIO(others[f"{name}@{look}"])) for look in ("dark", "narrow", "narrow_dark")
+        }
+        light = imread(io.BytesIO(content))
+        assert sizes["dark"].shape == light.shape
+        assert sizes["narrow"].shape == sizes["narrow_dark"].shape
+        assert sizes["narrow"].shape[1] < 400 * 2  # two pixels of a figure to one of a phone's
+        for look, pixels in (*sizes.items(), ("light", light)):
+            corner = pixels[2, 2, :3].mean()
+            assert corner < 0.2 if "dark" in look else corner == 1.0
+
+
+def test_equal_reports_give_equal_files():
+    report = fake_report(examples=[], curves=[])
+    assert figures.files(report) == figures.files(report)

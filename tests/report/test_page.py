@@ -10,7 +10,7 @@ import pytest
 from markupsafe import Markup
 
 from leakjax.evaluate.document import SmallestMargin
-from leakjax.report import figures, page, publish, shell, tables_csv, to_json, words
+from leakjax.report import figures, page, publish, shell, tables_csv, to_json, verdict, words
 from tests.report.fake_report import ALONE, MARGINS, RELEASES, fake_report, leakage, released_leakage
 from tests.report.reader import Reader
 
@@ -276,3 +276,47 @@ def test_what_is_not_said_to_be_html_is_escaped_by_the_templates():
 def test_a_value_that_a_template_asks_for_and_nobody_gave_is_an_error():
     with pytest.raises(jinja2.UndefinedError, match="content"):
         shell.render("shell.html", title="t")
+
+
+def test_a_page_that_shows_records_says_so_first_and_others_show_nobody():
+    shown = read(fake_report()).text
+    assert shown.index("This page shows records of the data set.") < shown.index("What to do next")
+    assert "The inputs are records of the data set" in shown
+    nobody = [replace(example, id=None) for example in fake_report().examples]
+    typical = read(fake_report(examples=nobody)).text
+    assert "This page shows records" not in typical
+    assert (
+        "The inputs are typical ones, each the mean of many records of a class: no record is shown."
+        in typical
+    )
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        ({"label": 1.0, "vector": 1.0}, "Your explanations give away training records"),
+        (
+            {"label": 1.0, "vector": 0.0},
+            "Your explanations give away training records where the service shows only the class",
+        ),
+        ({"label": 0.0, "vector": 0.0}, "Your explanations add nothing that we could measure"),
+    ],
+)
+def test_the_title_is_the_verdict(left, said):
+    report = fake_report(leakage=released_leakage(left=left))
+    assert verdict.title(report) == said
+    assert f"<h1>{said}</h1>" in page.render(report, {})
+
+
+def test_the_title_is_no_clearance_where_the_audit_is_coarse_or_nothing_was_explained():
+    coarse = SmallestMargin(fpr="0.01", value=0.05)
+    rows = released_leakage(left={"label": 0.0})
+    assert verdict.title(fake_report(leakage=rows, smallest_margin=coarse)).startswith("Inconclusive")
+    predictions = [row for row in rows if row.view == "prediction"]
+    assert verdict.title(fake_report(leakage=predictions)).startswith("What predictions give away")
+
+
+def test_the_annex_names_its_texts_and_gives_no_advice():
+    text = read().text
+    for name in ("Opinion 28/2024", "GDPR Art. 35", "AI Act Art. 86", "no legal advice"):
+        assert name in text

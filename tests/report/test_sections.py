@@ -46,3 +46,18 @@ def test_a_folder_of_another_kind_is_named(tmp_path, content, said):
         (tmp_path / "report.json").write_text(content)
     with pytest.raises(UsageError, match=f"^with='{tmp_path}': .*{said}"):
         sections.of_workdirs([tmp_path])
+
+
+def test_a_wrong_value_in_a_folder_is_named_by_its_path(tmp_path):
+    values = to_json(fake_records())
+    values["results"]["defenses"]["no values"]["most"] = "six"
+    (tmp_path / "report.json").write_text(json.dumps(values))
+    with pytest.raises(
+        UsageError, match=r"report\.results\.defenses\.no values\.most='six': must be a finite"
+    ):
+        sections.of_workdirs([tmp_path])
+
+
+def test_each_study_that_watches_or_attacks_a_service_has_a_section():
+    kinds = {document.SCHEMA.partition("/")[0] for document in sections.SECTIONS}
+    assert kinds == {"leakjax.records", "leakjax.inversion", "leakjax.monitor"}

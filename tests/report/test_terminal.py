@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from leakjax.evaluate.document import Estimate
-from leakjax.report import terminal, words
+from leakjax.report import advice, terminal, verdict, words
 from tests.report.fake_report import (
     MARGINS,
     RELEASES,
@@ -142,3 +142,17 @@ def test_false_alarms():
         "0.1 % false alarms",
         "1 % false alarms",
     ]
+
+
+def test_the_verdict_of_the_page_and_what_to_do_next_are_said():
+    text = flat(shown(fake_report()))
+    for said in (verdict.title(fake_report()), *advice.next_steps(fake_report())):
+        assert said in text
+
+
+def test_the_pdf_is_named_where_it_was_written(tmp_path):
+    file = io.StringIO()
+    (tmp_path / "report.pdf").write_bytes(b"%PDF-")
+    terminal.show(fake_report(), tmp_path, file=file)
+    assert f"{tmp_path}/report.pdf" in file.getvalue()
+    assert "report.pdf" not in shown(fake_report())

@@ -155,3 +155,11 @@ def test_blocks_are_their_owners_alone_in_a_folder_of_others_too(tmp_path):
     blocks = list((tmp_path / "blocks").iterdir())
     assert len(blocks) == 2
     assert [stat.S_IMODE(block.stat().st_mode) for block in blocks] == [0o700] * 2
+
+
+def test_what_a_killed_run_left_of_the_recipe_goes_with_the_next(tmp_path):
+    left = tmp_path / ".recipe.json.4711.unfinished"
+    left.write_text('{"epochs": ')
+    train(tmp_path, range(2))
+    assert not left.exists()
+    assert [path.name for path in tmp_path.glob("*recipe*")] == ["recipe.json"]

@@ -9,7 +9,7 @@ from leakjax import data, report, shadow
 from leakjax._validate import UsageError
 from leakjax.data.mapped import mapped
 from leakjax.records.encode import parkinsons
-from leakjax.report.records import section
+from leakjax.report import sections
 
 
 class Flags(dict):
@@ -41,7 +41,7 @@ READERS = {
     "parkinsons": parkinsons,
     "config": config,
     "report": in_folder("report.json", report.read),
-    "records": in_folder("report.json", section.of_workdir),
+    "records": in_folder("report.json", sections.of_workdir),
     "ensemble": in_folder("recipe.json", shadow.contents),
 }
 CONTENTS = {

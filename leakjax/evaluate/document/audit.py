@@ -15,6 +15,7 @@ SHARE = "share, 0 to 1"
 DIFFERENCE = "difference of shares, -1 to 1"
 
 Rate = Literal["0.001", "0.01"]
+Prior = Literal["0.01", "0.1"]
 View = Literal["prediction", "explanation", "both"]
 Output = Literal["none", "logit", "probability", "log_probability", "loss", "unstated"]
 ExplainedClass = Literal["none", "predicted", "true", "asked", "reference"]
@@ -117,6 +118,54 @@ class Curve(Attacked):
         super().__post_init__()
         if len(self.fpr) != len(self.tpr):
             raise UsageError(f"tpr: must be as long as fpr, {len(self.fpr)}")
+
+
+@document()
+class OperatingRow(Attacked):
+    """What becomes of an attack that sets its threshold on its shadows, knowing nothing of the target."""
+
+    aimed: Rate = described("the false-positive rate that the threshold is set for")
+    fpr: Estimate = described("non-members called members", SHARE)
+    tpr: Estimate = described("members called members", SHARE)
+    precision: Mapping[Prior, Estimate] = described(
+        "members among those called so, by the share of members among the points that are looked at", SHARE
+    )
+
+
+@document()
+class PartRow(Attacked):
+    """What an attack finds within a part of the points, the threshold set over all of them."""
+
+    by: Literal["class", "correctness", "loss"] = described("what the points are parted by")
+    level: str = described("what the points of this part have in common")
+    share: float = described("of the audited points that are in the part", SHARE)
+    tpr: Estimate = described("members of the part caught", SHARE)
+    fpr: Estimate = described("non-members of the part caught", SHARE)
+
+
+@document()
+class EpsilonRow(Attacked):
+    """Lower bounds, with 95 % confidence, on the epsilon of any training of which an attack finds so much."""
+
+    delta: float = described("of differential privacy")
+    over_models: float = described("from the guesses about one point over all models, chosen on half of them")
+    models: int = described("guesses that this bound rests on", "models")
+    over_points: Estimate = described("from the guesses about the points of one model, the mean over targets")
+    guesses: int = described("guesses that this bound rests on, decided beforehand", "points")
+
+
+@document()
+class ShadowsRow(Explained):
+    """What the headline attack finds with so many models, the attacked one among them."""
+
+    release: str = described("what the service shows of its prediction")
+    models: int = described("models in all; each target has the others as its shadows", "models")
+    targets: int = described("models attacked, the same for every number of models", "models")
+    headline_fpr: Rate = described("the false-positive rate at which members are counted")
+    prediction: Estimate = described("members caught with the prediction", SHARE)
+    explanation: Estimate = described("members caught with the explanation alone", SHARE)
+    both: Estimate = described("members caught with both", SHARE)
+    margin: Estimate = described("what the explanation adds", DIFFERENCE)
 
 
 @document()
@@ -283,6 +332,19 @@ class Report:
         "explainers that a list of several stands for and that do not apply to the model, and attacks that need "
         "more models",
         default=(),
+    )
+    operating: Sequence[OperatingRow] = described(
+        "the headline attack with thresholds that are set on shadows", default=()
+    )
+    parts: Sequence[PartRow] = described(
+        "leakage by class, by whether the model is right, by fifths of the loss, under the leading release",
+        default=(),
+    )
+    epsilon: Sequence[EpsilonRow] = described(
+        "what the headline attack shows about differential privacy, under the leading release", default=()
+    )
+    shadows: Sequence[ShadowsRow] = described(
+        "leakage by the number of models; empty where no numbers were asked for", default=()
     )
     neighbours: Sequence[NeighbourRow] = described(
         "what further prediction queries near each point find; empty where none were asked for", default=()

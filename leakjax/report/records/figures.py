@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # matplotlib is imported where something is drawn
     from matplotlib.figure import Figure
 
 INK, ACCENT, MUTED = "#22303c", "#b5372f", "#8fa3b3"
-SHADES = {1: "#b5372f", 5: "#d98c3f", 10: "#3a6ea5"}
+SHADES = {1: "#93c0dc", 5: "#3d87b8", 10: "#0b4470"}  # the longer an explanation, the darker
 
 
 def images(
@@ -103,7 +103,7 @@ def coverage(draws: Sequence[Mapping[str, Any]]) -> "Figure":
     shares = np.concatenate(
         [100 * np.array(d["graph"]["coverage"]) / d["membership"]["records"] for d in draws]
     )
-    axes[0].hist(shares, bins=40, weights=np.full(len(shares), 100 / len(shares)), color=SHADES[10])
+    axes[0].hist(shares, bins=40, weights=np.full(len(shares), 100 / len(shares)), color=MUTED)
     axes[0].set_xlabel("records revealed by walking the influence graph (%)")
     axes[0].set_ylabel("starting records (%)")
     return figure

@@ -1,15 +1,11 @@
-"""The records section of an HTML report, alone on its page or at the end of an audit's."""
+"""The records section of an HTML report, alone on its page or on that of an audit (`leakjax.report.sections`)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from leakjax._validate import UsageError, fail
-from leakjax._workdir import reading
-from leakjax.evaluate.document import from_json
-from leakjax.records.document import DefenseRow, Network, RecordsReport
+from leakjax.records.document import DefenseRow, Network, PaperRow, RecordsReport, Share
 from leakjax.report import shell, tables, words
 
 NAMES = {
@@ -19,6 +15,17 @@ NAMES = {
     "max_in_degree": "largest in-degree",
     "in_degree_zero": "in-degree 0",
 }
+# What Algorithm 1 is asked to work with, by `leakjax.records.study.ORACLES`.
+ORACLES = {
+    "exact": "exact values",
+    "no_sign": "values without their sign",
+    "float32": "values in single precision",
+    "digits4": "values rounded to 4 digits",
+    "digits3": "values rounded to 3 digits",
+    "digits2": "values rounded to 2 digits",
+}
+# An interval as wide as this says nothing: the group holds too few records.
+_UNKNOWN = 0.9
 CAPTIONS = {
     "figure6_self_revealing": "Share of training records that appear in their own explanation, with its 95 % "
     "interval over draws. Such a record is given away by one query, without doubt.",
@@ -55,31 +62,6 @@ LEGEND = (
 )
 
 
-def of_workdir(workdir: Path) -> Markup:
-    """The section of a finished run of experiments.records, for the page of an audit.
-
-    Raises:
-      UsageError: `workdir` does not hold such a run.
-    """
-    try:
-        values = reading.json_of(workdir / "report.json")
-    except OSError as error:
-        rule = f"must be a finished workdir of experiments.records; no report.json ({error.strerror})"
-        raise fail("records", str(workdir), rule) from None
-    except ValueError:
-        raise fail("records", str(workdir), "its report.json is damaged") from None
-    try:
-        report = from_json(RecordsReport, values)
-    except UsageError as error:
-        raise fail(
-            "records", str(workdir), f"must be a finished workdir of experiments.records; {error}"
-        ) from None
-    images = {
-        path.stem: reading.content(path) for path in (workdir / "figures").glob("*.png") if path.is_file()
-    }
-    return section(report, images, level=2)
-
-
 def page(report: RecordsReport, images: Mapping[str, bytes]) -> str:
     """The section on a page of its own."""
     return shell.wrap(f"leakjax: records of {report.task.dataset}", section(report, images, level=1))
@@ -101,22 +83,36 @@ def section(report: RecordsReport, images: Mapping[str, bytes], *, level: int) -
         dataset=report.task.dataset,
         lead=lead(report),
         pictures={name: pictures.get(name) for name in CAPTIONS},
-        beside_paper=_table(
-            ["", "here", "± over draws", "paper"],
+        shares=_table(
+            ["share of the training records that reveal themselves", "here", "95 % interval", "paper"],
+            (
+                [
+                    row.what,
+                    words.percent(row.ours),
+                    _ends(row.ours - row.spread, row.ours + row.spread),
+                    words.percent(row.paper),
+                ]
+                for row in results.beside_paper
+                if _is_share(row)
+            ),
+        ),
+        counts=_table(
+            ["training records, or parts of the graph of influence", "here", "± of a draw", "paper"],
             (
                 [NAMES.get(row.what, row.what), *map(number, (row.ours, row.spread, row.paper))]
                 for row in results.beside_paper
+                if not _is_share(row)
             ),
         ),
         groups={
             column: _table(
-                ["group", "records", *(f"k = {k}" for k in by_k)],
+                [
+                    "group",
+                    "records",
+                    *(f"{text} k = {k}" for k in by_k for text in ("share,", "95 % interval,")),
+                ],
                 (
-                    [
-                        name,
-                        number(value.points),
-                        *(words.with_interval(by_k[k][name], words.percent) for k in by_k),
-                    ]
+                    [name, number(value.points), *(cell for k in by_k for cell in _share(by_k[k][name]))]
                     for name, value in next(iter(by_k.values())).items()
                 ),
             )
@@ -124,9 +120,12 @@ def section(report: RecordsReport, images: Mapping[str, bytes], *, level: int) -
         },
         rank=number(draws.rank.mean),
         subspace=_table(
-            ["oracle", "recovered", "also seen", "queries", "error of theta"],
+            ["what answers release", "recovered", "also seen", "queries", "error of theta"],
             (
-                [name, *(number(one.mean) for one in (row.found, row.seen, row.queries, row.theta_error))]
+                [
+                    ORACLES.get(name, name),
+                    *(number(one.mean) for one in (row.found, row.seen, row.queries, row.theta_error)),
+                ]
                 for name, row in draws.subspace.items()
             ),
         ),
@@ -181,6 +180,22 @@ def number(value: float | None) -> str:
     if value != 0 and abs(value) < 1e-3:
         return f"{value:.1e}"
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}" if value == int(value) else f"{value:.1f}"
+
+
+def _is_share(row: PaperRow) -> bool:
+    """Whether a number of the paper is a share of records, which its name says by a length k."""
+    return "k=" in row.what
+
+
+def _share(value: Share) -> tuple[str, str]:
+    """A share and its interval; a group of too few records has neither."""
+    if not value.high - value.low < _UNKNOWN:
+        return "too few", ""
+    return words.percent(value.value), _ends(value.low, value.high)
+
+
+def _ends(low: float, high: float) -> str:
+    return f"{words.percent(max(low, 0.0))} to {words.percent(min(high, 1.0))}"
 
 
 def _network(name: str, network: Network) -> dict[str, Any]:

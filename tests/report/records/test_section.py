@@ -1,11 +1,9 @@
-import json
+from dataclasses import replace
 
-import pytest
-
-from leakjax._validate import UsageError
-from leakjax.evaluate.document import dumps, to_json
+from leakjax.records.document import PaperRow, Share
+from leakjax.records.study import ORACLES
 from leakjax.report.records import section
-from tests.records.fake_records import fake_records
+from tests.records.fake_records import fake_draws, fake_records
 from tests.report.reader import Reader
 
 
@@ -16,8 +14,32 @@ def test_the_page_holds_the_report_and_escapes_it():
         "appears in its own explanation, five records long, in 25 % of the 40 cases of <adult>" in reader.text
     )
     assert "recovers 8 records by subspace reduction" in reader.text
-    assert reader.table("group") == [["f&m", "40", *["25.0 % (20.0 % to 30.0 %)"] * 3]]
-    assert reader.table("oracle") == [["exact", "8.5", "8.5", "8.5", "8.5"]]
+    assert reader.table("group") == [["f&m", "40", *["25.0 %", "20.0 % to 30.0 %"] * 3]]
+    assert reader.table("what answers release") == [["exact values", "8.5", "8.5", "8.5", "8.5"]]
+
+
+def test_shares_and_counts_of_the_paper_stand_apart_and_say_their_spread_in_one_way():
+    rows = [
+        PaperRow(what="self-revealing, k=1", ours=0.111, spread=0.0123, paper=0.10),
+        PaperRow(what="components", ours=1749.2, spread=9.5, paper=1742),
+    ]
+    reader = Reader(section.page(fake_records(beside_paper=rows), {}))
+    assert reader.table("95 % interval") == [["self-revealing, k=1", "11.1 %", "9.9 % to 12.3 %", "10.0 %"]]
+    assert reader.table("± of a draw") == [["influence graph: components", "1749.2", "9.5", "1742"]]
+    assert reader.text.count("±") == 2  # the heading, and what it means
+
+
+def test_a_group_of_too_few_records_is_said_to_be_one():
+    draws = fake_draws()
+    few = Share(value=0.5, low=0.0, high=1.0, points=2)
+    groups = {"<sex>": {k: {"f&m": few} for k in draws.groups["<sex>"]}}
+    reader = Reader(section.page(fake_records(draws=replace(draws, groups=groups)), {}))
+    assert reader.table("group") == [["f&m", "2", *["too few", ""] * 3]]
+
+
+def test_every_oracle_of_the_study_has_words():
+    assert set(section.ORACLES) == set(ORACLES)
+    assert not any("_" in text for text in section.ORACLES.values())
 
 
 def test_every_attack_has_a_column_unless_it_never_applies():
@@ -43,40 +65,3 @@ def test_the_verdict_names_attack_and_defense():
     assert "“no values” leaves the best attack 6 and “none” 9." in text
     assert "the best of them, “prototypes”, keeps a likeness of 0.4." in text
     assert "Undefended, the best attack is gradient descent, which reveals 7 of 12 training records." in text
-
-
-def test_a_workdir_gives_a_section_below_the_headings_of_a_page(tmp_path):
-    (tmp_path / "report.json").write_text(dumps(fake_records()))
-    (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "figure9_static.png").write_bytes(bytes(24))
-    reader = Reader(section.of_workdir(tmp_path))
-    assert reader.tags[:2] == ["section", "h2"]
-    assert "h1" not in reader.tags
-    assert reader.tags.count("img") == 1
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "no report.json"),
-        ("{", "its report.json is damaged"),
-        ("[]", r"report=\[\]: must be an object"),
-        ('{"schema": "leakjax.records/3"}', r"report\.config: missing"),
-        ('{"schema": "leakjax/1"}', r"report\.schema='leakjax/1': must be 'leakjax.records/3'"),
-    ],
-)
-def test_a_workdir_of_another_kind_is_named(tmp_path, content, words):
-    if content is not None:
-        (tmp_path / "report.json").write_text(content)
-    with pytest.raises(UsageError, match=f"^records='{tmp_path}': .*{words}"):
-        section.of_workdir(tmp_path)
-
-
-def test_a_wrong_value_in_a_workdir_is_named_by_its_path(tmp_path):
-    values = to_json(fake_records())
-    values["results"]["defenses"]["no values"]["most"] = "six"
-    (tmp_path / "report.json").write_text(json.dumps(values))
-    with pytest.raises(
-        UsageError, match=r"report\.results\.defenses\.no values\.most='six': must be a finite"
-    ):
-        section.of_workdir(tmp_path)

@@ -1,0 +1,98 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from leakjax import UsageError, data
+from leakjax.inversion.plan import OF_IMAGES, OF_TABLES, PARTS, plan_for
+from leakjax.inversion.units import units_of
+from leakjax.inversion.world import make_world
+from leakjax.records.run import run_units
+
+
+def small_points():
+    return data.load("digits", points=300)
+
+
+@pytest.fixture(scope="module")
+def world():
+    return make_world(plan_for("digits", models=2, epochs=2), small_points())
+
+
+def test_a_plan_names_the_field_that_is_wrong():
+    assert plan_for("digits").parts == OF_IMAGES
+    assert plan_for("adult").parts == OF_TABLES
+    assert plan_for("digits", quick=True, models=None).models == 2
+    assert plan_for("digits", quick=True, models=3).models == 3
+    for given, said in (
+        ({"candidates": 1}, "candidates=1: must be at least 2"),
+        ({"models": 0}, "models=0"),
+        ({"parts": ("ascend",)}, "did you mean 'ascent'"),
+        ({"seed": -1}, "seed=-1"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            plan_for("digits", **given)
+
+
+def test_the_attacker_has_points_of_its_own(world):
+    pool, own = set(world.points.ids.tolist()), set(world.auxiliary.ids.tolist())
+    assert not pool & own
+    assert len(pool) + len(own) == 300
+    assert set(world.members(0)) | set(world.others(0)) == set(range(len(pool)))
+    assert not set(world.members(0)) & set(world.others(0))
+    with pytest.raises(UsageError, match="points=100: an inversion study needs at least 200"):
+        make_world(plan_for("digits"), small_points()._replace(x=np.zeros((100, 8, 8, 1))))
+
+
+def test_units_are_one_part_of_one_model_and_know_what_decides_them(world):
+    plan = plan_for("digits", models=2, parts=("ascent", "closed_form"))
+    units = units_of(plan, world)
+    assert [(unit.part, unit.number) for unit in units] == [
+        (part, index) for part in ("ascent", "closed_form") for index in range(2)
+    ]
+    again = units_of(plan_for("digits", models=2, parts=PARTS), world)
+    marks = {unit.name: unit.fingerprint for unit in again}
+    assert all(marks[unit.name] == unit.fingerprint for unit in units)
+    other = units_of(plan_for("digits", models=2, parts=("ascent",), seed=1), world)
+    assert other[0].fingerprint != units[0].fingerprint
+
+
+@pytest.mark.slow
+def test_a_part_is_measured_once_and_kept(world, tmp_path):
+    units = units_of(plan_for("digits", models=1, parts=("ascent",)), world)
+    first = run_units(units, tmp_path)
+    rows = first.rows["ascent"][0]["rows"]
+    assert {row["measure"] for row in rows} >= {"confidence in the class"}
+    assert all(len(row["found"]) == 10 for row in rows)
+    again = run_units(units, tmp_path)
+    assert again.rows == first.rows
+    assert again.seconds == first.seconds
+
+
+@pytest.mark.slow
+def test_the_binary_writes_its_report_and_says_what_is_wrong(tmp_path, request):
+    def run(*given):
+        command = [sys.executable, "-m", "experiments.inversion", *given]
+        return subprocess.run(
+            command, cwd=request.config.rootpath, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    shape = [f"--workdir={tmp_path / 'run'}", "--quick", "--models=1", "--epochs=3", "--points=400"]
+    done = run(*shape, "--targets=10", "--candidates=50", "--parts=reidentify,closed_form,ascent")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert {row["attack"] for row in report["attacks"]} == {
+        "re-identification",
+        "closed-form inversion",
+        "query ascent",
+    }
+    assert (tmp_path / "run" / "figures" / "reconstructions.png").exists()
+    assert "re-identification, gradient" in done.stdout
+    bad = run(*shape, "--candidates=1")
+    assert (bad.returncode, bad.stderr.count("\n")) == (2, 1)
+    assert "candidates=1: must be at least 2" in bad.stderr
+    planned = run("--plan", "--quick")
+    assert planned.returncode == 0
+    assert "reidentify: 2 units" in planned.stdout
