@@ -40,6 +40,7 @@ TRAININGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 if find_spec("jax_privacy") is not None:  # the extra "private"
     TRAININGS["DP-SGD, noise multiplier 1"] = ({}, {"noise_multiplier": 1.0})
 STARTS = 8  # of the search for signs
+MOST = 50  # targets of it
 # Budgets of ascent: explained steps, and steps of plain probes.
 STEPS = {"explanation": 20, "finite_differences": 10, "nes": 40}
 MEMBERSHIPS = 8
@@ -49,7 +50,7 @@ SHOWN = 8  # reconstructions in a figure
 def closed_form(world: World, index: int, targets: int, candidates: int, epochs: int) -> dict[str, Any]:
     """A tanh network's inputs from one gradient; its linear positive control; pictures."""
     draws = world.draws(index, CLOSED)
-    rows, among, subjects = _subjects(world, draws, targets, candidates)
+    rows, among, subjects = _subjects(world, draws, min(targets, MOST), candidates)
     real = world.points.x[rows].reshape(len(rows), -1)
     out: list[Raw] = []
     pictures: dict[str, Any] = {}
