@@ -6,7 +6,7 @@ trains 80 small networks on handwritten digits, sets 32 of them apart as targets
 transforms, their numbers, and whose output is explained) for each of four explainers on the other 48, and attacks the
 targets, once, through what it chose. It prints what a hardened explanation still adds to the label with the share that
 was cut, what it costs in the figure of utility that is quoted for the explainer, and what is recommended, and writes
-report.json, tables/ and figures/front.png into --workdir. It takes about TIME on 2 cores.
+report.json, tables/ and figures/front.png into --workdir. It takes some minutes on 2 cores, most of them compilation.
 
 Settings are compared under an attack that takes milliseconds (leakjax/hardening/cheap_attack.py) and is never quoted;
 how alike it and the audit's attack rank the front is printed. --beside=preset:gradient measures a chain of your own
