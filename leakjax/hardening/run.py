@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from leakjax import _spec, _validate
+from leakjax import _validate
 from leakjax._workdir import Store, Workdir, opened
 from leakjax._workdir.fingerprint import fingerprint
 from leakjax.auditing import door
@@ -191,7 +191,8 @@ def _of_explainer(
     say: Callable[[str], None],
 ) -> tuple[list[TriedRow], list[MeasuredRow], RecommendedRow]:
     """Searches and measures for one explainer; each is a stage of the workdir."""
-    name, quoted = named.name, utility_quoted.quoted(_spec.read("explainers", named.name).name)
+    name, called = named.name, named.name.partition("(")[0]
+    quoted, reason = utility_quoted.QUOTED[utility_quoted.FAMILY_OF.get(called, "additive")]
 
     def stage(what: str, subject: Subject, work: Callable[[], Any], **decides: Any) -> Any:
         with clock(f"{what} {name}"):
@@ -245,7 +246,7 @@ def _of_explainer(
             explained_class=best.policy,  # type: ignore[arg-type]
             defense=best.defense.name,
             figure=quoted,
-            reason=next(one.reason for one in utility_quoted.QUOTED.values() if one.figure == quoted),
+            reason=reason,
             settings=count,
             rank_correlation=rank,
         ),
