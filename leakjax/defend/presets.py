@@ -9,8 +9,8 @@ most 3 % may go.
   (55 to 91), at a loss of 2.0 % of the local correlation. It has no `project_out`, which cost 6.7 % of that figure in
   the same search, and costs a gradient its use for deletion.
 - `input_x_gradient`, `integrated_gradients`: from trials before the search, under a weaker attack than the audit's:
-  cuts of 90 % (input x gradient, digits), 87 and 76 % (integrated gradients, digits and fashion_mnist), at a loss of 0.0 to
-  0.8 % of the gain of deletion. The search has not repeated them on targets.
+  cuts of 90 % (input x gradient, digits), 87 and 76 % (integrated gradients, digits and fashion_mnist), at a loss of
+  0.0 to 0.8 % of the gain of deletion. The search has not repeated them on targets.
 """
 
 from collections.abc import Mapping
