@@ -26,6 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from leakjax import _validate, models
+from leakjax.attack.stacked import LEAST_MODELS
+from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.papers.dimensions import Settings, cases, dimensions, section
 from leakjax.papers.dimensions.figures import images
 from leakjax.papers.dimensions.measure import Case
@@ -38,7 +40,7 @@ from . import _config_file, _main, paper_flags, training_flags
 # Of the paper's figure 5.
 FEATURES = (1, 2, 5, 10, 14, 20, 50, 100, 127, 200, 500, 600, 1000, 2000, 3072, 5000, 6000, 10_000)
 SIZES = ("small", "base", "big")
-QUICK = {"features": [2, 20, 100, 500, 1000], "sizes": ["base"], "models": 2, "sampled_audited": 300}
+QUICK = {"features": [2, 20, 100, 500, 1000], "sizes": ["base"], "models": 4, "sampled_audited": 300}
 _NUMBERS = (
     "points",
     "models",
@@ -99,10 +101,14 @@ def define_flags() -> None:
 def read_config(given: dict[str, Any]) -> Config:
     """The flags as a frozen config; UsageError where a value is not allowed."""
     numbers = lambda name, kind: training_flags.numbers(name, given[name], kind)
-    for name in ("models", "sampled_audited"):
-        _validate.at_least(name, given[name], 2)
-    for name in ("sampled_points", "sampled_features", "sampled_models"):
-        _validate.at_least(name, given[name], 1)
+    for name, least in (("models", 2), ("sampled_audited", LEAST_POINTS)):
+        _validate.at_least(name, given[name], least)
+    for name, least in (
+        ("sampled_points", LEAST_POINTS),
+        ("sampled_features", 1),
+        ("sampled_models", LEAST_MODELS),
+    ):
+        _validate.at_least(name, given[name], least)
     _validate.at_least("decay", given["decay"], 0)
     _validate.seed("seed", given["seed"])
     for size in given["sizes"]:

@@ -25,6 +25,7 @@ from rich.console import Console
 
 from leakjax import _validate
 from leakjax.auditing.explainers import parse
+from leakjax.auditing.options import Attacker
 from leakjax.papers.leakage import Settings, profile, section
 from leakjax.papers.leakage.figures import images
 from leakjax.papers.methods import EVERY
@@ -40,10 +41,11 @@ QUICK = {
     "costly_points": 200,
     "most_runs": 400,
     "network_epochs": 4,
+    "neighbours": 4,
 }
 
 
-_OWN = ("most_runs", "neighbours", "neighbour_noise", "networks", "network_targets", "network_epochs")
+_OWN = ("most_runs", "neighbours", "neighbour_step", "networks", "network_targets", "network_epochs")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class Config(paper_flags.Config):
     explainers: tuple[str, ...]
     most_runs: int
     neighbours: int
-    neighbour_noise: float
+    neighbour_step: float
     networks: bool
     network_targets: int
     network_epochs: int | None
@@ -64,11 +66,18 @@ class Config(paper_flags.Config):
         for text in self.explainers:
             if text != EVERY:
                 parse(text)
-        for name in ("most_runs", "neighbours", "network_targets"):
+        for name in ("most_runs", "network_targets"):
             _validate.at_least(name, getattr(self, name), 1)
         if self.network_epochs is not None:
             _validate.at_least("network_epochs", self.network_epochs, 1)
-        _validate.positive("neighbour_noise", self.neighbour_noise)
+        self.attacker  # noqa: B018  (its own checks)
+
+    @property
+    def attacker(self) -> Attacker:
+        """What the attacker knows and is shown, and may ask near each point."""
+        return dataclasses.replace(
+            super().attacker, neighbours=self.neighbours, neighbour_step=self.neighbour_step
+        )
 
     @property
     def settings(self) -> Settings:
@@ -83,7 +92,7 @@ def define_flags() -> None:
     flags.DEFINE_string("explainers", EVERY, "Explainers, separated by commas; every stands for all.")
     flags.DEFINE_integer("most_runs", 10_000, "Of the model for one explanation; others are left out.")
     flags.DEFINE_integer("neighbours", 8, "Further queries a point, in place of an explanation.")
-    flags.DEFINE_float("neighbour_noise", 0.1, "Standard deviation of their steps in every feature.")
+    flags.DEFINE_float("neighbour_step", 0.1, "Standard deviation of their steps in every feature.")
     flags.DEFINE_bool("networks", True, "Whether attack networks are trained.")
     flags.DEFINE_integer("network_targets", 1, "How many of the models attack networks attack.")
     flags.DEFINE_integer("network_epochs", None, "Of their training, the most. Default: each attack's.")

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from leakjax import _validate, data, models, shadow
 from leakjax._validate import UsageError
-from leakjax.auditing.subject import LEAST_MODELS
+from leakjax.attack.stacked import LEAST_MODELS
 from leakjax.papers.overfitting import NETWORKS, Settings, World, overfitting, section
 from leakjax.papers.overfitting.document import Learns
 from leakjax.papers.overfitting.figures import images

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -121,9 +121,14 @@ def attack(predict: Program, explain: Program, defend: Program, subject: Subject
     Returns:
       The scores.
     """
-    predictions = stream_predictions(predict, subject)
-    (explanations,) = stream_explanations(explain, [defend], subject, predictions, np.array([], int))
-    return score(subject, baseline(subject, predictions, subject.releases[:1]), explanations)
+    predictions: Any = None
+    explanations: list[Explanations] = []
+    for explains in _progress.track((False, True)):  # one bar for both
+        if explains:
+            explanations = stream_explanations(explain, [defend], subject, predictions, np.array([], int))
+        else:
+            predictions = stream_predictions(predict, subject)
+    return score(subject, baseline(subject, predictions, subject.releases[:1]), explanations[0])
 
 
 def sit(subject: Subject, predict: Program) -> Sitting:
@@ -133,10 +138,16 @@ def sit(subject: Subject, predict: Program) -> Sitting:
       subject: what is attacked.
       predict: from `predict_program`, for a subject of these sizes.
     """
-    predictions = stream_predictions(predict, subject)
-    base = baseline(subject, predictions, subject.releases)
-    judge = Judge(subject, seed=subject.seed).narrowed(base.there[subject.targets])
-    return Sitting(subject, predictions, base, judge, ask(subject, base))
+    found: list[Sitting] = []
+    for asks in _progress.track((False, True) if subject.neighbours else (False,)):
+        if asks:
+            found = [found[0]._replace(near=ask(subject, found[0].base))]
+        else:
+            predictions = stream_predictions(predict, subject)
+            base = baseline(subject, predictions, subject.releases)
+            judge = Judge(subject, seed=subject.seed).narrowed(base.there[subject.targets])
+            found = [Sitting(subject, predictions, base, judge)]
+    return found[0]
 
 
 def _examples(sitting: Sitting) -> np.ndarray:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from leakjax import _progress
 from leakjax.attack import queries as inputs
 from leakjax.attack import stacked
 from leakjax.attack.seen import codes_of_kind, seen
@@ -100,7 +101,7 @@ def ask(subject: Subject, alone: Baseline) -> Near | None:
       alone: without them.
     """
     scores, base = {}, alone
-    for count in counts(subject.neighbours) if subject.stackable else ():
+    for count in _progress.track(counts(subject.neighbours) if subject.stackable else []):
         base = _beside(subject, alone, count)
         scores[count] = np.stack([stacked.scores_of(found) for found in base.log_odds.values()])
     return Near(scores, base) if scores else None

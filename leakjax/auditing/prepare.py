@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _validate
+from leakjax.attack.stacked import LEAST_MODELS as LEAST_STACKED
 from leakjax.auditing import door
 from leakjax.auditing.coins import check_coins
 from leakjax.auditing.options import Attacker
-from leakjax.auditing.subject import LEAST_MODELS, Subject
+from leakjax.auditing.subject import Subject
 from leakjax.data import Points
 from leakjax.explain import LogitsFn
 from leakjax.shadow import Ensemble, diverged, exclude_diverged
@@ -40,10 +41,12 @@ def prepare(
     key: jax.Array,
     attacker: Attacker,
     untrained: Any,
+    least: int = LEAST_STACKED,
 ) -> Prepared:
     """Checks what is audited and leaves out the models that diverged.
 
-    Args: as of `leakjax.audit`, `attacker` and `untrained` as of its options; `points` were checked.
+    Args: as of `leakjax.audit`, `attacker` and `untrained` as of its options; `points` were checked; `least` models are
+    needed, as many as the stacked attack needs where nothing else can take its place.
 
     Raises:
       UsageError: arrays that disagree, too few models, targets that do not exist or diverged.
@@ -51,7 +54,7 @@ def prepare(
     door.check_key(key)
     ensemble = door.check_ensemble(ensemble, points)
     models = len(ensemble.membership)
-    _validate.at_least("models", models, LEAST_MODELS)
+    _validate.at_least("models", models, least)
     bad = diverged(ensemble)
     attacked = np.arange(models)[~bad] if targets is None else _targets(targets, bad)
     kept, left_out = exclude_diverged(ensemble)

@@ -20,6 +20,7 @@ from leakjax.auditing.prepare import prepare
 from leakjax.auditing.resolve import AttackLike, DefenseLike, resolve
 from leakjax.auditing.settings import settings_of
 from leakjax.auditing.shadows import by_models, check_counts
+from leakjax.auditing.subject import LEAST_MODELS
 from leakjax.data import Points
 from leakjax.evaluate.document import Report, ShadowsRow, to_json
 from leakjax.explain import Explainer, LogitsFn, Named
@@ -92,6 +93,7 @@ def audit(
         key=key,
         attacker=attacker,
         untrained=budget.untrained,
+        least=LEAST_MODELS,
     )
     subject = prepared.subject
     counts = check_counts(budget.model_counts, subject.models)

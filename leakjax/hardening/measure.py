@@ -125,11 +125,11 @@ class _Replicates(NamedTuple):
 
 def _replicates(court: Court, explain: Any, some: Sequence[Chosen], policy: str) -> list[_Replicates]:
     """Explains the points once, defends, attacks and judges."""
-    subject, predictions, base, judge = court.sitting
-    for one in some:
-        if one.defense.name not in court.programs:
-            court.programs[one.defense.name] = defend_program(subject, one.defense)
-    defend = [court.programs[one.defense.name] for one in some]
+    subject, predictions, base, judge, _ = court.sitting
+    for chosen in some:
+        if chosen.defense.name not in court.programs:
+            court.programs[chosen.defense.name] = defend_program(subject, chosen.defense)
+    defend = [court.programs[chosen.defense.name] for chosen in some]
     shown: Predictions = predictions._replace(explained=court.classes[policy])
     streamed = stream_explanations(explain, defend, subject, shown, np.array([], int))
     found = []

@@ -7,8 +7,7 @@ import numpy as np
 from leakjax.attack.invert.aggregate import expectation_curves, match_curves, name_group, own_maps
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
-from leakjax.oracle import Answer, Oracle, Question
-from leakjax.oracle.release import Shown
+from leakjax.oracle import Answer, Oracle, Predicted, Question
 
 ATTACK = "aggregates"
 MEASURE = "members of the group named, share"
@@ -75,7 +74,7 @@ def _answers_of(forest: Any, classes: int) -> Any:
         count = len(question.x)
         chances = np.zeros((count, classes))
         chances[:, forest.classes_.astype(int)] = forest.predict_proba(question.x.reshape(count, -1))
-        shown = Shown(np.tile(np.arange(classes), (count, 1)), chances)
+        shown = Predicted(np.tile(np.arange(classes), (count, 1)), chances)
         return Answer(shown, (), np.zeros((count, 0), np.int32), np.full(count, "answered", dtype="<U9"))
 
     return answer

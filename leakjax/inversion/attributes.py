@@ -3,14 +3,21 @@
 import dataclasses
 from typing import Any
 
+import jax
 import numpy as np
 
 from leakjax._validate import fail
 from leakjax.attack.invert.attribute import infer_attribute
+from leakjax.attack.invert.learned import learn
+from leakjax.attack.invert.shapley_values import read_features
+from leakjax.explain import by_columns, kernel_shap
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
 
 ATTACK = "attribute inference"
+SHAPLEY = "features from Shapley values"
+OFF = "error of a number, share of its range"
+PLAYED = 510  # coalitions
 RIGHT = "value of the field inferred, share"
 FIELDS = ("sex", "race", "marital-status")
 EXPLAINERS = ("gradient", "input_x_gradient")
@@ -80,6 +87,42 @@ def measure(world: World, index: int, targets: int) -> list[Raw]:
                         asked=offered,
                     )
                 )
+    return out
+
+
+def read(world: World, index: int, targets: int) -> list[Raw]:
+    """Reads numbers off the Shapley values of a record's columns, with data of one's own and without."""
+    draws = world.draws(index, SHAPLEY)
+    names = [
+        name for name in dict.fromkeys(world.points.columns) if list(world.points.columns).count(name) == 1
+    ]
+    columns = np.array([list(world.points.columns).index(name) for name in names])
+    cells = by_columns(world.points.columns, shape=world.points.x.shape[1:])
+    explain = kernel_shap(world.model.logits_fn, samples=PLAYED, baseline=0.0, output="probability")
+
+    def by_column(
+        variables: Any, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
+    ) -> jax.Array:
+        return explain(variables, x, target, key=jax.random.key(0), segments=cells)
+
+    out = []
+    for rows, whose in ((world.members(index), "trained on"), (world.others(index), "not trained on")):
+        x = world.points.x[draws.permutation(rows)[:targets]]
+        offered = world.offered(index, by_column)
+        released = offered.ask(x)
+        random = read_features(offered, released, shape=x.shape[1:], seed=index)
+        mean = np.abs(world.auxiliary.x.mean(axis=0) - x)[:, columns].mean(axis=1)
+        error = np.abs(random.features - x)[:, columns].mean(axis=1)
+        out.append(row(SHAPLEY, f"random queries, records {whose}", OFF, error, baseline=mean, asked=offered))
+        offered = world.offered(index, by_column)
+        key = jax.random.fold_in(world.key, index)
+        inverter = learn(
+            offered, world.auxiliary.x, view="both", classes=world.points.classes, key=key, epochs=60
+        )
+        error = np.abs(inverter(released) - x)[:, columns].mean(axis=1)
+        out.append(
+            row(SHAPLEY, f"data of its own, records {whose}", OFF, error, baseline=mean, asked=offered)
+        )
     return out
 
 

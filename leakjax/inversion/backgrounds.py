@@ -92,8 +92,8 @@ def measure(world: World, index: int) -> list[Raw]:
                 out.append(row(ATTACK, setting, BELIEVED, float(strange.named.inside), **asked))
     for many in (size for size in LARGER if size < count):
         larger = np.sort(draws.choice(count, many, replace=False))
-        named, asked = attacked("none", candidates[larger], few, many)
-        right = np.isin(larger, [] if named.named is None else named.named.members)
+        found, asked = attacked("none", candidates[larger], few, many)
+        right = np.isin(larger, [] if found.named is None else found.named.members)
         setting = f"{few} explained queries, {many} rows"
         out.append(row(ATTACK, setting, MEASURE, right, baseline=np.full(many, many / count), **asked))
     return out

@@ -1,6 +1,7 @@
 """The part of a study that copies models from their answers."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from leakjax import models
@@ -10,6 +11,7 @@ from leakjax.inversion.networks import trained_one
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
 from leakjax.oracle import ExplanationPart, Release, Service, oracle
+from leakjax.shadow import TrainConfig
 
 ATTACK = "extraction"
 AGREES = "same class as the service on new points, share"
@@ -19,8 +21,7 @@ GUARDS = {
     "none": "none",
     "round_to(2)": "round_to(2)",
     "sign": "sign",
-    "keep_top_k(6)": "keep_top_k(6)",
-    "16 segments": "coarsen(2)",
+    "16 segments": "coarsen(2)+upsample(2)",
     "clipped, noise of 0.1": "clip_norm(1.0)+gaussian_noise(0.1)",
 }
 
@@ -33,11 +34,13 @@ def measure(world: World, index: int, epochs: int) -> list[Raw]:
 def _linear(world: World, index: int, epochs: int) -> list[Raw]:
     model = models.make("logistic", world.points.classes)
     key = jax.random.fold_in(world.key, 1)
-    variables = trained_one(model, world.points, world.ensemble.membership[index], epochs, key, index)
+    variables = trained_one(
+        model, world.points, world.ensemble.membership[index], TrainConfig(epochs=epochs), key, index
+    )
     offered = oracle(Service(model.logits_fn, variables), Release("vector"), key=key, written=False)
     found = linear.extract_linear(offered, world.points.x.shape[1:])
     new = world.auxiliary.x
-    theirs = np.asarray(jax.vmap(model.logits_fn, (None, 0))(variables, new))
+    theirs = np.asarray(jax.vmap(model.logits_fn, (None, 0))(variables, jnp.asarray(new)))
     same = relu.agreement(found(new), theirs)
     return [row(ATTACK, "linear model, n + 1 answers", AGREES, same, asked=offered)]
 
@@ -45,10 +48,12 @@ def _linear(world: World, index: int, epochs: int) -> list[Raw]:
 def _relu(world: World, index: int, epochs: int) -> list[Raw]:
     model = relu_network(world.points.classes, UNITS)
     key = jax.random.fold_in(world.key, 2)
-    variables = trained_one(model, world.points, world.ensemble.membership[index], epochs, key, index)
+    variables = trained_one(
+        model, world.points, world.ensemble.membership[index], TrainConfig(epochs=epochs), key, index
+    )
     release = Release("vector", (ExplanationPart("gradient", "asked"),))
     new = world.auxiliary.x
-    theirs = np.asarray(jax.vmap(model.logits_fn, (None, 0))(variables, new))
+    theirs = np.asarray(jax.vmap(model.logits_fn, (None, 0))(variables, jnp.asarray(new)))
     hidden = np.asarray(variables["params"]["Dense_0"]["kernel"], np.float64)
     offered = oracle(Service(model.logits_fn, variables), release, key=key, written=False)
     found = relu.extract_relu(offered, new.shape[1:], world.points.classes, seed=index)
@@ -71,14 +76,14 @@ def _distilled(world: World, index: int) -> list[Raw]:
     theirs = world.offered(index).ask(new, plain=True).prediction.probabilities
     out = []
     for budget in BUDGETS:
-        queries, asked = own[:budget], {}
+        queries, alone = own[:budget], None
         for name, guard in GUARDS.items() if budget == BUDGETS[-1] else [("none", "none")]:
             same = {}
             for view in distill.VIEWS if name == "none" else ("both",):
                 offered = world.offered(index, "gradient", guard=guard)
                 student = distill.distill(offered, world.model, queries, view=view, key=key)
                 same[view] = relu.agreement(student(new), theirs)
-            alone = asked.setdefault("prediction", same.get("prediction"))
+            alone = same.get("prediction", alone)
             setting = f"distillation with gradients, {budget} real points"
             out.append(row(ATTACK, setting, AGREES, same["both"], guard=name, baseline=alone, asked=offered))
     return out

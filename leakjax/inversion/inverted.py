@@ -1,17 +1,21 @@
 """The parts of a study that reconstruct inputs: in closed form, by a learned decoder, and by query ascent."""
 
+from importlib.util import find_spec
 from typing import Any
 
 import jax
 import numpy as np
 
+from leakjax import models
 from leakjax.attack.invert import ascent, learned
 from leakjax.attack.invert.closed_form import TanhNetwork, linear_input, tanh_input
 from leakjax.attack.invert.prior import priors_of
 from leakjax.attack.invert.reidentify import hits
+from leakjax.inversion.networks import trained_one
 from leakjax.inversion.row import Raw, row
-from leakjax.inversion.world import World
-from leakjax.oracle import ExplanationPart, Release, Service, oracle
+from leakjax.inversion.world import NETWORK, World
+from leakjax.oracle import ExplanationPart, Oracle, Release, Service, oracle
+from leakjax.shadow import TrainConfig
 
 CLOSED, LEARNED, ASCENT = "closed-form inversion", "learned inversion", "query ascent"
 ERROR = "mean squared error of a feature"
@@ -23,56 +27,75 @@ GUARDS = {
     "none": "none",
     "round_to(2)": "round_to(2)",
     "keep_top_k(6)": "keep_top_k(6)",
-    "16 segments": "coarsen(2)",
+    "16 segments": "coarsen(2)+upsample(2)",
     "clipped, noise of 0.1": "clip_norm(1.0)+gaussian_noise(0.1)",
 }
+# What a guard adds to a value of a gradient, as far as its name says; of those that clip, relative to a norm of 1.
+ERRORS = {"round_to(2)": 0.29e-2, "clipped, noise of 0.1": 0.1}
+# How else targets are trained, beside the study's own: options of the network, and of its training.
+TRAININGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "weight decay of 0.001": ({}, {"weight_decay": 1e-3}),
+    "dropout of 0.5": ({"dropout": 0.5}, {}),
+}
+if find_spec("jax_privacy") is not None:  # the extra "private"
+    TRAININGS["DP-SGD, noise multiplier 1"] = ({}, {"noise_multiplier": 1.0})
+STARTS = 8  # of the search for signs
 # Budgets of ascent: explained steps, and steps of plain probes.
 STEPS = {"explanation": 20, "finite_differences": 10, "nes": 40}
 MEMBERSHIPS = 8
 SHOWN = 8  # reconstructions in a figure
 
 
-def closed_form(world: World, index: int, targets: int, candidates: int) -> dict[str, Any]:
+def closed_form(world: World, index: int, targets: int, candidates: int, epochs: int) -> dict[str, Any]:
     """A tanh network's inputs from one gradient; its linear positive control; pictures."""
     draws = world.draws(index, CLOSED)
     rows, among, subjects = _subjects(world, draws, targets, candidates)
-    priors = priors_of(world.auxiliary.x, world.auxiliary.y, world.points.classes)
-    params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), world.variables(index)["params"])
-    network = TanhNetwork(params["Dense_0"]["kernel"], params["Dense_0"]["bias"], params["Dense_1"]["kernel"])
     real = world.points.x[rows].reshape(len(rows), -1)
-    signs = np.sign(real @ network.hidden + network.bias)
     out: list[Raw] = []
     pictures: dict[str, Any] = {}
     for name, guard in GUARDS.items():
-        offered = world.offered(index, "gradient", guard=guard)
-        answer = offered.ask(world.points.x[rows])
-        explained = answer.explained_class[:, 0]
-        slopes = np.asarray(answer.explanations[0], np.float64).reshape(len(rows), -1)
-        found = np.stack(
-            [tanh_input(e, network, c, priors[c], seed=index) for e, c in zip(slopes, explained, strict=True)]
-        )
-        best = [
-            tanh_input(e, network, c, priors[c], signs=s)
-            for e, c, s in zip(slopes, explained, signs, strict=True)
-        ]
-        mean = np.stack([priors[c].mean for c in explained])
-        out += _judged(
-            CLOSED,
-            "gradient of a tanh network",
-            name,
-            found,
-            mean,
-            np.stack(best),
-            real,
-            among,
-            subjects,
-            offered,
-        )
+        offered, error = world.offered(index, "gradient", guard=guard), ERRORS.get(name, 1e-6)
+        made = _from_gradients(world, world.variables(index), offered, rows, error, index)
+        out += _judged(CLOSED, "gradient of a tanh network", name, *made, real, among, subjects, offered)
         if name == "none":
-            pictures = _pictures(
-                world, {"sought": real, "closed form, from one gradient": found, "public class mean": mean}
-            )
+            shown = {"sought": real, "closed form, from one gradient": made[0], "public class mean": made[1]}
+            pictures = _pictures(world, shown)
+    for name, (options, changes) in TRAININGS.items():
+        model = models.make(NETWORK, world.points.classes, **options)
+        config = TrainConfig(epochs=epochs, **changes)
+        key = jax.random.fold_in(world.key, index)
+        variables = trained_one(model, world.points, world.ensemble.membership[index], config, key, index)
+        release = Release("vector", (ExplanationPart("gradient"),))
+        offered = oracle(Service(model.logits_fn, variables), release, key=key, written=False)
+        found, mean, best = _from_gradients(world, variables, offered, rows, 1e-6, index)
+        near = (_nearest(each, among, subjects, 1) for each in (found, mean, best))
+        reached, without, ceiling = near
+        setting = f"gradient of a tanh network, {name}"
+        out.append(row(CLOSED, setting, NAMED, reached, baseline=without, ceiling=ceiling, asked=offered))
     return {"rows": out + _linear(world, draws, rows, among, subjects), "pictures": pictures}
+
+
+def _from_gradients(
+    world: World, variables: Any, offered: Oracle, rows: np.ndarray, error: float, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inputs [targets, features] from one gradient each: found, the public class mean, and with the signs known."""
+    priors = priors_of(world.auxiliary.x, world.auxiliary.y, world.points.classes)
+    params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), variables["params"])
+    network = TanhNetwork(params["Dense_0"]["kernel"], params["Dense_0"]["bias"], params["Dense_1"]["kernel"])
+    signs = np.sign(world.points.x[rows].reshape(len(rows), -1) @ network.hidden + network.bias)
+    answer = offered.ask(world.points.x[rows])
+    explained = answer.explained_class[:, 0]
+    slopes = np.asarray(answer.explanations[0], np.float64).reshape(len(rows), -1)
+    made = [
+        (
+            tanh_input(e, network, c, priors[c], error=error, starts=STARTS, seed=seed),
+            priors[c].mean,
+            tanh_input(e, network, c, priors[c], error=error, signs=s),
+        )
+        for e, c, s in zip(slopes, explained, signs, strict=True)
+    ]
+    found, mean, best = (np.stack(part) for part in zip(*made, strict=True))
+    return found, mean, best
 
 
 def _linear(

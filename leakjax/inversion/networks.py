@@ -35,7 +35,7 @@ def relu(classes: int, units: int) -> Model:
 
 
 def trained_one(
-    model: Model, points: Points, member: np.ndarray, epochs: int, key: jax.Array, number: int
+    model: Model, points: Points, member: np.ndarray, config: shadow.TrainConfig, key: jax.Array, number: int
 ) -> Any:
     """The variables of one network, trained on its members.
 
@@ -43,7 +43,7 @@ def trained_one(
       model: which.
       points: the pool.
       member: bool [points].
-      epochs: passes over the members.
+      config: how.
       key: of the training.
       number: of the network, folded into the key.
     """
@@ -51,7 +51,7 @@ def trained_one(
         model,
         points.x,
         points.y,
-        shadow.TrainConfig(epochs=epochs),
+        config,
         key=key,
         membership=member[None],
         ids=np.array([number], np.int32),

@@ -1,6 +1,16 @@
 """The part of a study that finds whose answer a released one is."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
 from leakjax.attack.invert.reidentify import hits, reidentify
+from leakjax.defend import Sticky
+from leakjax.explain import Explainer
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
 
@@ -8,15 +18,38 @@ ATTACK = "re-identification"
 MEASURE = "the subject is named first, share"
 TOP5 = "the subject is among the first five, share"
 EXPLAINERS = ("gradient", "input_x_gradient", "integrated_gradients(steps=20)")
+CLASS_MEAN = "mean map of the class"
+AVERAGED = 4  # times that candidates are asked where answers are noisy
+
+
+class Guard(NamedTuple):
+    """What a service does to its explanations.
+
+    Attributes:
+      defense: of every map.
+      policy: fields of `Service`.
+      repeats: how often an attacker asks each candidate.
+    """
+
+    defense: str = "none"
+    policy: Mapping[str, Any] = MappingProxyType({})
+    repeats: int = 1
+
+
+_NOISE = "clip_norm(1.0)+gaussian_noise(0.1)"
 GUARDS = {
-    "none": "none",
-    "round_to(2)": "round_to(2)",
-    "sign": "sign",
-    "keep_top_k(6)": "keep_top_k(6)",
-    "16 segments": "coarsen(2)",
-    "16 signs": "coarsen(2)+sign",
-    "clipped, noise of 0.1": "clip_norm(1.0)+gaussian_noise(0.1)",
-    "clipped, noise of 1": "clip_norm(1.0)+gaussian_noise(1.0)",
+    "none": Guard(),
+    "round_to(2)": Guard("round_to(2)"),
+    "sign": Guard("sign"),
+    "keep_top_k(6)": Guard("keep_top_k(6)"),
+    "16 segments": Guard("coarsen(2)"),
+    "16 signs": Guard("coarsen(2)+sign"),
+    "clipped, noise of 0.1": Guard(_NOISE, repeats=AVERAGED),
+    "clipped, noise of 1": Guard("clip_norm(1.0)+gaussian_noise(1.0)", repeats=AVERAGED),
+    # A measurement: its secret need not be one.
+    "clipped, sticky noise of 0.1": Guard(_NOISE, {"sticky": Sticky(b"not secret at all", 0.05)}),
+    "only above 99 % confidence": Guard(policy={"least_confidence": 0.99}),
+    CLASS_MEAN: Guard(),
 }
 
 
@@ -28,14 +61,37 @@ def measure(world: World, index: int, targets: int, candidates: int) -> list[Raw
     among = world.points.x[pool]
     out = []
     for explainer in EXPLAINERS:
-        for name, guard in GUARDS.items() if explainer == EXPLAINERS[0] else [("none", "none")]:
-            offered = world.offered(index, explainer, prediction="confidence(2)", guard=guard)
+        for name in GUARDS if explainer == EXPLAINERS[0] else ("none",):
+            guard = GUARDS[name]
+            shown = _class_means(world, index) if name == CLASS_MEAN else explainer
+            offered = world.offered(
+                index, shown, prediction="confidence(2)", guard=guard.defense, **guard.policy
+            )
             released = offered.ask(among[subjects])
-            found = reidentify(offered, released, among, repeats=4 if "noise" in name else 1)
+            found = reidentify(offered, released, among, repeats=guard.repeats)
             for top, what in ((1, MEASURE), (5, TOP5)):
                 with_map, without = (
                     hits(found.distance[v], subjects, top=top) for v in ("both", "prediction")
                 )
-                shown = f"{explainer} and confidence(2)"
-                out.append(row(ATTACK, shown, what, with_map, guard=name, baseline=without, asked=offered))
+                setting = f"{explainer} and confidence(2)"
+                out.append(row(ATTACK, setting, what, with_map, guard=name, baseline=without, asked=offered))
     return out
+
+
+def _class_means(world: World, index: int) -> Explainer:
+    """The explainer that shows the mean gradient over a class in place of a query's own."""
+    answer = world.offered(index, EXPLAINERS[0]).ask(world.auxiliary.x)
+    explained, maps = answer.explained_class[:, 0], answer.explanations[0]
+    classes = range(world.points.classes)
+    means = [
+        maps[explained == label].mean(axis=0) if (explained == label).any() else 0 * maps[0]
+        for label in classes
+    ]
+    table = jnp.asarray(np.stack(means))
+
+    def mean_of_class(
+        variables: Any, x: jax.Array, target: Any, *, key: Any, segments: Any = None
+    ) -> jax.Array:
+        return table[target]
+
+    return mean_of_class

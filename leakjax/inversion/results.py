@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from leakjax.attack.extract import distill, linear, relu
-from leakjax.attack.invert import aggregate, ascent, attribute, background, closed_form, learned, reidentify
+from leakjax.attack.invert import (
+    aggregate,
+    ascent,
+    attribute,
+    background,
+    closed_form,
+    learned,
+    reidentify,
+    shapley_values,
+)
 from leakjax.inversion import aggregated, attributes, backgrounds, extracted, inverted, reidentified
 from leakjax.inversion.claims import claims_of
 from leakjax.inversion.document import InversionReport, InversionTask
@@ -23,6 +32,7 @@ KNOWS = {
     extracted.ATTACK: f"{linear.KNOWS}; {relu.KNOWS}; {distill.KNOWS}",
     aggregated.ATTACK: aggregate.KNOWS,
     attributes.ATTACK: attribute.KNOWS,
+    attributes.SHAPLEY: shapley_values.KNOWS,
 }
 
 

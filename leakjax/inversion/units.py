@@ -21,6 +21,7 @@ _EFFORT = {
     "extraction": 20.0,
     "aggregates": 5.0,
     "attributes": 10.0,
+    "shapley_values": 10.0,
 }
 
 
@@ -35,17 +36,19 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
     calls: dict[str, Callable[[int], Any]] = {
         "background": partial(backgrounds.measure, world),
         "reidentify": partial(reidentified.measure, world, **sizes),
-        "closed_form": partial(inverted.closed_form, world, **sizes),
+        "closed_form": partial(inverted.closed_form, world, **sizes, epochs=plan.epochs),
         "learned": partial(inverted.learned_inversion, world, **sizes),
         "ascent": partial(inverted.query_ascent, world),
         "extraction": partial(extracted.measure, world, epochs=plan.epochs),
         "aggregates": partial(aggregated.measure, world),
         "attributes": partial(attributes.measure, world, targets=plan.targets),
+        "shapley_values": partial(attributes.read, world, targets=plan.targets),
     }
     mark = fingerprint(
         environment=environment(),
         plan=dataclasses.replace(plan, parts=PARTS, models=1),
         points=(world.points.x, world.points.y),
+        trainings=list(inverted.TRAININGS),
     )
     return tuple(
         Unit(

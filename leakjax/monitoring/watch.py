@@ -56,7 +56,7 @@ def watch(world: World, plan: Plan) -> Watch:
 
 def early(queries: int) -> int:
     """How many queries of an attack each of `SPLIT` accounts asks, the first ones."""
-    return -(-queries // SPLIT)
+    return queries // SPLIT
 
 
 def program(watching: Watch) -> Callable[[jax.Array], jax.Array]:

@@ -1,6 +1,6 @@
 """What a service lets out of a model, and the oracle through which an attacker asks it."""
 
-from leakjax.oracle.answer import ACTIONS, Answer, Question
+from leakjax.oracle.answer import ACTIONS, Answer, Predicted, Question
 from leakjax.oracle.asked import Oracle
 from leakjax.oracle.gate import Gate, Stateless, Watches, stateless
 from leakjax.oracle.offer import oracle, replay
@@ -14,6 +14,7 @@ __all__ = [
     "ExplanationPart",
     "Gate",
     "Oracle",
+    "Predicted",
     "PredictionPart",
     "Question",
     "Release",

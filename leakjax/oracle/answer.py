@@ -4,8 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from leakjax.oracle.release import Shown
-
 ANSWERED, COARSENED, CACHED, REFUSED = "answered", "coarsened", "cached", "refused"
 ACTIONS = (ANSWERED, COARSENED, CACHED, REFUSED)
 
@@ -26,18 +24,29 @@ class Question(NamedTuple):
     plain: bool = False
 
 
+class Predicted(NamedTuple):
+    """What is shown of the predictions of a batch, as `release.Shown` of one.
+
+    Attributes:
+      classes: int [queries, shown].
+      probabilities: [queries, shown or 0].
+    """
+
+    classes: np.ndarray
+    probabilities: np.ndarray
+
+
 class Answer(NamedTuple):
     """What a service says to a batch of queries.
 
     Attributes:
-      prediction: `Shown` of each query, classes int [queries, shown] and probabilities [queries, shown or 0]. Refused:
-        -1 and NaN.
+      prediction: what is shown of each; refused ones are -1 and NaN.
       explanations: of each part of the release [queries, ...], NaN where one is withheld; none to plain queries.
       explained_class: int [queries, explanations], whose output was explained; -1 where none was.
       action: str [queries], of `ACTIONS`.
     """
 
-    prediction: Shown
+    prediction: Predicted
     explanations: tuple[np.ndarray, ...]
     explained_class: np.ndarray
     action: np.ndarray

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax._validate import fail
-from leakjax.oracle.answer import ANSWERED, Answer, Question
+from leakjax.oracle.answer import ANSWERED, Answer, Predicted, Question
 from leakjax.oracle.asked import Oracle
 from leakjax.oracle.gate import Gate, Watches
-from leakjax.oracle.release import Release, Shown
+from leakjax.oracle.release import Release
 from leakjax.oracle.service import Service, answer_program, check, plain_program, sticky_keys
 from leakjax.oracle.transcript import Replayed, Transcript
 
@@ -98,7 +98,7 @@ class _Answers:
             x = np.asarray(jnp.stack([sticky.canonical(row) for row in x])) if count else x
         filled = _filled(np.asarray(x, np.float32), size)
         if not explained:
-            shown, maps, classes = self._plain(filled), (), np.zeros((size, 0), np.int32)
+            shown, maps, classes = self._plain(jnp.asarray(filled)), (), np.zeros((size, 0), np.int32)
         else:
             if self._explain is None:
                 self._explain = answer_program(self._service, self._release, x.shape[1:])
@@ -112,7 +112,7 @@ class _Answers:
             shown, maps, classes = self._explain(filled, _filled(asked, size), keys)
         fetched = jax.tree.map(lambda leaf: np.asarray(leaf)[:count], (shown, maps, classes))
         action = np.full(count, ANSWERED, dtype="<U9")
-        return Answer(Shown(*fetched[0]), tuple(fetched[1]), fetched[2], action)
+        return Answer(Predicted(*fetched[0]), tuple(fetched[1]), fetched[2], action)
 
     def _keys(self, start: int, count: int) -> jax.Array:
         numbers = jnp.arange(self._asked + start, self._asked + start + max(count, 1))
@@ -123,13 +123,10 @@ def coarsened(answer: Answer, rows: np.ndarray) -> Answer:
     """Answers in which some queries are told a label alone, and the signs of the map in a few blocks."""
     classes, chances = np.array(answer.prediction.classes), np.array(answer.prediction.probabilities)
     if classes.shape[1] and chances.shape[1]:
-        order = np.argsort(-chances[rows], axis=1, kind="stable") if chances.shape[1] > 1 else 0
-        best = (
-            np.take_along_axis(classes[rows], order, axis=1)[:, :1] if chances.shape[1] > 1 else classes[rows]
-        )
-        classes[rows], chances[rows] = best, np.nan
+        most = chances[rows].argmax(axis=1)[:, None]
+        classes[rows], chances[rows] = np.take_along_axis(classes[rows], most, axis=1), np.nan
     maps = tuple(_signs(each, rows) for each in answer.explanations)
-    return answer._replace(prediction=Shown(classes, chances), explanations=maps)
+    return answer._replace(prediction=Predicted(classes, chances), explanations=maps)
 
 
 def _signs(maps: np.ndarray, rows: np.ndarray) -> np.ndarray:

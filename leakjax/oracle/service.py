@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
@@ -15,7 +15,7 @@ from leakjax._validate import at_least, fail
 from leakjax.defend import Defense, Sticky, apply, parse
 from leakjax.explain import EXPLAINERS, Explainer, LogitsFn, Named
 from leakjax.explain.named import named_of
-from leakjax.oracle.release import ExplanationPart, Release, Shown, show
+from leakjax.oracle.release import ExplanationPart, Release, Shown, prediction_part, show
 
 Explained = tuple[jax.Array, ...]
 
@@ -59,16 +59,36 @@ def answer_program(
       [queries, ...] and the explained class, int [queries, explanations]. A class that was asked for is -1 where the
       release's own counts.
     """
-    parts = [(part, _explainer(part, service, shape), _defense(part)) for part in release.explanations]
+    alike = service.background is None and isinstance(release, Hashable)
+    build: Callable[..., Any] = _explaining_once if alike else _explaining
+    background = None if alike else service.background
+    program = build(service.logits_fn, release, shape, service.least_confidence, background)
+    return functools.partial(program, (service.variables, service.reference))
 
-    def one(x: jax.Array, asked: jax.Array, key: jax.Array) -> tuple[Shown, Explained, jax.Array]:
-        logits = service.logits_fn(service.variables, x)
-        sure = jax.nn.softmax(logits).max() >= service.least_confidence
+
+def plain_program(service: Service, release: Release) -> Callable[[jax.Array], Shown]:
+    """Compiles the answers to queries for predictions alone: program(x [queries, ...]) -> `Shown`."""
+    return functools.partial(_predicting_once(service.logits_fn, release.prediction), (service.variables,))
+
+
+def _explaining(
+    logits_fn: LogitsFn, release: Release, shape: tuple[int, ...], least_confidence: float, background: Any
+) -> Callable[..., Any]:
+    parts = [
+        (part, _explainer(part, logits_fn, shape, background), _defense(part))
+        for part in release.explanations
+    ]
+
+    def one(held: Any, x: jax.Array, asked: jax.Array, key: jax.Array) -> tuple[Shown, Explained, jax.Array]:
+        variables, reference = held
+        logits = logits_fn(variables, x)
+        sure = jax.nn.softmax(logits).max() >= least_confidence
         maps, classes = [], []
         for number, (part, explainer, defense) in enumerate(parts):
-            explained = _explained(part, service, x, logits, asked)
+            votes = functools.partial(_votes, logits_fn, reference, x)
+            explained = _explained(part, logits, asked, votes)
             own = jax.random.fold_in(key, number)
-            plain = explainer(service.variables, x, explained, key=jax.random.fold_in(own, 0))
+            plain = explainer(variables, x, explained, key=jax.random.fold_in(own, 0))
             defended = apply(defense, plain, key=jax.random.fold_in(own, 1), x=x)
             maps.append(jnp.where(sure, defended, jnp.nan))
             classes.append(jnp.where(sure, explained, -1))
@@ -77,35 +97,48 @@ def answer_program(
     return _batched(one)
 
 
-def plain_program(service: Service, release: Release) -> Callable[[jax.Array], Shown]:
-    """Compiles the answers to queries for predictions alone: program(x [queries, ...]) -> `Shown`."""
-    return _batched(lambda x: show(release.part, service.logits_fn(service.variables, x)))
+# The same network under the same release is compiled once, whichever of its variables a service holds.
+_explaining_once: Callable[..., Any] = functools.lru_cache(maxsize=128)(_explaining)
+
+
+def _predicting(logits_fn: LogitsFn, prediction: str) -> Callable[..., Any]:
+    part = prediction_part(prediction)
+    return _batched(lambda held, x: show(part, logits_fn(held[0], x)))
+
+
+_predicting_once: Callable[..., Any] = functools.lru_cache(maxsize=128)(_predicting)
 
 
 def _batched(one: Callable[..., Any]) -> Callable[..., Any]:
     @jax.jit
-    def batch(*queries: jax.Array) -> Any:
+    def batch(held: Any, *queries: jax.Array) -> Any:
         with _precision.stated():
-            return jax.vmap(one)(*queries)
+            return jax.vmap(one, in_axes=(None, *(0 for _ in queries)))(held, *queries)
 
     return batch
 
 
+def _votes(logits_fn: LogitsFn, reference: Any, x: jax.Array) -> jax.Array:
+    """The logits [models, classes] of the reference models."""
+    return jax.vmap(logits_fn, in_axes=(0, None))(reference, x)
+
+
 def _explained(
-    part: ExplanationPart, service: Service, x: jax.Array, logits: jax.Array, asked: jax.Array
+    part: ExplanationPart, logits: jax.Array, asked: jax.Array, votes: Callable[[], jax.Array]
 ) -> jax.Array:
     """The class whose output is explained, by the policy of the release."""
     predicted = jnp.argmax(logits).astype(jnp.int32)
     if part.explained_class == "predicted":
         return predicted
     if part.explained_class == "reference":
-        others = jax.vmap(service.logits_fn, in_axes=(0, None))(service.reference, x)
-        votes = jnp.bincount(jnp.argmax(others, axis=1), length=logits.shape[0])
-        return jnp.argmax(votes).astype(jnp.int32)
+        counts = jnp.bincount(jnp.argmax(votes(), axis=1), length=logits.shape[0])
+        return jnp.argmax(counts).astype(jnp.int32)
     return jnp.where(asked >= 0, asked, predicted)
 
 
-def _explainer(part: ExplanationPart, service: Service, shape: tuple[int, ...]) -> Explainer:
+def _explainer(
+    part: ExplanationPart, logits_fn: LogitsFn, shape: tuple[int, ...], background: Any
+) -> Explainer:
     explainer = part.explainer
     if isinstance(explainer, str):
         call = _spec.read("explainer", explainer)
@@ -113,10 +146,10 @@ def _explainer(part: ExplanationPart, service: Service, shape: tuple[int, ...]) 
     if not isinstance(explainer, Named):
         return explainer
     takes = inspect.signature(explainer.method.factory).parameters
-    if "background" in takes and service.background is not None:
+    if "background" in takes and background is not None:
         # Where hidden features take their values from.
-        explainer = explainer._replace(options={**explainer.options, "background": service.background})
-    return explainer.make(service.logits_fn, shape, service.background)
+        explainer = explainer._replace(options={**explainer.options, "background": background})
+    return explainer.make(logits_fn, shape, background)
 
 
 def _defense(part: ExplanationPart) -> Defense:

@@ -27,8 +27,8 @@ def next_steps(report: Report) -> list[str]:
     if not steps:
         steps.append(
             "Nothing needs to be done about these explanations. Audit again when the training, the "
-            "explainer or what the "
-            "service shows changes; --fail_above=0.005 makes the audit a gate of a release pipeline."
+            "explainer or what the service shows changes; --fail_above=0.005 makes the audit a gate of a "
+            "release pipeline."
         )
     return steps + _predictions(report)
 
@@ -52,22 +52,19 @@ def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
     elif tried:
         steps = [
             "Try stronger hardening, as --defenses=none,coarsen(2)+clip_norm(1.0)+gaussian_noise(0.5), or "
-            "release no "
-            f"explanations where the service shows {', or '.join(leaky)}."
+            f"release no explanations where the service shows {', or '.join(leaky)}."
         ]
     else:
         steps = [
             "Audit hardened explanations beside the plain ones: "
-            "--defenses=none,clip_norm(1.0)+gaussian_noise(0.25), or, "
-            "where answers were measured elsewhere, attributions that leakjax.defend.apply has hardened. "
-            "Until then "
-            f"release none where the service shows {', or '.join(leaky)}."
+            "--defenses=none,clip_norm(1.0)+gaussian_noise(0.25), or, where answers were measured "
+            "elsewhere, attributions that leakjax.defend.apply has hardened. Until then release none where "
+            f"the service shows {', or '.join(leaky)}."
         ]
     if "no measurable leak" in grades.values():
         steps.append(
             "Showing more is no way out: beside richer answers explanations add nothing because those "
-            "answers have given it "
-            "away already."
+            "answers have given it away already."
         )
     return steps
 
@@ -76,10 +73,9 @@ def _larger(report: Report) -> str:
     least, models = report.smallest_margin.value, report.task.models
     times = 4 if math.isnan(least) else max(2, math.ceil((least / headline.COARSE) ** 2))
     return (
-        f"Audit with more shadow models or more records before you conclude anything: intervals shrink with "
-        f"the square root "
-        f"of both, so that some {times * models:,} models in place of {models:,} should show a leak of "
-        f"{words.hundredths(headline.COARSE)} percentage points."
+        "Audit with more shadow models or more records before you conclude anything: intervals shrink with "
+        f"the square root of both, so that some {times * models:,} models in place of {models:,} should "
+        f"show a leak of {words.hundredths(headline.COARSE)} percentage points."
     )
 
 
@@ -93,7 +89,6 @@ def _predictions(report: Report) -> list[str]:
         return []
     return [
         f"The predictions leak by themselves, {words.percent(found)} where guessing finds "
-        f"{words.percent(chance)}: no hardening "
-        "of explanations mends that. Training that overfits less does, or private training "
-        "(--noise_multiplier)."
+        f"{words.percent(chance)}: no hardening of explanations mends that. Training that overfits less "
+        "does, or private training (--noise_multiplier)."
     ]

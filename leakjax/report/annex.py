@@ -34,10 +34,8 @@ def _opinion(report: Report) -> Table:
             "By whom": f"By anyone who {known}, asks the service once about it, and can train models like it: "
             f"{task.models - len(task.diverged) - 1:,} shadow models on data of the same kind were used.",
             "With which means": f"Membership inference by {leading.attack if leading else 'no attack'}, at {rate}. "
-            "Not measured: "
-            "attribute inference, model inversion and reconstruction, unless a section of this page is "
-            "about them; exfiltration "
-            "of the model itself; regurgitation, which a classifier cannot do.",
+            "Not measured: attribute inference, model inversion and reconstruction, unless a section of "
+            "this page is about them; exfiltration of the model itself; regurgitation of training data.",
             "Direct extraction from the model's weights": "Not measured: the attacker sees answers, never weights.",
             "How sure": f"{words.sentence(words.floor(report))} {_controls(report)}",
         }
@@ -76,16 +74,15 @@ def _assessment(report: Report) -> Table:
     if report.task.private is not None:
         promised = report.task.private
         measures += (
-            f" Training was differentially private: epsilon {promised.epsilon:.3g} at delta {promised.delta:.0e} "
-            "a record."
+            f" Training was differentially private: epsilon {promised.epsilon:.3g} at delta "
+            f"{promised.delta:.0e} a record."
         )
     return _facts(
         {
             "The processing (Art. 35(7)(a))": words.task(report),
             "The risk that was assessed (Art. 35(7)(c))": "That somebody learns from answers and explanations that "
-            "a person's record "
-            "was used for training. What that reveals of a person depends on the data set, and is the "
-            "controller's to judge.",
+            "a person's record was used for training. What that reveals of a person depends on the data "
+            "set, and is the controller's to judge.",
             "Unevenly borne": "By group: see “Who is exposed”."
             if report.groups
             else "Not broken down by group; --group=COLUMN does it.",
@@ -105,8 +102,7 @@ def _explanation(report: Report) -> Table:
             f"Under {found.defense} an explanation keeps a cosine of "
             f"{words.ratio(found.utility.cosine.value)} to the plain one and "
             f"{words.percent(found.utility.top_overlap.value)} of its most important features. Whether it "
-            f"is still clear and "
-            "meaningful to the person concerned was not measured."
+            "is still clear and meaningful to the person concerned was not measured."
         )
     return _facts(
         {

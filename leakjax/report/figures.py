@@ -174,10 +174,10 @@ def _panel(axes: "Axes", report: Report, explainer: str, defense: str) -> None:
 
 
 def curve(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
-    """What the explainer that leaks most gives away under each defense against what is left of its use."""
+    """What an explainer gives away under each defense against what is left of its use: see `recommend.about`."""
     from matplotlib.figure import Figure
 
-    worst = headline.worst(report.leakage)
+    worst = recommend.about(report)
     if worst is None or not any(
         row.explainer == worst.explainer and row.defense != headline.PLAIN for row in report.utility
     ):
@@ -185,13 +185,15 @@ def curve(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     figure = Figure(
         figsize=(_PHONE if look.narrow else 8.0, 5.2 if look.narrow else 4.2), layout="constrained"
     )
-    axes = plot.leakage_utility(report, figure.add_subplot())
+    axes = plot.leakage_utility(
+        report, figure.add_subplot(), explainer=worst.explainer, release=worst.release
+    )
     axes.axvline(0.0, color=ink(0.5), linewidth=1.0, linestyle=":", label="an unrelated explanation")
     front = _front(axes)
     axes.plot(*front, color=ink(0.35), linewidth=1.0, zorder=0, label="best of those tried")
     found = recommend.recommended(report)
     if found is not None:
-        row = headline.row(report.leakage, "both", found.explainer, found.defense)
+        row = headline.row(report.leakage, "both", found.explainer, found.defense, release=worst.release)
         added = 100.0 * headline.margin(report.leakage, row).value if row else 0.0
         ring = {"markersize": 15, "fillstyle": "none", "markeredgewidth": 2.0, "linestyle": "none"}
         axes.plot([found.utility.cosine.value], [added], "o", color=ink(), label="recommended", **ring)

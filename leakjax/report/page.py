@@ -16,22 +16,19 @@ BARE = "label"  # the release that shows least: what an explanation alone stands
 
 LEAKAGE = (
     "Each bar is what an explanation adds to the prediction under the first release, plain or hardened; "
-    "the whisker "
-    "is its 95 % interval. Where a whisker reaches 0, no leak was measured. Leaks planted evenly over all "
-    "records did not show inside the grey band."
+    "the whisker is its 95 % interval. Where a whisker reaches 0, no leak was measured. Leaks planted "
+    "evenly over all records did not show inside the grey band."
 )
 ROC = (
-    "Each line is an attack on the explainer that adds most under the first release, from cautious (left) to "
-    "bold (right): the higher it runs above the dotted line, the more training records it catches for the "
-    "same "
-    "false alarms. Both axes are logarithmic. Where the blue line runs on the broad one, the explanation "
-    "adds "
-    "nothing that was seen."
+    "Each line is an attack on the explainer that adds most under the first release, from cautious (left) "
+    "to bold (right): the higher it runs above the dotted line, the more training records it catches for "
+    "the same false alarms. Both axes are logarithmic. Where the blue line runs on the broad one, the "
+    "explanation adds nothing that was seen."
 )
 CURVE = (
     "Each mark is a hardening of the explainer that leaks most: the further right, the more of the "
-    "explanation is left; "
-    "the lower, the less it gives away. Bars are 95 % intervals. The ring is the recommended one."
+    "explanation is left; the lower, the less it gives away. Bars are 95 % intervals. The ring is the "
+    "recommended one."
 )
 
 
@@ -108,7 +105,7 @@ def _cards(report: Report) -> list[Card]:
     cards = [
         Card(
             words.signed(margin.value),
-            f"percentage points: what explanations add where the service shows "
+            "percentage points: what explanations add where the service shows "
             f"{words.released(worst.release)}",
             f"{words.verdict(report, margin)}; {worst.explainer}, at {rate}",
         )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakjax.evaluate import headline
-from leakjax.evaluate.document import Report, UtilityRow
+from leakjax.evaluate.document import LeakageRow, Report, UtilityRow
 from leakjax.report import words
 
 _OF_TOP = 0.1  # the share of all features that makes the top of `leakjax.evaluate.utility.top_overlap`
@@ -25,13 +25,23 @@ class Recommended(NamedTuple):
     utility: UtilityRow
 
 
+def about(report: Report) -> LeakageRow | None:
+    """The row that hardening is about: of the explainer that adds most beside the first release where one leaks.
+
+    Beside the leading release where none leaks; None without explanations.
+    """
+    worsts = [headline.worst(report.leakage, release) for release in headline.releases(report.leakage)]
+    leaky = (row for row in worsts if row and headline.measurable(headline.margin(report.leakage, row)))
+    return next(leaky, headline.worst(report.leakage))
+
+
 def recommended(report: Report) -> Recommended | None:
-    """For the explainer that leaks most: the defense of the largest cosine without a measurable leak.
+    """For the explainer that hardening is about: the defense of the largest cosine without a measurable leak.
 
     No leak may show beside any release that was audited, and none may be inconclusive. It is chosen by the very numbers
     that the report shows, so that its margin is rather too low than too high; None where no defense qualifies.
     """
-    worst = headline.worst(report.leakage)
+    worst = about(report)
     if worst is None:
         return None
     explainer = worst.explainer
@@ -65,7 +75,7 @@ def chance_of_top(report: Report) -> float | None:
 
 def said(report: Report) -> list[str]:
     """The recommendation, one sentence each; what is missing where there is none."""
-    found, worst = recommended(report), headline.worst(report.leakage)
+    found, worst = recommended(report), about(report)
     if worst is None:
         return []
     if found is None:
@@ -74,22 +84,17 @@ def said(report: Report) -> list[str]:
             return ["No hardening was tried: name some in --defenses, and the curve has points."]
         return [
             f"None of the {len(tried)} hardenings that were tried can be recommended for {worst.explainer}: "
-            f"beside one of "
-            "the releases each still leaks, or what it adds is inconclusive."
+            "beside one of the releases each still leaks, or what it adds is inconclusive."
         ]
     if found.defense == headline.PLAIN:
         return [f"No hardening is needed: plain explanations by {found.explainer} add nothing measurable."]
     return [
         f"Recommended for {found.explainer}: {found.defense}. Of the hardenings that were tried it is the "
-        f"one that changes "
-        "explanations least among those that leave no measurable leak beside any release.",
+        "one that changes explanations least among those that leave no measurable leak beside any release.",
         f"It leaves a cosine of {words.ratio(found.utility.cosine.value)} to the plain explanation (1 is "
-        f"unchanged, 0 "
-        f"what an unrelated one has) and {words.percent(found.utility.top_overlap.value)} of its most "
-        f"important features"
-        f"{_by_chance(report)}. It was chosen by these very numbers: before you rely on it, audit it alone "
-        f"with "
-        "another --seed.",
+        f"unchanged, 0 what an unrelated one has) and {words.percent(found.utility.top_overlap.value)} of "
+        f"its most important features{_by_chance(report)}. It was chosen by these very numbers: before you "
+        "rely on it, audit it alone with another --seed.",
     ]
 
 

@@ -22,10 +22,8 @@ def said(report: Report) -> list[str]:
         beside = worth.beside.tpr_at_fpr[worth.headline_fpr]
         sentences.append(
             f"Where the service shows {words.released(row.release)}, {row.queries} further queries near "
-            f"each record find "
-            f"{found}; an explanation by {worth.explainer} is worth {queries(worth)}, and beside all of "
-            f"them it adds "
-            f"{words.points(beside)}."
+            f"each record find {found}; an explanation by {worth.explainer} is worth {queries(worth)}, and "
+            f"beside all of them it adds {words.points(beside)}."
         )
     return sentences
 

@@ -315,8 +315,8 @@ def test_too_few_models_and_another_number_of_points_are_named(ensemble, points)
     def audit(few):
         leakjax.audit(logits_fn, few, points, key=jax.random.key(0))
 
-    few = jax.tree.map(lambda leaf: leaf[:15], ensemble)
-    with pytest.raises(UsageError, match="models=15: must be at least 16"):
+    few = jax.tree.map(lambda leaf: leaf[:3], ensemble)
+    with pytest.raises(UsageError, match="models=3: must be at least 4"):
         audit(few)
     with pytest.raises(UsageError, match=r"membership=\(18, 80\)"):
         audit(ensemble._replace(membership=ensemble.membership[:, :80]))

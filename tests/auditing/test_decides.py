@@ -14,7 +14,7 @@ from leakjax._validate import UsageError
 from leakjax._workdir import claim, fingerprint
 from leakjax.auditing import controls
 from leakjax.auditing.decides import attack_mark, controls_mark, explainer_mark, subject_mark
-from leakjax.auditing.options import Run
+from leakjax.auditing.options import Attacker, Run
 from leakjax.auditing.subject import Subject
 from leakjax.defend import clip_norm, lift, parse
 from leakjax.evaluate.document import to_json
@@ -162,7 +162,7 @@ def audit(ensemble, points, tmp_path):
             explainers=explainers,
             key=jax.random.key(7),
             run=Run(store=tmp_path / "store", **options.pop("run", {})),
-            **options,
+            **{"attacker": Attacker(releases=("label",)), "attacks": ["stacked"], **options},
         )
 
     return audit
@@ -181,6 +181,7 @@ def numbers(report):
     return [(row.explainer, row.view, row.attack, row.tpr_at_fpr) for row in report.leakage]
 
 
+@pytest.mark.slow
 def test_a_kept_stage_is_read_and_a_damaged_or_another_one_is_done(audit, points, tmp_path, monkeypatch):
     explainers, said, checked = {"leaky": leaky, "gradient": gradient}, [], []
     run = controls.run
@@ -202,7 +203,9 @@ def test_a_kept_stage_is_read_and_a_damaged_or_another_one_is_done(audit, points
     audit(explainers, run={"group": "side"})
     assert kept(tmp_path) == names
     audit({"leaky": gradient}, changed=points._replace(y=1 - points.y))
-    assert len(kept(tmp_path)) == len(names) + 2  # the explainer, and the controls with it
+    assert (
+        len(kept(tmp_path)) == len(names) + 5
+    )  # the explainer, the controls with it, and three other attacks
     assert len(checked) == 3
 
 

@@ -261,9 +261,9 @@ def test_a_margin_above_the_limit_ends_with_3(runs):
 
 
 def test_bad_usage_ends_a_real_process_with_2(tmp_path):
-    done = shell("--models=8", cwd=tmp_path, cache=tmp_path)
+    done = shell("--models=3", cwd=tmp_path, cache=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["error: models=8: must be at least 16"]
+    assert done.stderr.splitlines() == ["error: models=3: must be at least 4"]
     assert done.stdout == ""
     assert not (tmp_path / "runs").exists()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from leakjax._workdir import claim
-from leakjax.attack.queries import neighbours, removals
+from leakjax.attack.queries import removals
 from leakjax.auditing import Attacker
 from leakjax.auditing.pool import Pool
 from leakjax.auditing.prepare import prepare
@@ -15,14 +15,13 @@ from leakjax.evaluate.document import Estimate, dumps, from_json, to_json
 from leakjax.papers.leakage import LeakageProfile, Settings, profile, section, study
 from leakjax.papers.leakage.claims import least_more, of_profile
 from leakjax.papers.leakage.figures import images
-from leakjax.papers.leakage.neighbours import answers_nearby
 from leakjax.papers.leakage.rivals import REMOVALS, rivals, trajectories_of
 from tests.auditing.world import logits_fn
 from tests.report.reader import Reader
 
 LEAKY = "tests.auditing.world:leaky"
 pytestmark = pytest.mark.slow  # all of them look at one profile, which takes half a minute
-SETTINGS = Settings(explainers=("gradient", LEAKY, "gradcam"), networks=False, neighbours=3, group="side")
+SETTINGS = Settings(explainers=("gradient", LEAKY, "gradcam"), networks=False, group="side")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def subject(ensemble, points):
         points,
         targets=None,
         key=jax.random.key(1),
-        attacker=Attacker(releases=("label", "vector")),
+        attacker=Attacker(releases=("label", "vector"), neighbours=2),
         untrained=None,
     )
     return ready
@@ -74,7 +73,11 @@ def test_every_attack_stands_beside_every_method_under_every_release(kept):
             if not rival.network:
                 assert (explainer, "explanation", "none", rival.attack.name) in told
     assert ("none", "prediction", "vector", "stacked") in told
-    assert {row.release for row in found.neighbours} == {"label", "vector"}
+    assert {(row.release, row.queries) for row in found.neighbours} == {
+        (release, queries) for release in ("label", "vector") for queries in (1, 2)
+    }
+    worth = {(row.explainer, row.release): row.queries for row in found.worth}
+    assert worth[LEAKY, "label"] is None  # no number of queries near a point says who is a member
     assert {row.level for row in found.groups} == {"left", "right"}
 
 
@@ -123,16 +126,6 @@ def test_the_map_decides_which_features_are_taken_away(subject):
         asked = removals(small.points.x[point], maps[model, point], REMOVALS)
         expected = [np.asarray(logits_fn(own, query)) for query in asked]
         np.testing.assert_allclose(seen[model, point], expected, rtol=1e-5, atol=1e-5)
-
-
-def test_all_models_are_asked_the_same_neighbours(subject):
-    small = subject.subject.of_points(40)
-    seen = answers_nearby(small, 4, 0.1)
-    scaled = neighbours(small.points.x[5], 4, noise=0.1, key=jax.random.key(0))  # the first four draw nothing
-    for model in (0, 7):
-        own = jax.tree.map(lambda leaf, model=model: leaf[model], small.variables)
-        expected = [np.asarray(logits_fn(own, query)) for query in scaled]
-        np.testing.assert_allclose(seen[model, 5], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_the_claim_takes_the_best_earlier_attack_of_each_method(kept):

@@ -131,6 +131,7 @@ def test_a_line_is_drawn_through_three_gaps_or_more():
             accuracy=point(0.5 + 0.6 * gap),
             auc=point(0.5),
             tpr=point(0.01),
+            added=None,
         )
         for gap in (0.1, 0.2, 0.3)
     ]
@@ -146,7 +147,7 @@ def test_models_are_kept_at_their_gaps_and_a_study_goes_on(tmp_path):
     training = shadow.TrainConfig(epochs=12, stop_at_gap=(0.1, 0.3, 0.99))
     world = World("synthetic(points=160, features=40, classes=4)", "mlp(widths=(16,))", training)
     settings = Settings(
-        models=6,
+        models=8,
         targets=1,
         audited=None,
         learns=("known_half", "shadows"),
@@ -158,7 +159,7 @@ def test_models_are_kept_at_their_gaps_and_a_study_goes_on(tmp_path):
     with claim(tmp_path) as held:
         key = jax.random.fold_in(jax.random.key(0), 0)
         grew = grown(
-            world, points, count=6, key=key, workdir=held, say=begun.append, on_epoch=lambda *_: None
+            world, points, count=8, key=key, workdir=held, say=begun.append, on_epoch=lambda *_: None
         )
         for level in grew.levels[:-1]:
             assert (level.gap >= level.asked - 1e-6).all()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from leakjax.evaluate.document import SmallestMargin
-from leakjax.report import advice, alike, annex, checks, recommend
+from leakjax.report import advice, alike, annex, checks, figures, recommend
 from tests.report.fake_report import (
     MARGINS,
     control,
@@ -33,6 +33,21 @@ def test_a_hardening_that_leaks_beside_any_release_is_not_recommended():
     assert recommend.recommended(fake_report(leakage=rows)).defense == WEAK
     rows += released_leakage({"gradient": (0.03, 0.02, 0.0)}, {"label": 1.0})
     assert recommend.recommended(fake_report(leakage=rows)).defense == STRONG
+
+
+def test_hardening_is_about_the_explainer_that_leaks_wherever_it_does():
+    quiet, loud = {"gradient": (0.0, 0.0, 0.0)}, {"smoothgrad": (0.03, 0.0, 0.0)}
+    still = {"smoothgrad": (-0.001, 0.0, 0.0), **quiet}
+    rows = released_leakage(still, {"label": 1.0}) + released_leakage({**loud, **quiet}, {"vector": 1.0})
+    report = fake_report(leakage=rows)
+    about = recommend.about(report)
+    assert (about.explainer, about.release) == ("smoothgrad", "vector")
+    found = recommend.recommended(report)
+    assert (found.explainer, found.defense) == ("smoothgrad", WEAK)
+    steps = " ".join(advice.next_steps(report))
+    assert f"Release explanations hardened by {WEAK}" in steps
+    (axes,) = figures.curve(report).axes
+    assert axes.get_title("left") == "smoothgrad"
 
 
 def test_nothing_is_recommended_that_could_hide_a_leak_and_nothing_needed_is_said():

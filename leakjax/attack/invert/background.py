@@ -90,7 +90,8 @@ def recover_background(
         return Recovered(None, 0, f"none of {len(queries)} explained queries was answered")
     observed = player_values(answer.explanations[0][told], segments)
     predict = known or _asking(oracle)
-    found_terms, note = [], ""
+    found_terms: list[np.ndarray] = []
+    note = ""
     for row, explained in zip(told, answer.explained_class[told, 0], strict=True):
         if terms is not None:
             values = terms[:, row]

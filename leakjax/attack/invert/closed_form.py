@@ -76,6 +76,7 @@ def tanh_input(
     explained: int,
     prior: Prior,
     *,
+    error: float = 1e-6,
     starts: int = 16,
     seed: int = 0,
     signs: np.ndarray | None = None,
@@ -87,6 +88,7 @@ def tanh_input(
       network: its weights.
       explained: the class.
       prior: of inputs of that class.
+      error: standard deviation of what a guard adds to each value of the gradient: of rounding to a step, 0.29 steps.
       starts: first guesses of the signs: the prior's mean, then draws of it.
       seed: of the draws.
       signs: [units], the signs themselves: the ceiling that no search can beat. None: they are searched for.
@@ -97,9 +99,12 @@ def tanh_input(
     size = magnitudes(gradient, network, explained)
     centre = prior.mean @ network.hidden + network.bias
     spread = network.hidden.T @ prior.covariance @ network.hidden
-    # Where tanh is flat a magnitude is known less well.
-    error = (1e-4 * np.cosh(size) ** 2 + np.where(size >= _LARGEST - 1e-9, 1.0, 0.0)) ** 2
-    precision = np.linalg.inv(spread + np.diag(error))
+    # Where tanh is flat, or the unit counts little, a magnitude is known less well.
+    steep = 2 * np.abs(network.out[:, explained]) * np.tanh(size) / np.cosh(size) ** 2
+    of_slope = error * np.sqrt((np.linalg.pinv(network.hidden) ** 2).sum(axis=1))
+    unsure = np.minimum(of_slope / np.maximum(steep, 1e-9), _LARGEST)
+    unsure += 1e-4 * np.cosh(size) ** 2 + np.where(size >= _LARGEST - 1e-9, 1.0, 0.0)
+    precision = np.linalg.inv(spread + np.diag(unsure**2))
     if signs is None:
         signs = _signs(size, centre, spread, precision, starts, seed)
     gain = prior.covariance @ network.hidden @ precision

@@ -1,6 +1,6 @@
 """Learned inversion: a decoder from answers to inputs, trained on the attacker's own data and the answers to them."""
 
-from collections.abc import Sequence
+import functools
 from typing import Any
 
 import jax
@@ -20,7 +20,7 @@ class Decoder(nn.Module):
     """Dense layers from an answer to the features of an input."""
 
     features: int
-    widths: Sequence[int] = (256, 256)
+    widths: tuple[int, ...] = (256, 256)
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -34,10 +34,16 @@ class Inverter:
     """Reads inputs off answers."""
 
     def __init__(
-        self, view: str, shape: tuple[int, ...], params: Any, mean: np.ndarray, scale: np.ndarray
+        self,
+        view: str,
+        classes: int,
+        shape: tuple[int, ...],
+        params: Any,
+        mean: np.ndarray,
+        scale: np.ndarray,
     ) -> None:
         """Made by `learn`."""
-        self._view, self._shape, self._params = view, shape, params
+        self._view, self._classes, self._shape, self._params = view, classes, shape, params
         self._mean, self._scale = mean, scale
 
     def __call__(self, answer: Answer) -> np.ndarray:
@@ -83,31 +89,43 @@ def learn(
         raise fail("answered", int(told.sum()), f"of {len(own)} queries must be at least 2 to learn from")
     numbers, wanted = numbers[told], own[told].reshape(int(told.sum()), -1)
     mean, scale = numbers.mean(axis=0), numbers.std(axis=0) + 1e-6
-    decoder = Decoder(wanted.shape[1])
     x, y = jnp.asarray((numbers - mean) / scale, jnp.float32), jnp.asarray(wanted, jnp.float32)
+    start_key, order_key = jax.random.split(key)
+    decoder = Decoder(wanted.shape[1])
+    params = _train(
+        decoder, epochs, min(batch, len(x)), rate, decoder.init(start_key, x[:1]), x, y, order_key
+    )
+    return Inverter(view, classes, own.shape[1:], params, mean, scale)
+
+
+@functools.partial(jax.jit, static_argnames=("decoder", "epochs", "batch", "rate"))
+def _train(
+    decoder: Decoder,
+    epochs: int,
+    batch: int,
+    rate: float,
+    params: Any,
+    x: jax.Array,
+    y: jax.Array,
+    key: jax.Array,
+) -> Any:
+    """Parameters that lead from answers x to inputs y."""
     steps = max(1, len(x) // batch)
     optimizer = optax.adam(optax.cosine_decay_schedule(rate, epochs * steps))
-    start_key, order_key = jax.random.split(key)
-    params = decoder.init(start_key, x[:1])
 
     def loss(params: Any, rows: jax.Array) -> jax.Array:
-        return jnp.mean((decoder.apply(params, x[rows]) - y[rows]) ** 2)
+        return jnp.mean((jnp.asarray(decoder.apply(params, x[rows])) - y[rows]) ** 2)
 
-    @jax.jit
-    def train(params: Any) -> Any:
-        def epoch(carry: Any, key: jax.Array) -> tuple[Any, None]:
-            order = jax.random.permutation(key, len(x))[: steps * min(batch, len(x))]
-            return jax.lax.scan(step, carry, order.reshape(steps, -1))[0], None
+    def epoch(carry: Any, key: jax.Array) -> tuple[Any, None]:
+        order = jax.random.permutation(key, len(x))[: steps * batch]
+        return jax.lax.scan(step, carry, order.reshape(steps, -1))[0], None
 
-        def step(carry: Any, rows: jax.Array) -> tuple[Any, None]:
-            params, state = carry
-            change, state = optimizer.update(jax.grad(loss)(params, rows), state, params)
-            return (optax.apply_updates(params, change), state), None
+    def step(carry: Any, rows: jax.Array) -> tuple[Any, None]:
+        params, state = carry
+        change, state = optimizer.update(jax.grad(loss)(params, rows), state, params)
+        return (optax.apply_updates(params, change), state), None
 
-        start = (params, optimizer.init(params))
-        return jax.lax.scan(epoch, start, jax.random.split(order_key, epochs))[0][0]
-
-    return Inverter(view, classes, own.shape[1:], train(params), mean, scale)
+    return jax.lax.scan(epoch, (params, optimizer.init(params)), jax.random.split(key, epochs))[0][0]
 
 
 def _numbers(answer: Answer, view: str, classes: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What Shokri, Strobel & Zick claim of dimensions and of sampling, beside a study."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from leakjax.evaluate.document import Estimate
 from leakjax.papers.claim import Claim, Says
@@ -109,33 +109,24 @@ def _of_sampling(sampled: Sequence[SampledRow]) -> list[Claim]:
         return []
     found = []
 
-    def claim(what: str, row: SampledRow, pick: Callable[[SampledRow], Estimate], why: str) -> Claim:
-        ours = pick(row)
+    def claim(what: str, row: SampledRow, ours: Estimate, none: float, why: str) -> Claim:
         return Claim(
             source=f"{_PAPER}, figure 4 and section 4.5",
-            what=what,
+            what=f"SmoothGrad, noise of {row.sigma:g}, {row.samples} samples: {what}",
             paper="attacks fail",
             ours=ours,
             unit="AUC",
-            says="agrees" if ours.low <= 0.5 else "disagrees",
-            why=f"{why}; sigma {row.sigma:g}, {row.samples} samples; agrees where the interval holds 0.5",
+            says="agrees" if ours.low <= none else "disagrees",
+            why=why,
         )
 
     for sigma in sorted({one.sigma for one in smooth}):
         own = sorted((one for one in smooth if one.sigma == sigma), key=lambda one: one.samples)
-        for row in dict.fromkeys((own[0].samples, own[-1].samples)):
-            one = next(each for each in own if each.samples == row)
-            found.append(
-                claim("SmoothGrad defends: its 1-norm", one, lambda row: row.attack, "threshold on the norm")
-            )
-            found.append(
-                claim(
-                    "SmoothGrad defends: its map",
-                    one,
-                    lambda row: row.alone,
-                    f"stacked attack, refitted; the label alone has {one.label.value:.3f}",
-                )
-            )
+        for row in own if len(own) < 2 else (own[0], own[-1]):
+            why = "threshold on the norm; agrees where the interval reaches 0.5"
+            found.append(claim("its 1-norm", row, row.attack, 0.5, why))
+            why = f"stacked, refitted; agrees where the interval reaches 0; alone {row.alone.value:.3f}"
+            found.append(claim("what its map adds to the class", row, row.added, 0.0, why))
     for method in ("shapley_sampling", "lime"):
         own = sorted((one for one in sampled if one.method == method), key=lambda one: one.samples)
         if own:

@@ -12,6 +12,7 @@ from leakjax.report.plot import BLACK, MARKS, ORANGE
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 CURVES, SAMPLES = "correlation", "samples"
@@ -63,6 +64,7 @@ def curves(found: Dimensions) -> "Figure":
                 )
         top.axhline(0.0, color="0.6", linewidth=0.8)
         top.set(xscale="log", title=f"{count} classes")
+        _plain(bottom.xaxis)
         bottom.set(xlabel="features", ylim=(0.0, 1.03))
     panels[0, 0].set_ylabel("correlation with membership")
     panels[1, 0].set_ylabel("accuracy")
@@ -97,6 +99,7 @@ def samples(found: Dimensions) -> "Figure":
             panel.set_xticks(at, ["gradient", *(str(row.samples) for row in shown[1:])])
             panel.set_title(f"noise of {sigma:g} standard deviations", loc="left")
         left.set(ylabel="1-norm", yscale="log")
+        _plain(left.yaxis)
         right.set_ylabel("AUC")
     for panel in panels[-1]:
         panel.set_xlabel("samples")
@@ -126,3 +129,11 @@ def _line(
     low, middle, high = (np.array([getattr(one, end) for one in values]) for end in ("low", "value", "high"))
     axes.plot(at, middle, mark, linestyle="-", color=colour, ms=4, lw=1.2, label=what)
     axes.errorbar(at, (low + high) / 2, yerr=(high - low) / 2, fmt="none", color=colour, capsize=2, lw=1)
+
+
+def _plain(axis: "Axis") -> None:
+    """Labels of a logarithmic axis as plain numbers: names of the user's keep mathematics from being parsed."""
+    from matplotlib.ticker import NullFormatter
+
+    axis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axis.set_minor_formatter(NullFormatter())

@@ -12,8 +12,10 @@ from leakjax.evaluate.document import (
     LeakageRow,
     LeftOut,
     Margin,
+    NeighbourRow,
     Rate,
     Task,
+    WorthRow,
     described,
     document,
 )
@@ -38,16 +40,6 @@ class MethodRow(Explained):
         "members caught with the first release alone, on the same points", "share, 0 to 1"
     )
     margins: Mapping[str, Margin] = described("what the explanation adds, by release")
-
-
-@document()
-class NeighboursRow:
-    """What further queries near a point add to a prediction, in place of an explanation."""
-
-    release: str = described("what the service shows of every prediction")
-    queries: int = described("further queries a point", "queries")
-    points: int = described("points on which it was measured", "points")
-    margin: Margin = described("what the answers to them add to the prediction")
 
 
 @document()
@@ -80,7 +72,8 @@ class LeakageProfile:
     timings: Mapping[str, float] = described("wall time of each stage", "seconds")
     task: Task = described("what was attacked")
     methods: Sequence[MethodRow] = described("every explainer, the one that adds most to the label first")
-    neighbours: Sequence[NeighboursRow] = described("what further queries add in place of explanations")
+    neighbours: Sequence[NeighbourRow] = described("what further queries find in place of explanations")
+    worth: Sequence[WorthRow] = described("how many further queries each explanation is worth")
     leakage: Sequence[LeakageRow] = described("every attack on every explainer under every release")
     beyond: Sequence[BeyondRow] = described("stronger attacks beside each that was reported before")
     groups: Sequence[GroupRow] = described("leakage by group; may be empty")

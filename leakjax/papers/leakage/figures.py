@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # matplotlib is imported where something is drawn
     from matplotlib.figure import Figure
 
 RANKING, BEFORE = "ranking", "earlier_attacks"
+# One more than the attacks on maps that were reported before.
+_RIVALS = (*MARKS, (BLACK, "x"), (VERMILION, "*"))
 _COLOURS = (VERMILION, BLUE, GREEN, ORANGE)
 
 
@@ -46,15 +48,14 @@ def ranking(found: LeakageProfile) -> "Figure":
         at = height - 0.4 + step * (place + 0.5)
         colour, (_, mark) = _COLOURS[place % len(_COLOURS)], MARKS[place % len(MARKS)]
         each = [row.margins[release].tpr_at_fpr[row.headline_fpr] for row in found.methods]
-        _marks(margins, at, each, colour, mark, f"beside {words.released(release)}")
-    nearby = [row for row in found.neighbours if row.points == max(one.points for one in found.neighbours)]
-    for row in nearby:
-        if row.release in releases:
-            value = row.margin.tpr_at_fpr[found.methods[0].headline_fpr].value
-            colour = _COLOURS[releases.index(row.release) % len(_COLOURS)]
-            margins.axvline(100 * value, color=colour, linewidth=1.2, linestyle=":")
+        _marks(margins, at, each, colour, mark, f"beside {release}")
+    most = max((row.queries for row in found.neighbours), default=0)
+    for nearby in (row for row in found.neighbours if row.queries == most and row.release in releases):
+        colour = _COLOURS[releases.index(nearby.release) % len(_COLOURS)]
+        value = nearby.margin.tpr_at_fpr[nearby.headline_fpr].value
+        margins.axvline(100 * value, color=colour, linewidth=1.2, linestyle=":")
     margins.axvline(0.0, color="0.3", linewidth=1.0)
-    margins.set_xlabel("the explanation adds, percentage points\n(dotted: as many further queries add)")
+    margins.set_xlabel(f"the explanation adds, percentage points\n(dotted: {most} further queries add)")
     names = [
         f"{row.explainer}{'' if row.points == found.task.points else f', {row.points} points'}"
         for row in found.methods
@@ -82,11 +83,11 @@ def earlier(found: LeakageProfile) -> "Figure":
     for place, attack in enumerate(unique(row.attack for row in rows)):
         own = {row.explainer: row.theirs[rate] for row in rows if row.attack == attack}
         at = np.array([explainers.index(name) for name in own]) + 0.12 + 0.09 * place
-        colour, mark = MARKS[place % len(MARKS)]
+        colour, mark = _RIVALS[place % len(_RIVALS)]
         reported = next(row.reported_by for row in rows if row.attack == attack)
         axes.plot(
             [100 * one.value for one in own.values()], at, mark, color=colour, markersize=4,
-            label=f"{attack} ({reported})",
+            label=f"{_short(attack)} ({reported})",
         )  # fmt: skip
     axes.set_yticks(np.arange(len(explainers)), explainers)
     axes.set_ylim(len(explainers) - 0.2, -0.6)
@@ -110,3 +111,10 @@ def _marks(
     value, low, high = percents(each)
     axes.plot(value, height, mark, color=colour, markersize=5, label=label)
     axes.errorbar((low + high) / 2, height, xerr=(high - low) / 2, fmt="none", color=colour, capsize=2)
+
+
+def _short(attack: str) -> str:
+    """The name of an attack with its signal or its information, without what is said of training."""
+    name, _, options = attack.rstrip(")").partition("(")
+    told = [one.partition("=")[2].strip("'") for one in options.split(", ") if "epochs" not in one]
+    return f"{name}: {', '.join(told)}" if any(told) else name

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from leakjax.evaluate.document import NeighbourRow, WorthRow
 from leakjax.evaluate.headline import measurable
 from leakjax.papers import page as pages
 from leakjax.papers.claim import claims_table
-from leakjax.papers.leakage.document import BeyondRow, LeakageProfile, NeighboursRow
+from leakjax.papers.leakage.document import BeyondRow, LeakageProfile
 from leakjax.papers.leakage.figures import BEFORE, RANKING
 from leakjax.report import tables, words
 from leakjax.report.tables import NUMBER, TEXT, Table
@@ -67,6 +68,8 @@ def _ranked(found: LeakageProfile) -> Table:
     columns = {"": NUMBER, "explainer": TEXT, "family": TEXT, "runs": NUMBER, "points": NUMBER}
     columns |= {"label alone": NUMBER, "map alone": NUMBER}
     columns |= {f"adds to {words.released(release)}": NUMBER for release in releases}
+    columns["beside the first, worth queries"] = NUMBER
+    worth = {row.explainer: row for row in found.worth if row.release == releases[0]}
     rows = [
         [
             str(row.rank),
@@ -80,14 +83,25 @@ def _ranked(found: LeakageProfile) -> Table:
                 words.with_interval(row.margins[release].tpr_at_fpr[row.headline_fpr], words.signed)
                 for release in releases
             ),
+            _worth(worth.get(row.explainer)),
         ]
         for row in found.methods
     ]
     return tables.table(columns, rows)
 
 
-def _nearby(rows: Sequence[NeighboursRow]) -> Table:
-    columns = {"shown of every answer": TEXT, "queries": NUMBER, "points": NUMBER}
+def _worth(row: WorthRow | None) -> str:
+    if row is None:
+        return words.UNKNOWN
+    return f"more than {row.tried}" if row.queries is None else str(row.queries)
+
+
+def _relative(share: float | None) -> str:
+    return words.UNKNOWN if share is None else f"{100 * share:+.0f} %"
+
+
+def _nearby(rows: Sequence[NeighbourRow]) -> Table:
+    columns = {"shown of every answer": TEXT, "queries": NUMBER}
     columns |= {"they add at 0.1 %": NUMBER, "they add at 1 %": NUMBER, "AUC": NUMBER}
     return tables.table(
         columns,
@@ -95,7 +109,6 @@ def _nearby(rows: Sequence[NeighboursRow]) -> Table:
             [
                 row.release,
                 str(row.queries),
-                f"{row.points:,}",
                 *(words.with_interval(one, words.signed) for one in row.margin.tpr_at_fpr.values()),
                 words.with_interval(row.margin.auc, words.number),
             ]
@@ -132,7 +145,7 @@ def _beyond(rows: Sequence[BeyondRow]) -> Table:
                 words.with_interval(row.more["0.01"], words.signed),
                 words.with_interval(row.more["0.001"], words.signed),
                 words.with_interval(row.more_auc, words.number),
-                words.with_interval(row.relative["0.01"], lambda share: f"{100 * share:+.0f} %"),
+                words.with_interval(row.relative["0.01"], _relative),
             ]
             for row in rows
         ],

@@ -1,6 +1,7 @@
 """The leakage profile: every explainer explained once, attacked by everything, kept method by method."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from leakjax._workdir import Workdir
 from leakjax._workdir.fingerprint import fingerprint
 from leakjax.attack.run import run
-from leakjax.auditing import rows
+from leakjax.auditing import rows, worth
 from leakjax.auditing.clock import Clock
 from leakjax.auditing.decides import explainer_mark, subject_mark
 from leakjax.auditing.environment import environment
@@ -26,14 +27,15 @@ from leakjax.evaluate.document import (
     GroupRow,
     LeakageRow,
     LeftOut,
-    Margin,
+    NeighbourRow,
+    WorthRow,
     from_json,
     to_json,
 )
 from leakjax.explain import Named
 from leakjax.hardening.world import logits_of
-from leakjax.papers.leakage import claims, judged, neighbours
-from leakjax.papers.leakage.document import BeyondRow, LeakageProfile, MethodRow, NeighboursRow
+from leakjax.papers.leakage import claims, judged
+from leakjax.papers.leakage.document import BeyondRow, LeakageProfile, MethodRow
 from leakjax.papers.leakage.judged import Heard
 from leakjax.papers.leakage.rivals import DEEPLEAK, Rival, replies, rivals, trajectories_of
 from leakjax.papers.methods import EVERY, methods
@@ -52,8 +54,6 @@ class Settings:
       explainers: texts; "every" stands for all at their default settings.
       most_runs: of the model for one explanation; methods that take more are left out.
       costly_points: on how many points methods of more than 10 runs are attacked; None: on all.
-      neighbours: further queries a point, of the baseline without an explanation.
-      neighbour_noise: standard deviation of their steps.
       networks: whether attack networks are trained.
       network_targets: how many models they attack; the papers attack one.
       network_epochs: of their training, the most; None: as each attack has it.
@@ -63,8 +63,6 @@ class Settings:
     explainers: tuple[str, ...] = (EVERY,)
     most_runs: int = 10_000
     costly_points: int | None = 500
-    neighbours: int = 8
-    neighbour_noise: float = 0.1
     networks: bool = True
     network_targets: int = 1
     network_epochs: int | None = None
@@ -105,27 +103,16 @@ def profile(
         pool.points.columns,
         most_runs=settings.most_runs,
     )
-    for one in taken.left_out:
-        say(f"{one.name} is left out: {one.why}")
+    for left in taken.left_out:
+        say(f"{left.name} is left out: {left.why}")
     check_memory(subject.models, len(subject.points.x), shape)
     with clock("predict"):
         whole = few = sitting_of(subject)
         costly = [named for named in taken.named if named.runs(shape) > LISTS["cheap"]]
         if costly and settings.costly_points is not None and settings.costly_points < len(subject.points.x):
             few = sitting_of(subject.of_points(settings.costly_points))
-    logits = {id(one): logits_of(one.subject) for one in {id(s): s for s in (whole, few)}.values()}
-    marks = {
-        key: subject_mark(one.subject, np.zeros(0, int)) for key, one in ((id(whole), whole), (id(few), few))
-    }
-    nearby = []
-    for one in {id(s): s for s in (whole, few)}.values():
-        with clock(f"neighbours of {len(one.subject.points.x)} points"):
-            mark = fingerprint(
-                subject=marks[id(one)], settings=(settings.neighbours, settings.neighbour_noise)
-            )
-            work = lambda one=one: _nearby(one, logits[id(one)], settings)
-            kept = workdir.stage(f"neighbours {len(one.subject.points.x)}", mark, work)
-            nearby += [from_json(NeighboursRow, each) for each in kept]
+        logits = {id(one): logits_of(one.subject) for one in (whole, few)}
+    marks = {id(one): subject_mark(one.subject, np.zeros(0, int)) for one in (whole, few)}
     found: list[Mapping[str, Any]] = []
     left_out = list(taken.left_out)
     for named in taken.named:
@@ -135,30 +122,10 @@ def profile(
             explainer=explainer_mark(sitting.subject, marks[id(sitting)], explainer, [identity()]),
             settings=dataclasses.replace(settings, explainers=(), costly_points=None),
         )
-        work = lambda named=named, sitting=sitting: _method(
-            sitting, named, pool, logits[id(sitting)], settings
-        )
+        work = functools.partial(_method, sitting, named, pool, logits[id(sitting)], settings)
         with clock(f"profile {named.name}"):
             found.append(workdir.stage(f"profile {named.name}", mark, work))
-    return _assemble(prepared, whole, found, nearby, left_out, config, clock)
-
-
-def _nearby(sitting: Sitting, logits: np.ndarray, settings: Settings) -> list[Any]:
-    subject = sitting.subject
-    asked = neighbours.answers_nearby(subject, settings.neighbours, settings.neighbour_noise)
-    found = []
-    for at, release in enumerate(subject.releases):
-        one = neighbours.attack_nearby(sitting, logits, asked, release)
-        judge = sitting.judge.narrowed(one.valid)
-        margin = judge.added(judge.rates(one.both[at]), judge.rates(one.prediction[at]))
-        row = NeighboursRow(
-            release=release,
-            queries=settings.neighbours,
-            points=len(subject.points.x),
-            margin=Margin(**margin._asdict()),
-        )
-        found.append(to_json(row))
-    return found
+    return _assemble(prepared, whole, found, left_out, config, clock)
 
 
 def _method(
@@ -169,6 +136,7 @@ def _method(
     explainer = named.make(subject.logits_fn, subject.points.x.shape[1:], pool.background)
     maps, (found,) = shown(sitting, explainer, [defend_program(subject, identity())])
     result = Result(sitting, found, rows.explained(named.name, named, _NO_DEFENSE, subject))
+    results = {(named.name, _NO_DEFENSE): result}
     gone = trajectories_of(subject, maps)
     leakage, heard, left_out = judged.rows_of(result), [], []
     before = rivals(subject.releases, networks=settings.networks, epochs=settings.network_epochs)
@@ -193,10 +161,17 @@ def _method(
         "points": len(subject.points.x),
         "leakage": [to_json(row) for row in leakage],
         "beyond": [to_json(row) for row in beyond],
-        "groups": [to_json(row) for row in rows.groups({(named.name, _NO_DEFENSE): result}, settings.group)],
+        "groups": [to_json(row) for row in rows.groups(results, settings.group)],
+        "neighbours": [to_json(row) for row in worth.neighbours(results)],
+        "worth": [to_json(row) for row in worth.worth(results)],
         "left_out": [to_json(one) for one in left_out],
         "seconds": time.perf_counter() - start,
     }
+
+
+def _most_points(found: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Of the methods the first one that was attacked on the most points."""
+    return max(found, key=lambda one: one["points"], default={})
 
 
 def _unanswered(rival: Rival) -> str:
@@ -207,7 +182,6 @@ def _assemble(
     prepared: Prepared,
     whole: Sitting,
     found: list[Mapping[str, Any]],
-    nearby: list[NeighboursRow],
     left_out: list[LeftOut],
     config: Mapping[str, Any],
     clock: Clock,
@@ -237,7 +211,8 @@ def _assemble(
         timings=clock.seconds,
         task=rows.task(whole, {}, prepared.diverged),
         methods=ranked,
-        neighbours=nearby,
+        neighbours=[from_json(NeighbourRow, row) for row in _most_points(found).get("neighbours", ())],
+        worth=[from_json(WorthRow, row) for one in found for row in one["worth"]],
         leakage=leakage,
         beyond=beyond,
         groups=unique,

@@ -115,7 +115,7 @@ def _information(dataset: str, own: Sequence[AttackRow]) -> Iterable[Claim]:
     for attack, learns in (("neural", _HALF), ("stacked", "shadows")):
         both, alone = by.get((attack, learns, BOTH)), by.get((attack, learns, PREDICTION))
         if both and alone:
-            ours = _less(both.auc, alone.auc)
+            ours = both.added or _less(both.auc, alone.auc)
             yield _claim(
                 "observation 4.3",
                 f"{name}: gradient beside the prediction adds nothing, {attack} ({learns}), AUC added",

@@ -45,6 +45,10 @@ class AttackRow:
     accuracy: Estimate = described("mean of the shares of members and of others that are called right", SHARE)
     auc: Estimate = described("AUC", SHARE)
     tpr: Estimate = described("members caught at 1 % false positives", SHARE)
+    added: Estimate | None = described(
+        "AUC beyond that of the same attack on the prediction alone, paired; null where it is not measured",
+        DIFFERENCE,
+    )
 
 
 @document()

@@ -13,7 +13,7 @@ from leakjax.auditing.options import Attacker
 from leakjax.auditing.prepare import prepare
 from leakjax.auditing.rows import Sitting
 from leakjax.defend.registry import parse as defense_of
-from leakjax.evaluate.document import to_json
+from leakjax.evaluate.document import Estimate, to_json
 from leakjax.papers.over_models import correlations, over_models
 from leakjax.papers.overfitting import attacks
 from leakjax.papers.overfitting.attacks import Asked, Caught
@@ -117,7 +117,15 @@ def _attacked(
     subject = sitting.subject
     rows: list[AttackRow] = []
 
-    def add(attack: str, learns: Any, sees: str, explainer: str, targets: int, caught: Caught) -> None:
+    def add(
+        attack: str,
+        learns: Any,
+        sees: str,
+        explainer: str,
+        targets: int,
+        caught: Caught,
+        added: Estimate | None = None,
+    ) -> None:
         rows.append(
             AttackRow(
                 dataset=world.dataset,
@@ -129,6 +137,7 @@ def _attacked(
                 explainer=explainer,
                 targets=targets,
                 **caught._asdict(),
+                added=added,
             )
         )
 
@@ -156,7 +165,9 @@ def _attacked(
             add("stacked", "shadows", attacks.NORMALISED, explainer, models, stacked(found[1].explanation))
             for place, sees in enumerate((attacks.LABEL, attacks.PREDICTION)):
                 add("stacked", "shadows", sees, "none", models, stacked(found[0].prediction[place]))
-            add("stacked", "shadows", attacks.BOTH, explainer, models, stacked(found[0].both[1]))
+            both, vector = judge.rates(found[0].both[1]), judge.rates(found[0].prediction[1])
+            beyond = judge.added(both, vector).auc
+            add("stacked", "shadows", attacks.BOTH, explainer, models, stacked(found[0].both[1]), beyond)
             if plan.grouped:
                 groups = group_rows(world.dataset, groups_of(subject.points), sitting.judge, found[0])
     return rows, groups

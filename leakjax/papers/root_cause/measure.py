@@ -8,13 +8,13 @@ from leakjax.auditing.pool import Pool
 from leakjax.auditing.rows import Found, Sitting
 from leakjax.auditing.score import score
 from leakjax.defend.registry import parse as defense_of
-from leakjax.evaluate.document import Estimate
+from leakjax.evaluate.document import Estimate, Rate
 from leakjax.papers.root_cause.document import CaseRow
 from leakjax.papers.root_cause.properties import properties
 from leakjax.papers.root_cause.sweeps import Case
 
 RELEASES = ("label", "vector")
-_RATE = "0.01"
+_RATE: Rate = "0.01"
 
 
 def measured(case: Case, sitting: Sitting, pool: Pool) -> CaseRow:
