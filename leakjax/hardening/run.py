@@ -135,8 +135,8 @@ def harden(
             own = plan if not is_costly else plan._replace(shadows=_at_most(plan.shadows, few))
             explainer = named.make(logits_fn, points.x.shape[1:], background)
             found = _of_explainer(named, explainer, own, courts[is_costly], search, workdir, clock, say)
-            for rows, more in zip((tried, measured), found[:2], strict=True):
-                rows.extend(more)  # type: ignore[arg-type]
+            tried += found[0]
+            measured += found[1]
             recommended.append(found[2])
     sitting = next(iter(courts.values())).sitting
     return HardeningReport(

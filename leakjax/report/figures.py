@@ -212,14 +212,14 @@ def curve(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
 def _front(axes: "Axes") -> tuple[list[float], list[float]]:
     """The marks that no other beats in both, from the most useful to the one that leaks least."""
     marks = [
-        (line.get_xdata()[0], line.get_ydata()[0])
+        tuple(float(np.asarray(data)[0]) for data in (line.get_xdata(), line.get_ydata()))
         for line in axes.lines
         if line.get_marker() not in ("None", "")
     ]
     best: list[tuple[float, float]] = []
     for kept, leaked in sorted(marks, reverse=True):
         if not best or leaked < best[-1][1]:
-            best.append((float(kept), float(leaked)))
+            best.append((kept, leaked))
     return [kept for kept, _ in best], [leaked for _, leaked in best]
 
 

@@ -59,7 +59,7 @@ def of_workdir(workdir: Path, argument: str = "with") -> Markup:
         rule = f"its report.json is of kind {schema!r}, which is none of {', '.join(known)}"
         raise fail(argument, str(workdir), rule)
     try:
-        report = from_json(document, values)
+        report: Any = from_json(document, values)
     except UsageError as error:
         raise fail(argument, str(workdir), str(error)) from None
     images = {
