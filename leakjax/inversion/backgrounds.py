@@ -64,7 +64,7 @@ def measure(world: World, index: int) -> list[Raw]:
         name: str, held: np.ndarray, asking: int, size: int = rows
     ) -> tuple[Recovered, dict[str, Any]]:
         guard = GUARDS[name]
-        logits_fn = world.model.logits_fn
+        logits_fn: Any = world.model.logits_fn  # hashable, as functions are
         explainer = _explainer(logits_fn, world.points.x.shape[1:], guard.sampled)
         part = ExplanationPart(explainer, "predicted", _defense(guard.defense, segments, rms))
         service = Service(_network(logits_fn), Held(world.variables(index), held))
