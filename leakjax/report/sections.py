@@ -13,9 +13,9 @@ from leakjax._validate import UsageError, fail
 from leakjax._workdir import reading
 from leakjax.evaluate.document import from_json
 from leakjax.inversion.document import InversionReport
-from leakjax.inversion.section import section as of_inversion
 from leakjax.monitoring.document import MonitorReport
 from leakjax.records.document import RecordsReport
+from leakjax.report.inversion.section import section as of_inversion
 from leakjax.report.monitoring.section import section as of_monitoring
 from leakjax.report.records.section import section as of_records
 
