@@ -82,7 +82,7 @@ def resolve(
     hardeners = _defenses(defenses)
     for attribution in chosen.attributions.values():
         for defense in hardeners.values():
-            door.check_defense(defense, attribution)
+            door.check_defense(defense, attribution, x)
     return Methods(
         made,
         {one.name: one for one in chosen.methods},

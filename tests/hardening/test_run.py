@@ -159,4 +159,4 @@ def test_what_cannot_be_searched_is_named(options, said):
 
 def test_targets_need_shadows_beside_them(ensemble, points):
     with pytest.raises(UsageError, match="models=36"):
-        study(ensemble, points, search=dataclasses.replace(SEARCH, targets=30))
+        study(ensemble, points, search=dataclasses.replace(SEARCH, targets=35))

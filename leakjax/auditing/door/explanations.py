@@ -53,8 +53,8 @@ def check_explainer(name: str, explainer: Explainer, variables: Any, x: Any) -> 
     return jax.ShapeDtypeStruct(shape, found.dtype)
 
 
-def check_defense(defense: Defense, attribution: jax.ShapeDtypeStruct) -> None:
-    """Traces a defense on an attribution, as the audit will apply it.
+def check_defense(defense: Defense, attribution: jax.ShapeDtypeStruct, x: Any) -> None:
+    """Traces a defense on an attribution of a query, as the audit will apply it.
 
     Raises:
       UsageError: it cannot be traced, or answers with anything but one array.
@@ -63,13 +63,13 @@ def check_defense(defense: Defense, attribution: jax.ShapeDtypeStruct) -> None:
     key = jax.eval_shape(lambda: jax.random.key(0))
     answers: list[type] = []
 
-    def defended(attribution: jax.Array, key: jax.Array) -> jax.Array | None:
-        answer = apply(defense, attribution, key=key)
+    def defended(attribution: jax.Array, key: jax.Array, x: jax.Array) -> jax.Array | None:
+        answer = apply(defense, attribution, key=key, x=x)
         answers.append(type(answer))
         return answer if hasattr(answer, "shape") else None
 
     with calling("defenses", defense.name):
-        found = jax.eval_shape(defended, attribution, key)
+        found = jax.eval_shape(defended, attribution, key, x)
     if found is None:
         rule = f"must return one array, not a {answers[-1].__name__}"
         raise _validate.fail("defenses", defense.name, rule)
