@@ -152,7 +152,7 @@ def run(config: Config, places: Places, stages: Stages) -> list[Compared]:
             with clock(f"attack by {rival.name}"):
                 said = say(works, source_of)
             found += [compared(what, work) for what, work in zip(said, works, strict=True)]
-        writer(workdir.path)("attacks.csv", _csv(found))
+        writer(workdir.path)("attacks.csv", _csv(found).encode())
     return found
 
 
@@ -162,8 +162,8 @@ def _csv(found: list[Compared]) -> str:
         "rival,view,release,explanation,tpr,auc,more_tpr,error_tpr,more_auc,error_auc,weaker_tpr,weaker_auc"
     ]
     for place, one in enumerate(found):
-        numbers = (one.tpr.value, one.auc.value, one.more_tpr.value, one.more_tpr.error)
-        numbers += (one.more_auc.value, one.more_auc.error)
+        more = (one.more_tpr.value, one.more_tpr.error, one.more_auc.value, one.more_auc.error)
+        numbers = (one.tpr.value, one.auc.value, *more)
         names = ",".join(f'"{name}"'.replace("'", "") for name in one[:4])
         flagged = f"{int(worse[place])},{int(worse[len(found) + place])}"
         lines.append(f"{names},{','.join(f'{number:.5f}' for number in numbers)},{flagged}")

@@ -51,7 +51,7 @@ _NUMBERS = (
     "seed",
 )
 _TRAINING = ("epochs", "batch_size", "learning_rate", "decay")
-# Two cores, measured: seconds of a training step for each parameter, and beside it.
+# Two cores, a rough guess that no run was held against: seconds of a step for each parameter, and beside it.
 _SECONDS_A_PARAMETER, _SECONDS_A_STEP = 1.2e-8, 1.0e-4
 
 

@@ -112,6 +112,11 @@ def define_flags() -> None:
         "costly_points", default.costly_points, "Points for explainers of more than 10 runs of the model."
     )
     flags.DEFINE_integer("front", default.front, "Settings of the front that are measured on the targets.")
+    flags.DEFINE_list(
+        "repeats",
+        [str(count) for count in default.repeats],
+        "Numbers of answers whose mean an attacker takes, of what is recommended.",
+    )
     flags.DEFINE_float("most_lost", default.most_lost, "Share of utility that what is recommended may lose.")
     flags.DEFINE_string("beside", None, "Defenses that are measured as well, separated by commas.")
 
@@ -130,6 +135,7 @@ def read_config(values: flags.FlagValues) -> Config:
         points=values.search_points,
         costly_points=values.costly_points,
         front=values.front,
+        repeats=training_flags.numbers("repeats", values.repeats, int),
         beside=tuple(defenses.parse(text) for text in beside),
         most_lost=values.most_lost,
         seed=values.seed,

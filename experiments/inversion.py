@@ -21,14 +21,13 @@ from rich.console import Console
 
 from leakjax import data
 from leakjax.auditing.environment import environment
-from leakjax.inversion import figures, section
 from leakjax.inversion.document import InversionReport
 from leakjax.inversion.plan import PARTS, Plan, plan_for
-from leakjax.inversion.publish import publish_report
 from leakjax.inversion.results import report_of
 from leakjax.inversion.units import units_of
 from leakjax.inversion.world import make_world
 from leakjax.records.run import run_units
+from leakjax.report.inversion import figures, publish, section
 from leakjax.report.progress import Stages
 
 from . import _config_file, _main
@@ -83,7 +82,7 @@ def main(values: flags.FlagValues) -> int:
             stages.say(f"attacking {plan.dataset}: {len(todo)} units")
             measured = run_units(todo, held, tell=stages.tell)
             report = report_of(plan, world, measured, environment())
-            publish_report(report, figures.images(report, measured), held)
+            publish(report, figures.images(report, measured), held)
     print(section.lead(report))
     for row in report.attacks:
         if row.guard == "none":

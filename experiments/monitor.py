@@ -2,10 +2,10 @@
 
     python -m experiments.monitor --quick
 
-watches 1,000 benign accounts of six kinds to set thresholds, tests them on 1,000 others, and then scores eight kinds of
-attacks on digits, undisguised, among decoys, interleaved and over 30 accounts. Some minutes on two cores; without
---quick 10,000 accounts of each and 400 attacks of each kind. Expect at least 90 % of undisguised attacks without
-explanations to be caught at 1 % false alarms, and ascent, distillation on real records and attacks that hide to win.
+watches 1,000 benign accounts of six kinds to set thresholds, tests them on 1,000 others, and then scores eight kinds
+of attacks on digits, undisguised, among decoys, interleaved and over 30 accounts; without --quick 10,000 accounts of
+each and 400 attacks of each kind. The aim is to catch at least 90 % of undisguised attacks without explanations at 1 %
+false alarms. What wins the race against its alarm is printed: nothing but the release itself stops that.
 
     python -m experiments.monitor --benchmark
 

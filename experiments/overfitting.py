@@ -49,8 +49,8 @@ QUICK = {
     "attack_epochs": 6,
     "epochs": 40,
 }
-# Two cores, measured: seconds of a training step for each parameter and point of a batch, and of one step of an attack
-# network.
+# Two cores, a guess that no run was held against: seconds of training for each parameter and point, and of one step of
+# an attack network.
 _SECONDS_A_PRODUCT, _SECONDS_AN_ATTACK_STEP = 3.5e-10, 0.03
 
 

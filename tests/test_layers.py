@@ -21,7 +21,7 @@ LAYERS = (
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 # The pages of these studies stand in their rooms, and belong to the layer of the report: what measures never imports
 # them. Those of records stand in report/records.
-PAGES_OF = ("inversion", "hardening", "monitoring")
+PAGES_OF = ("hardening",)
 PAGES = ("section", "figures", "publish", "findings")
 FILES = [path for top in ("leakjax", "experiments") for path in sorted((ROOT / top).rglob("*.py"))]
 

@@ -1,6 +1,7 @@
 """The fourth step of an audit: its controls, run with the first explainer."""
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,7 +87,8 @@ def _work(prepared: Prepared, methods: Methods, measured: Measured) -> dict[str,
     smallest = functools.partial(
         controls.smallest_margin, sitting.subject, sitting.judge, sitting.predictions
     )
-    rows, margin = (step() for step in _progress.track((run, smallest)))  # one bar for both
+    steps: tuple[Callable[[], Any], ...] = (run, smallest)
+    rows, margin = (step() for step in _progress.track(steps))  # one bar for both
     return {"controls": [to_json(row) for row in rows], "smallest_margin": to_json(margin)}
 
 

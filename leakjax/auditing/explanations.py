@@ -130,11 +130,11 @@ def defend_program(
         if placebo:
             maps = permute_over_models(maps, subject.key, ids)
         first = (lambda all_maps: all_maps[:, :, 0]) if many else (lambda one: one)
-        signals, seen = map_signals(first(maps), x), (maps,)
+        signals, seen = map_signals(first(maps), x), [maps]
         together = signed_signals(signals, agrees)
         if many:
             others = _of_others(maps, x, sums_alone=not several)
-            signals, seen = jnp.concatenate([signals, others], axis=-1), (maps, first(maps))
+            signals, seen = jnp.concatenate([signals, others], axis=-1), [maps, first(maps)]
         few = targets[:_UTILITY_TARGETS]
         changes = [jax.vmap(jax.vmap(measure))(plain[few], shown[few]) for measure in MEASURES.values()]
         return Explanations(

@@ -74,10 +74,10 @@ def resolve(
     background = door.check_background(budget.background, subject.points)
     first_model = jax.tree.map(lambda leaf: leaf[0], subject.variables)
     chosen = choose(explainers, subject.logits_fn, first_model, x, background, say, subject.points.columns)
-    for one in chosen.methods:
-        if one.parts and subject.maps > 1:
+    for method in chosen.methods:
+        if method.parts and subject.maps > 1:
             rule = "shows several explanations together; ask for those of all classes one by one"
-            raise _validate.fail("explainers", one.name, rule)
+            raise _validate.fail("explainers", method.name, rule)
     made = {one.name: one.make(subject.logits_fn, shape, background) for one in chosen.methods}
     hardeners = _defenses(defenses)
     for attribution in chosen.attributions.values():

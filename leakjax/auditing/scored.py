@@ -166,9 +166,11 @@ def _attacks(given: Sequence[AttackLike], answers: Answers) -> list[AnyAttack]:
         )
     if [attack.name for attack in found] != list(DEFAULT_ATTACKS):
         return found
-    missing = ("log_probabilities",) if answers.logits is None else ()
-    missing += () if answers.maps else OF_MAPS
-    return [attack for attack in found if not set(missing) & set(getattr(attack, "needs", ()))]
+    missing = {
+        *(() if answers.logits is not None else ("log_probabilities",)),
+        *(() if answers.maps else OF_MAPS),
+    }
+    return [attack for attack in found if not missing & set(getattr(attack, "needs", ()))]
 
 
 def _explainers(given: Answers) -> list[str]:

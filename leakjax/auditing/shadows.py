@@ -53,7 +53,7 @@ def by_models(methods: Methods, results: Results, counts: Sequence[int]) -> list
     Returns:
       A row for each number of models.
     """
-    explainer, defense = (next(iter(named.values())) for named in (methods.explainers, methods.defenses))
+    explainer, defense = next(iter(methods.explainers.values())), next(iter(methods.defenses.values()))
     several = bool(next(iter(methods.named.values())).parts)
     (subject, *_), _, explanation = next(iter(results.values()))
     rows = []

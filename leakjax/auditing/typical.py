@@ -32,7 +32,7 @@ def typical(points: Points) -> tuple[np.ndarray, np.ndarray]:
     classes = np.flatnonzero(counts >= _LEAST)[:_MOST]
     members: Sequence[np.ndarray] = [points.y == one for one in classes]
     if not len(classes) and len(points.x) >= _LEAST:
-        classes, members = counts.argmax(keepdims=True), [np.ones(len(points.y), bool)]
+        classes, members = np.array([counts.argmax()]), [np.ones(len(points.y), bool)]
     means = [_mean(points.x[own], points.columns) for own in members]
     return np.array(means, points.x.dtype).reshape(len(means), *points.x.shape[1:]), classes
 

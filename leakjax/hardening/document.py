@@ -57,9 +57,11 @@ class MeasuredRow:
     explainer: str = described("name of the explainer with its options")
     explained_class: Policy = described("whose output is explained")
     defense: str = described('the chain as text; "none" for plain explanations')
-    role: Literal["plain", "front", "recommended", "beside"] = described(
-        "why it was measured: as what is hardened, from the front, as what is recommended, or because it was named"
+    role: Literal["plain", "front", "recommended", "averaged", "beside"] = described(
+        "why it was measured: as what is hardened, from the front, as what is recommended, as the mean of several "
+        "answers of what is recommended, or because it was named"
     )
+    repeats: int = described("answers to one query of which the attacker takes the mean", "answers")
     points: int = described("points on which the targets were attacked", "points")
     alone: Estimate = described("members caught by the explanation alone at 1 % false alarms", SHARE)
     margin: Estimate = described("members caught by label and explanation minus by the label", DIFFERENCE)

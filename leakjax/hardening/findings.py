@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # matplotlib is imported where something is drawn
 
 _MARKS = {"predicted": (ORANGE, "o"), "true": (BLUE, "s"), "reference": (SKY, "D")}
 _COLUMNS = 4
+_MARK = {"recommended": " *", "averaged": ", the mean of {} answers of *"}
 _HEAD = ("explainer", "class", "defense", "margin, points", "cut", "lost", "vector margin, points", "cosine")
 
 
@@ -124,7 +125,7 @@ def _row(row: MeasuredRow) -> tuple[str, ...]:
     return (
         row.explainer,
         row.explained_class,
-        f"`{row.defense}`" + (" *" if row.role == "recommended" else ""),
+        f"`{row.defense}`" + _MARK.get(row.role, "").format(row.repeats),
         _points(row.margin),
         _share(row.cut) if row.counts else "nothing to cut",
         _share(row.lost) if math.isfinite(row.lost.value) else "at chance",

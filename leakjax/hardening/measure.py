@@ -33,11 +33,13 @@ class Chosen(NamedTuple):
       policy: whose output is explained.
       defense: of the maps.
       role: as `MeasuredRow.role`.
+      repeats: of how many answers it is the mean.
     """
 
     policy: str
     defense: Defense
     role: str
+    repeats: int = 1
 
 
 class Court(NamedTuple):
@@ -100,6 +102,7 @@ def measure(
                     "explained_class": policy,
                     "defense": one.defense.name,
                     "role": one.role,
+                    "repeats": one.repeats,
                     "points": len(subject.points.x),
                     "figure": figure,
                     "alone": _json(bootstrap.estimate(found.alone)),

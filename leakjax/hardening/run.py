@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from leakjax import _spec, _validate
+from leakjax import _validate
 from leakjax._workdir import Store, Workdir, opened
 from leakjax._workdir.fingerprint import fingerprint
 from leakjax.auditing import door
@@ -27,6 +27,7 @@ from leakjax.hardening import search as searching
 from leakjax.hardening import world as worlds
 from leakjax.hardening.document import HardeningReport, HardeningTask, MeasuredRow, RecommendedRow, TriedRow
 from leakjax.hardening.measure import RELEASES, Chosen, Court, court, measure
+from leakjax.hardening.settings import averaged, defense_of
 from leakjax.shadow import Ensemble, exclude_diverged
 
 
@@ -42,6 +43,7 @@ class Search:
       costly_points: on how many targets are attacked through explainers of more than 10 runs of the model; settings
         of these are compared on at most as many.
       front: how many settings of the front are measured on the targets.
+      repeats: numbers of answers whose mean an attacker takes, where what is recommended draws noise for each.
       beside: defenses that are measured as well, under the first policy that is fixed by the query.
       most_lost: what may be lost of the quoted figure by what is recommended.
       seed: of the sampler.
@@ -53,6 +55,7 @@ class Search:
     points: int | None = 400
     costly_points: int = 600
     front: int = 4
+    repeats: tuple[int, ...] = (10, 100, 1000)
     beside: tuple[Defense, ...] = ()
     most_lost: float = searching.MOST_LOST
     seed: int = 0
@@ -62,6 +65,8 @@ class Search:
         _validate.at_least("trials", self.trials, 1)
         _validate.at_least("front", self.front, 1)
         _validate.at_least("costly_points", self.costly_points, LEAST_POINTS)
+        for count in self.repeats:
+            _validate.at_least("repeats", count, 1)
         if self.points is not None:
             _validate.at_least("search_points", self.points, LEAST_POINTS)
         if not self.policies:
@@ -130,8 +135,8 @@ def harden(
             own = plan if not is_costly else plan._replace(shadows=_at_most(plan.shadows, few))
             explainer = named.make(logits_fn, points.x.shape[1:], background)
             found = _of_explainer(named, explainer, own, courts[is_costly], search, workdir, clock, say)
-            for rows, more in zip((tried, measured), found[:2], strict=True):
-                rows.extend(more)  # type: ignore[arg-type]
+            tried += found[0]
+            measured += found[1]
             recommended.append(found[2])
     sitting = next(iter(courts.values())).sitting
     return HardeningReport(
@@ -186,7 +191,8 @@ def _of_explainer(
     say: Callable[[str], None],
 ) -> tuple[list[TriedRow], list[MeasuredRow], RecommendedRow]:
     """Searches and measures for one explainer; each is a stage of the workdir."""
-    name, quoted = named.name, utility_quoted.quoted(_spec.read("explainers", named.name).name)
+    name, called = named.name, named.name.partition("(")[0]
+    quoted, reason = utility_quoted.QUOTED[utility_quoted.FAMILY_OF.get(called, "additive")]
 
     def stage(what: str, subject: Subject, work: Callable[[], Any], **decides: Any) -> Any:
         with clock(f"{what} {name}"):
@@ -215,7 +221,7 @@ def _of_explainer(
         "measure",
         court.sitting.subject,
         functools.partial(measure, court, explainer, quoted, chosen),
-        chosen=[(one.policy, one.defense.name, one.role) for one in chosen],
+        chosen=[(one.policy, one.defense.name, one.role, one.repeats) for one in chosen],
     )
     measured = [from_json(MeasuredRow, {"explainer": name, **row}, "measured") for row in rows]
     on_front = searching.front(tried)
@@ -240,7 +246,7 @@ def _of_explainer(
             explained_class=best.policy,  # type: ignore[arg-type]
             defense=best.defense.name,
             figure=quoted,
-            reason=next(one.reason for one in utility_quoted.QUOTED.values() if one.figure == quoted),
+            reason=reason,
             settings=count,
             rank_correlation=rank,
         ),
@@ -253,6 +259,11 @@ def _chosen(tried: Sequence[searching.Tried], best: searching.Tried, search: Sea
     wanted = [
         *(Chosen(policy, searching.PLAIN, "plain") for policy in search.policies),
         Chosen(best.policy, best.defense, "recommended"),
+        *(
+            Chosen(best.policy, defense_of(best.family, averaged(best.setting, count)), "averaged", count)
+            for count in search.repeats
+            if best.setting.cosine < 1
+        ),
         *(Chosen(one.policy, one.defense, "front") for one in searching.along(tried, search.front)),
         *(Chosen(fixed, defense, "beside") for defense in search.beside),
     ]

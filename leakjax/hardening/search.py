@@ -161,7 +161,8 @@ def _setting(trial: Any) -> Setting:
 
 def _tried(trial: Any, by_name: Mapping[str, Family]) -> Tried:
     family, mask = by_name[trial.params["family"]], trial.user_attrs["mask_correlation"]
-    return Tried(trial.params["policy"], family, _setting(trial), *trial.values, mask)
+    excess, lost = trial.values
+    return Tried(trial.params["policy"], family, _setting(trial), excess, lost, mask)
 
 
 def front(tried: Sequence[Tried]) -> list[Tried]:

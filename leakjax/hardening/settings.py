@@ -42,6 +42,27 @@ class Setting(NamedTuple):
     cosine: Number
 
 
+def averaged(setting: Setting, repeats: int) -> Setting:
+    """What an attacker has who asks again and again and takes the mean of the answers, each with noise of its own.
+
+    The mean of independent Gaussian releases of one map has the law of one release with so much less noise; a release
+    that answers a query once and for all (`leakjax.defend.Sticky`) leaves nothing to average.
+
+    Args:
+      setting: of one answer.
+      repeats: how many answers, at least 1.
+
+    Returns:
+      The setting of their mean.
+
+    Raises:
+      UsageError: fewer than one answer.
+    """
+    _validate.at_least("repeats", repeats, 1)
+    noise = (1 / setting.cosine**2 - 1) / repeats
+    return setting._replace(cosine=(1 + noise) ** -0.5)
+
+
 def families(shape: tuple[int, ...]) -> list[Family]:
     """The families that are tried on attributions of a shape.
 

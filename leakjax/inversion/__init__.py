@@ -2,5 +2,5 @@
 
 plan = plan_for("digits", quick=True)
 measured = run_units(units_of(plan, load_world(plan)), folder)
-report = report_of(plan, measured, environment)          # typed; `publish_report` writes it with its page
+report = report_of(plan, measured, environment)          # typed; `leakjax.report.inversion.publish` writes its page
 """

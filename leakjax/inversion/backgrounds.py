@@ -1,5 +1,7 @@
 """The part of a study that recovers the background of a Shapley explainer."""
 
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -9,6 +11,7 @@ from leakjax.attack.invert.background import Recovered, one_row_values, recover_
 from leakjax.explain import Explainer, Segments, exact_shapley, grid, kernel_shap
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
+from leakjax.oracle import ExplanationPart, Release, Service, oracle
 
 ATTACK = "leaking background"
 MEASURE = "rows of the background named, share"
@@ -61,8 +64,12 @@ def measure(world: World, index: int) -> list[Raw]:
         name: str, held: np.ndarray, asking: int, size: int = rows
     ) -> tuple[Recovered, dict[str, Any]]:
         guard = GUARDS[name]
-        explainer = _explainer(world, held, segments, sampled=guard.sampled)
-        offered = world.offered(index, explainer, guard=_defense(guard.defense, segments, rms))
+        logits_fn: Any = world.model.logits_fn  # hashable, as functions are
+        explainer = _explainer(logits_fn, world.points.x.shape[1:], guard.sampled)
+        part = ExplanationPart(explainer, "predicted", _defense(guard.defense, segments, rms))
+        service = Service(_network(logits_fn), Held(world.variables(index), held))
+        key = jax.random.fold_in(world.key, index)
+        offered = oracle(service, Release("vector", (part,)), key=key, written=False)
         found = recover_background(
             offered,
             queries[:asking],
@@ -116,16 +123,32 @@ def _terms(
     return np.stack(terms, axis=1), asked.plain
 
 
-def _explainer(world: World, held: np.ndarray, segments: Segments, *, sampled: bool) -> Explainer:
+class Held(NamedTuple):
+    """What a service with a background holds, as the variables of its model: one program for all backgrounds.
+
+    Attributes:
+      variables: of the model.
+      background: [rows, ...].
+    """
+
+    variables: Any
+    background: np.ndarray
+
+
+@functools.lru_cache(maxsize=4)
+def _network(logits_fn: Any) -> Callable[[Held, jax.Array], jax.Array]:
+    return lambda held, x: logits_fn(held.variables, x)
+
+
+@functools.lru_cache(maxsize=8)
+def _explainer(logits_fn: Any, shape: tuple[int, ...], sampled: bool) -> Explainer:
+    cells = grid(shape, CELLS)
     factory, options = (kernel_shap, {"samples": SAMPLED}) if sampled else (exact_shapley, {})
-    explain = factory(world.model.logits_fn, background=held, output="probability", **options)
 
-    def on_cells(
-        variables: Any, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
-    ) -> jax.Array:
-        return explain(variables, x, target, key=key, segments=cells)
+    def on_cells(held: Held, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None) -> jax.Array:
+        explain = factory(logits_fn, background=held.background, output="probability", **options)
+        return explain(held.variables, x, target, key=key, segments=cells)
 
-    cells = segments
     return on_cells
 
 
@@ -134,4 +157,4 @@ def _defense(name: str, segments: Segments, rms: float) -> str:
     features = np.size(segments.map) // segments.count
     if name == "top cells":
         return f"keep_top_k({3 * features})"
-    return f"gaussian_noise({0.25 * rms})" if name == "noise" else name
+    return f"gaussian_noise({0.25 * rms:.3g})" if name == "noise" else name

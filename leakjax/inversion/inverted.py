@@ -40,6 +40,7 @@ TRAININGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 if find_spec("jax_privacy") is not None:  # the extra "private"
     TRAININGS["DP-SGD, noise multiplier 1"] = ({}, {"noise_multiplier": 1.0})
 STARTS = 8  # of the search for signs
+MOST = 50  # targets of it
 # Budgets of ascent: explained steps, and steps of plain probes.
 STEPS = {"explanation": 20, "finite_differences": 10, "nes": 40}
 MEMBERSHIPS = 8
@@ -49,7 +50,7 @@ SHOWN = 8  # reconstructions in a figure
 def closed_form(world: World, index: int, targets: int, candidates: int, epochs: int) -> dict[str, Any]:
     """A tanh network's inputs from one gradient; its linear positive control; pictures."""
     draws = world.draws(index, CLOSED)
-    rows, among, subjects = _subjects(world, draws, targets, candidates)
+    rows, among, subjects = _subjects(world, draws, min(targets, MOST), candidates)
     real = world.points.x[rows].reshape(len(rows), -1)
     out: list[Raw] = []
     pictures: dict[str, Any] = {}
@@ -59,7 +60,7 @@ def closed_form(world: World, index: int, targets: int, candidates: int, epochs:
         out += _judged(CLOSED, "gradient of a tanh network", name, *made, real, among, subjects, offered)
         if name == "none":
             shown = {"sought": real, "closed form, from one gradient": made[0], "public class mean": made[1]}
-            pictures = _pictures(world, shown)
+            pictures = _pictures(world, shown, rows)
     for name, (options, changes) in TRAININGS.items():
         model = models.make(NETWORK, world.points.classes, **options)
         config = TrainConfig(epochs=epochs, **changes)
@@ -154,9 +155,12 @@ def learned_inversion(world: World, index: int, targets: int, candidates: int) -
         both, offered = found["both"], asked["both"]
         out += _judged(LEARNED, setting, name, both, alone[setting], None, real, among, subjects, offered)
         if not pictures:
-            pictures = _pictures(
-                world, {"decoder, from prediction": alone[setting], "decoder, with gradient": both}
-            )
+            shown = {
+                "sought of decoders": real,
+                "decoder, from prediction": alone[setting],
+                "decoder, with gradient": both,
+            }
+            pictures = _pictures(world, shown, rows)
             error = ((both - real) ** 2).mean(axis=1)
             out.append(
                 row(LEARNED, setting, "AUC of the error as a score of membership", _auc(-error, members))
@@ -192,9 +196,7 @@ def query_ascent(world: World, index: int) -> dict[str, Any]:
         out.append(row(ASCENT, setting, NEAR, near, asked=offered))
     return {
         "rows": out,
-        "pictures": _pictures(
-            world, {"class means of records": private, "query ascent": climbed["explanation"]}
-        ),
+        "pictures": _pictures(world, {"public means": public, "query ascent": climbed["explanation"]}),
     }
 
 
@@ -264,14 +266,16 @@ def _auc(score: np.ndarray, member: np.ndarray) -> float:
     return float(np.mean((ours[:, None] > theirs) + 0.5 * (ours[:, None] == theirs)))
 
 
-def _pictures(world: World, made: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The first reconstructions of each kind as images [height, width]; none where points are no images."""
+def _pictures(world: World, made: dict[str, np.ndarray], rows: np.ndarray | None = None) -> dict[str, Any]:
+    """Reconstructions of each kind as images [height, width]; none where points are no images.
+
+    A page may be passed round: of rows of the pool it shows those alone that no target model was trained on.
+    """
     shape = world.points.x.shape[1:]
-    if len(shape) < 2:
+    if len(shape) != 3:
         return {}
+    open_ = slice(None) if rows is None else ~world.ensemble.membership[:, rows].any(axis=0)
     return {
-        name: np.round(
-            rows[:SHOWN].reshape(-1, *shape)[..., 0] if len(shape) == 3 else rows[:SHOWN], 3
-        ).tolist()
-        for name, rows in made.items()
+        name: np.round(each[open_][:SHOWN].reshape(-1, *shape)[..., 0], 3).tolist()
+        for name, each in made.items()
     }

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from leakjax._threads import one_blas_thread
 from leakjax._workdir.fingerprint import environment, fingerprint
 from leakjax.inversion import aggregated, attributes, backgrounds, extracted, inverted, reidentified
 from leakjax.inversion.plan import PARTS, Plan
@@ -65,5 +66,6 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
 
 
 def _measured(measure: Callable[[int], Any], index: int) -> dict[str, Any]:
-    found = measure(index)
+    with one_blas_thread():
+        found = measure(index)
     return found if isinstance(found, dict) else {"rows": found}

@@ -19,13 +19,13 @@ class Families(NamedTuple):
       held: float32 [size, capacity], sketches, queries last for speed; infinite where none is held yet.
       family: int32 [capacity], the place of the newest query of its family.
       size: int32 [capacity], at the place of its newest query how many queries a family has had, held or not.
-      count: int32, how many queries were put in.
+      entered: int32, how many queries were put in.
     """
 
     held: jax.Array
     family: jax.Array
     size: jax.Array
-    count: jax.Array
+    entered: jax.Array
 
 
 def families(
@@ -65,7 +65,7 @@ def families(
         squared = jnp.sum((state.held - own[:, None]) ** 2, axis=0)
         same = squared <= again
         repeated = same.any()
-        place = state.count % capacity
+        place = state.entered % capacity
         family, total = _joined(state, squared <= near, place)
         put = lambda new, old: jnp.where(repeated, old, new)
         # What is not put in is written back in its place, one column, so that the ring is never copied.
@@ -73,7 +73,7 @@ def families(
             state.held.at[:, place].set(put(own, state.held[:, place])),
             put(family.at[place].set(place), state.family),
             state.size.at[place].set(put(total + 1, state.size[place])),
-            state.count + 1 - repeated,
+            state.entered + 1 - repeated,
         )
         score = put(total + 1, state.size[jnp.max(jnp.where(same, state.family, 0))])
         return after, score.astype(jnp.float32)

@@ -41,7 +41,7 @@ def detectors(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def limits(calibration: Highest) -> Mapping[str, Limits]:
     """Thresholds of every rate, of benign accounts alone."""
-    found = {}
+    found: dict[str, Limits] = {}
     for rate in RATES:
         share = float(rate)
         alone = np.array([threshold(row, share) for row in calibration.whole])

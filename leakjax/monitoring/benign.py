@@ -68,21 +68,25 @@ def what_if(world: World, key: jax.Array, queries: int) -> jax.Array:
     column = (drawn[:, :EDITS, 0] * world.features).astype(jnp.int32)
     rows = (drawn[:, :EDITS, 1] * len(world.pool)).astype(jnp.int32)
 
-    def edits(start: jax.Array, column: jax.Array, rows: jax.Array) -> jax.Array:
-        def edit(x: jax.Array, one: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-            after = jnp.where(on_top, x, start).at[one[0]].set(world.pool[one[1], one[0]])
-            return after, after
-
-        return jnp.concatenate([start[None], jax.lax.scan(edit, start, (column, rows))[1]])
-
-    return jax.vmap(edits)(starts, column, rows).reshape(-1, world.features)[:queries]
+    value = world.pool[rows, column]
+    number_of = jnp.arange(1, EDITS + 1)
+    own = column[:, :, None] == jnp.arange(world.features)[None, None, :]
+    # Of every feature the last edit up to each one, from 1 (0: none); without those before where edits do not add up.
+    before = (number_of[None, :] <= number_of[:, None]) & (on_top | jnp.eye(EDITS, dtype=bool))
+    counted = before[None, :, :, None] & own[:, None, :, :]
+    last = jnp.max(jnp.where(counted, number_of[None, None, :, None], 0), axis=2)
+    edited = jnp.take_along_axis(value[:, :, None], jnp.maximum(last - 1, 0), axis=1)
+    after = jnp.where(last > 0, edited, starts[:, None, :])
+    return jnp.concatenate([starts[:, None, :], after], axis=1).reshape(-1, world.features)[:queries]
 
 
 def batches(world: World, key: jax.Array, queries: int) -> jax.Array:
     """A file of records sorted by class, sent again and again with some records renewed."""
     passes = -(-queries // FILE)
     drawn = jax.random.uniform(key, (passes, FILE, DRAWS + 1))
-    labels = jnp.sort(world.label[(drawn[0, :, 0] * len(world.label)).astype(jnp.int32)])
+    # One of each of as many equal parts of the pool, which is sorted by class.
+    place = (jnp.arange(FILE) + drawn[0, :, 0]) / FILE
+    labels = world.label[(place * len(world.label)).astype(jnp.int32)]
     made = records(world, drawn[..., :DRAWS], jnp.broadcast_to(labels, (passes, FILE)))
     sent = [made[0]]
     for fresh, new in zip(drawn[1:, :, DRAWS, None], made[1:], strict=True):

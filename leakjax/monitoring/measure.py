@@ -7,13 +7,13 @@ import jax
 import numpy as np
 from jax import numpy as jnp
 
-from leakjax.monitoring import benign, disguise
+from leakjax.monitoring import disguise
 from leakjax.monitoring.alarms import in_order
 from leakjax.monitoring.attackers import ACTIONS, COPYING, Attack, Played, play
 from leakjax.monitoring.attackers import site as site_of
 from leakjax.monitoring.attackers.students import agreement
 from leakjax.monitoring.plan import CROWD, Plan
-from leakjax.monitoring.watch import Watch, crowd_program, program
+from leakjax.monitoring.watch import Watch, benign_program, crowd_program, program
 from leakjax.monitoring.world import World
 
 PER_CROWD = 2  # attacks of each kind in a crowd
@@ -145,16 +145,12 @@ def _in_crowds(
     """Scores [some attacks, queries] by the shared store, of crowds that hold a few attacks of each kind."""
     crowd, names = crowd_program(watching), list(streams)
     places = PER_CROWD * len(names)
-    draw = jax.jit(
-        lambda key: jax.vmap(lambda account: benign.stream(world, key, account, plan.queries))(
-            jnp.arange(CROWD - places)
-        )
-    )
+    draw, others = benign_program(world, plan), np.arange(CROWD - places)
     found: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for number in range(max(plan.attacks // SHARED // PER_CROWD, 1)):
         rows = slice(number * PER_CROWD, (number + 1) * PER_CROWD)
         theirs = [streams[name][rows] for name in names]
-        scores = np.asarray(crowd(jnp.concatenate([*theirs, draw(jax.random.fold_in(key, number))])))
+        scores = np.asarray(crowd(jnp.concatenate([*theirs, draw(jax.random.fold_in(key, number), others)])))
         for place, name in enumerate(names):
             found[name].append(scores[place * PER_CROWD : (place + 1) * PER_CROWD])
     return {name: np.concatenate(parts) for name, parts in found.items()}

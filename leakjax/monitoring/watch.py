@@ -75,6 +75,15 @@ def program(watching: Watch) -> Callable[[jax.Array], jax.Array]:
     return jax.jit(lambda streams: jnp.moveaxis(jax.lax.map(of_account, streams, batch_size=50), 1, 0))
 
 
+def benign_program(world: World, plan: Plan) -> Callable[[jax.Array, np.ndarray], jax.Array]:
+    """`(key, accounts) -> [accounts, queries, features]`, what benign accounts of these numbers ask.
+
+    The numbers are arguments: where they are constants, XLA folds the draws for half a minute.
+    """
+    of_account = lambda key, account: benign.stream(world, key, account, plan.queries)
+    return jax.jit(jax.vmap(of_account, in_axes=(None, 0)))
+
+
 def crowd_program(watching: Watch) -> Callable[[jax.Array], jax.Array]:
     """`[accounts, queries, features] -> [accounts, queries]`, the scores of a crowd whose accounts ask in turn."""
 
@@ -99,12 +108,12 @@ def benign_highest(world: World, watching: Watch, plan: Plan, first: int) -> Hig
       `Highest`.
     """
     key = jax.random.fold_in(jax.random.key(plan.seed), 3)
-    draw = jax.jit(jax.vmap(lambda account: benign.stream(world, key, account, plan.queries)))
+    draw = benign_program(world, plan)
     score, crowd = program(watching), crowd_program(watching)
     whole, first_ones = [], []
     for start in track(range(first, first + plan.accounts, ACCOUNTS_AT_ONCE)):
         accounts = np.arange(start, min(start + ACCOUNTS_AT_ONCE, first + plan.accounts))
-        streams = draw(accounts)
+        streams = draw(key, accounts)
         scores = np.asarray(score(streams))
         shared = [np.asarray(crowd(part)) for part in streams.reshape(-1, CROWD, *streams.shape[1:])]
         both = np.concatenate([scores.max(axis=2), np.concatenate(shared).max(axis=1)[None]])

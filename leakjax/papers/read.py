@@ -1,6 +1,6 @@
 """What Shokri, Strobel & Zick read off a model's answer: the 1-norm of its gradient, the variance of its prediction."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,11 +23,11 @@ class Read(NamedTuple):
       correct: 1 where the predicted class is the true one, 0 elsewhere.
     """
 
-    norm: np.ndarray
-    norm_of_logit: np.ndarray
-    variance: np.ndarray
-    loss: np.ndarray
-    correct: np.ndarray
+    norm: Any
+    norm_of_logit: Any
+    variance: Any
+    loss: Any
+    correct: Any
 
 
 def read(logits_fn: LogitsFn, variables: Variables, x: np.ndarray, y: np.ndarray) -> Read:

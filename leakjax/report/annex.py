@@ -44,7 +44,8 @@ def _opinion(report: Report) -> Table:
 
 def _likelihood(report: Report) -> str:
     said = []
-    for release in headline.releases(report.leakage) or [None]:
+    releases: list[str | None] = [*headline.releases(report.leakage)]
+    for release in releases or [None]:
         worst, row = (
             headline.worst(report.leakage, release),
             headline.row(report.leakage, "prediction", release=release),

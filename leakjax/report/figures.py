@@ -6,7 +6,7 @@ Okabe and Ito (2008), which the colour-blind can tell apart.
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
@@ -39,7 +39,7 @@ def images(report: Report) -> dict[str, bytes]:
 
 def files(report: Report) -> dict[str, bytes]:
     """Every figure as PNG, SVG and PDF, by the name of its file."""
-    found = {}
+    found: dict[str, bytes] = {}
     with style(Look()):
         for name, draw in _draws(report).items():
             if figure := draw(report, Look()):
@@ -52,7 +52,7 @@ def pictures(report: Report) -> dict[str, bytes]:
 
     Examples are images, which shrink to the width of a phone as they are.
     """
-    found = {}
+    found: dict[str, bytes] = {}
     for mark, look in LOOKS.items():
         with style(look):
             for name, draw in _draws(report).items():
@@ -195,7 +195,12 @@ def curve(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     if found is not None:
         row = headline.row(report.leakage, "both", found.explainer, found.defense, release=worst.release)
         added = 100.0 * headline.margin(report.leakage, row).value if row else 0.0
-        ring = {"markersize": 15, "fillstyle": "none", "markeredgewidth": 2.0, "linestyle": "none"}
+        ring: dict[str, Any] = {
+            "markersize": 15,
+            "fillstyle": "none",
+            "markeredgewidth": 2.0,
+            "linestyle": "none",
+        }
         axes.plot([found.utility.cosine.value], [added], "o", color=ink(), label="recommended", **ring)
     axes.set_xlim(min(-0.05, axes.get_xlim()[0]), 1.05)
     handles, labels = axes.get_legend_handles_labels()
@@ -207,14 +212,14 @@ def curve(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
 def _front(axes: "Axes") -> tuple[list[float], list[float]]:
     """The marks that no other beats in both, from the most useful to the one that leaks least."""
     marks = [
-        (line.get_xdata()[0], line.get_ydata()[0])
+        tuple(float(np.asarray(data)[0]) for data in (line.get_xdata(), line.get_ydata()))
         for line in axes.lines
         if line.get_marker() not in ("None", "")
     ]
     best: list[tuple[float, float]] = []
     for kept, leaked in sorted(marks, reverse=True):
         if not best or leaked < best[-1][1]:
-            best.append((float(kept), float(leaked)))
+            best.append((kept, leaked))
     return [kept for kept, _ in best], [leaked for _, leaked in best]
 
 

@@ -55,7 +55,7 @@ def style(look: Look) -> Iterator[None]:
     import matplotlib
 
     ink, paper = INK[look.dark], PAPER[look.dark]
-    own = {**STYLE, **dict.fromkeys(_COLOURED, ink)}
+    own: Any = {**STYLE, **dict.fromkeys(_COLOURED, ink)}
     own |= {"figure.facecolor": paper, "axes.facecolor": paper, "savefig.facecolor": paper}
     with matplotlib.rc_context(own):
         yield

@@ -13,9 +13,9 @@ from leakjax._validate import UsageError, fail
 from leakjax._workdir import reading
 from leakjax.evaluate.document import from_json
 from leakjax.inversion.document import InversionReport
-from leakjax.inversion.section import section as of_inversion
 from leakjax.monitoring.document import MonitorReport
 from leakjax.records.document import RecordsReport
+from leakjax.report.inversion.section import section as of_inversion
 from leakjax.report.monitoring.section import section as of_monitoring
 from leakjax.report.records.section import section as of_records
 
@@ -59,7 +59,7 @@ def of_workdir(workdir: Path, argument: str = "with") -> Markup:
         rule = f"its report.json is of kind {schema!r}, which is none of {', '.join(known)}"
         raise fail(argument, str(workdir), rule)
     try:
-        report = from_json(document, values)
+        report: Any = from_json(document, values)
     except UsageError as error:
         raise fail(argument, str(workdir), str(error)) from None
     images = {

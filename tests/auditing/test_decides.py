@@ -14,7 +14,7 @@ from leakjax._validate import UsageError
 from leakjax._workdir import claim, fingerprint
 from leakjax.auditing import controls
 from leakjax.auditing.decides import attack_mark, controls_mark, explainer_mark, subject_mark
-from leakjax.auditing.options import Run
+from leakjax.auditing.options import Attacker, Run
 from leakjax.auditing.subject import Subject
 from leakjax.defend import clip_norm, lift, parse
 from leakjax.evaluate.document import to_json
@@ -162,7 +162,7 @@ def audit(ensemble, points, tmp_path):
             explainers=explainers,
             key=jax.random.key(7),
             run=Run(store=tmp_path / "store", **options.pop("run", {})),
-            **options,
+            **{"attacker": Attacker(releases=("label",)), "attacks": ["stacked"], **options},
         )
 
     return audit
@@ -181,6 +181,7 @@ def numbers(report):
     return [(row.explainer, row.view, row.attack, row.tpr_at_fpr) for row in report.leakage]
 
 
+@pytest.mark.slow
 def test_a_kept_stage_is_read_and_a_damaged_or_another_one_is_done(audit, points, tmp_path, monkeypatch):
     explainers, said, checked = {"leaky": leaky, "gradient": gradient}, [], []
     run = controls.run

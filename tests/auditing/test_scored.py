@@ -182,7 +182,7 @@ def test_arrays_that_do_not_fit_are_named_in_one_line(forest, change, words):
 )
 def test_answers_of_which_nothing_can_be_told_are_named(forest, change, words):
     with pytest.raises(UsageError, match=f"^{words}"):
-        leakjax.score({**forest, **change}, key=jax.random.key(0))
+        leakjax.score({**forest, **change}, key=jax.random.key(0), attacker=Attacker(releases=("label",)))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ SEARCH = Search(
     trials=6,
     points=60,
     front=2,
+    repeats=(100,),
     beside=(defend.parse(BESIDE),),
     seed=1,
 )
@@ -103,6 +104,8 @@ def test_margins_are_those_of_the_audit_and_the_leak_in_the_sum_is_gone_without_
     assert without.cut.value > 0.9
     assert without.cut.low > 0.8
     assert {row.role for row in report.measured} >= {"plain", "recommended", "beside"}
+    for row in report.measured:
+        assert (row.repeats > 1) == (row.role == "averaged")
     assert plain.cosine == pytest.approx(1, abs=1e-6)
     assert plain.lost.value == pytest.approx(0, abs=1e-6)
     assert 0 < without.cosine < 1

@@ -7,7 +7,7 @@ import pytest
 
 from leakjax import defend
 from leakjax.hardening import cheap_attack, search
-from leakjax.hardening.settings import Family, Setting, defense_of, families
+from leakjax.hardening.settings import Family, Setting, averaged, defense_of, families
 from leakjax.hardening.world import World
 
 KEY = jax.random.key(0)
@@ -33,6 +33,23 @@ def test_coarsening_is_never_followed_by_projecting():
     assert {family.window for family in families((8, 8, 1))} == {1, 2}
     assert {family.window for family in families((28, 28, 1))} == {1, 2, 4}
     assert {family.window for family in families((30,))} == {1}
+
+
+@pytest.mark.parametrize("repeats", [1, 50])
+def test_the_mean_of_many_answers_has_the_law_of_one_with_less_noise(repeats):
+    family, setting = Family("", 1, False), Setting(1.0, 0.6)
+    plain = RNG.normal(size=40).astype(np.float32)
+
+    def draws(setting, keys):
+        one = lambda key: defend.apply(defense_of(family, setting), jnp.asarray(plain), key=key)
+        return np.asarray(jax.jit(jax.vmap(one))(keys), float)
+
+    means = draws(setting, jax.random.split(KEY, 200 * repeats)).reshape(200, repeats, 40).mean(axis=1)
+    once = draws(averaged(setting, repeats), jax.random.split(jax.random.key(1), 200))
+    unit = plain / np.linalg.norm(plain)
+    for found in (means, once):
+        noise = ((found - unit) ** 2).mean() * 40 * repeats
+        assert abs(noise / (1 / 0.6**2 - 1) - 1) < 5 * (2 / 8000) ** 0.5
 
 
 def test_of_a_share_of_one_all_values_are_kept():

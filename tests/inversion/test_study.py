@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from leakjax import UsageError, data
+from leakjax.inversion import inverted
 from leakjax.inversion.plan import OF_IMAGES, OF_TABLES, PARTS, plan_for
 from leakjax.inversion.units import units_of
 from leakjax.inversion.world import make_world
@@ -96,3 +97,15 @@ def test_the_binary_writes_its_report_and_says_what_is_wrong(tmp_path, request):
     planned = run("--plan", "--quick")
     assert planned.returncode == 0
     assert "reidentify: 2 units" in planned.stdout
+
+
+@pytest.mark.slow
+def test_a_page_shows_no_record_that_was_trained_on(world):
+    made = inverted.closed_form(world, 0, targets=20, candidates=100, epochs=2)
+    flat = world.points.x.reshape(len(world.points.x), -1)
+    shown = np.array(made["pictures"]["sought"]).reshape(-1, flat.shape[1])
+    assert len(shown)
+    for picture in shown:
+        same = np.flatnonzero(np.abs(flat - picture).max(axis=1) < 1e-3)
+        assert len(same)
+        assert not world.ensemble.membership[:, same].any()

@@ -9,6 +9,8 @@ from leakjax.monitoring import attackers
 from leakjax.monitoring import world as worlds
 from leakjax.monitoring.attackers.students import agreement
 
+pytestmark = pytest.mark.slow  # each attack is a program of its own
+
 QUERIES = 120
 
 

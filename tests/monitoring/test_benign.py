@@ -7,6 +7,8 @@ import pytest
 from leakjax.monitoring import benign
 from leakjax.monitoring.plan import KINDS
 
+pytestmark = pytest.mark.slow  # each kind is a program of its own
+
 QUERIES = 105
 
 

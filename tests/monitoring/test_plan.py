@@ -65,6 +65,7 @@ def test_cells_are_squares_of_images_and_runs_of_features():
     assert world.cells_of((5,)).tolist() == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_the_speed_of_every_detector_is_measured():
     found = speed.measure(30, queries=50, repeats=1)
     assert {row.detector for row in found} >= {"families", "shared_budget", "any_of_an_account"}

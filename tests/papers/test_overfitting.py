@@ -144,7 +144,7 @@ def test_a_line_is_drawn_through_three_gaps_or_more():
 @pytest.mark.slow
 def test_models_are_kept_at_their_gaps_and_a_study_goes_on(tmp_path):
     points = data.load("synthetic(points=160, features=40, classes=4)")
-    training = shadow.TrainConfig(epochs=12, stop_at_gap=(0.1, 0.3, 0.99))
+    training = shadow.TrainConfig(epochs=12, stop_at_gap=(0.05, 0.1, 0.99))
     world = World("synthetic(points=160, features=40, classes=4)", "mlp(widths=(16,))", training)
     settings = Settings(
         models=8,
@@ -180,7 +180,7 @@ def test_models_are_kept_at_their_gaps_and_a_study_goes_on(tmp_path):
     assert len([one for one in begun if "left out" not in one]) == count
     assert to_json(again) == to_json(first)
     assert to_json(from_json(Overfitting, to_json(first))) == to_json(first)
-    assert [one.asked for one in first.gaps] == [0.1, 0.3, END]
+    assert [one.asked for one in first.gaps] == [0.05, 0.1, END]
     last = [one for one in first.attacks if one.asked == END]
     assert {one.explainer for one in last} == {"none", "gradient(output='probability')", "lrp"}
     assert {one.learns for one in last} == {"known_half", "shadows"}

@@ -65,7 +65,7 @@ def magnitudes(gradient: np.ndarray, network: TanhNetwork, explained: int) -> np
     features, units = network.hidden.shape
     if units > features:
         raise fail("units", units, f"must be at most {features}, the features: one gradient holds no more")
-    slopes = np.linalg.lstsq(network.hidden, np.asarray(gradient, np.float64), rcond=None)[0]
+    slopes = np.linalg.pinv(network.hidden) @ np.asarray(gradient, np.float64)
     squared = 1 - slopes / network.out[:, explained]
     return np.arctanh(np.sqrt(np.clip(squared, 0.0, np.tanh(_LARGEST) ** 2)))
 
@@ -114,25 +114,23 @@ def tanh_input(
 def _signs(
     size: np.ndarray, centre: np.ndarray, spread: np.ndarray, precision: np.ndarray, starts: int, seed: int
 ) -> np.ndarray:
-    """The signs s that make s x size most probable: flipped one by one from several starts while that helps."""
+    """The signs s that make s x size most probable: flipped one by one while that helps, from all starts at once."""
     generator = np.random.default_rng(seed)
-    drawn = generator.multivariate_normal(centre, spread, size=max(starts - 1, 0), method="eigh")
-    best, lowest = np.sign(centre), np.inf
-    for start in [centre, *drawn]:
-        signs = np.where(start >= 0, 1.0, -1.0)
-        left = signs * size - centre
-        push = precision @ left
-        for _ in range(_SWEEPS * len(size)):
-            # What flipping unit j changes in the quadratic form left' P left.
-            change = -2 * signs * size
-            gains = 2 * change * push + change**2 * precision.diagonal()
-            unit = int(np.argmin(gains))
-            if gains[unit] >= -1e-9:
-                break
-            left[unit] += change[unit]
-            push += change[unit] * precision[:, unit]
-            signs[unit] = -signs[unit]
-        value = float(left @ push)
-        if value < lowest:
-            best, lowest = signs, value
-    return best
+    root = np.linalg.cholesky(spread + 1e-9 * np.trace(spread) * np.eye(len(spread)))
+    drawn = centre + generator.standard_normal((max(starts - 1, 0), len(size))) @ root.T
+    signs = np.where(np.concatenate([centre[None], drawn]) >= 0, 1.0, -1.0)
+    left = signs * size - centre  # [starts, units]
+    push = left @ precision
+    every = np.arange(len(signs))
+    for _ in range(_SWEEPS * len(size)):
+        # What flipping unit j changes in the quadratic form left' P left.
+        change = -2 * signs * size
+        gains = 2 * change * push + change**2 * precision.diagonal()
+        unit = gains.argmin(axis=1)
+        step = np.where(gains[every, unit] < -1e-9, change[every, unit], 0.0)
+        if not step.any():
+            break
+        left[every, unit] += step
+        push += step[:, None] * precision[unit]
+        signs[every, unit] *= np.where(step, -1.0, 1.0)
+    return signs[np.einsum("su,su->s", left, push).argmin()]

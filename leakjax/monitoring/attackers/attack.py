@@ -61,14 +61,14 @@ class Played(NamedTuple):
     Attributes:
       queries: float32 [queries, features].
       progress: float32 [queries], after each.
-      answers: as they were given, leaves [queries, ...].
-      asked: int32 [queries], the class that was asked for.
+      answers: as they were given, leaves [queries, ...]; None where nobody needs them.
+      asked: int32 [queries], the class that was asked for; None beside no answers.
     """
 
     queries: jax.Array
     progress: jax.Array
-    answers: Answer
-    asked: jax.Array
+    answers: Any
+    asked: Any
 
 
 def site(world: World, key: jax.Array) -> Site:

@@ -12,13 +12,14 @@ from leakjax.auditing.explainers import parse
 from leakjax.auditing.explanations import defend_program
 from leakjax.auditing.rows import Sitting
 from leakjax.defend.registry import parse as defense_of
+from leakjax.evaluate.document.audit import Rate
 from leakjax.papers.dimensions.document import SampledRow
 from leakjax.papers.over_models import correlations, over_models
 from leakjax.papers.shown import shown
 
 RELEASES = ("label",)
 _LEVELS = (5, 25, 50, 75, 95)
-_RATE = "0.01"
+_RATE: Rate = "0.01"
 
 
 class Sampled(NamedTuple):

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -118,9 +119,7 @@ def dimensions(
                 DimensionRow,
                 case.name,
                 mark,
-                lambda case=case, decides=decides: measure.measured(
-                    case, settings.training, **decides, on_epoch=on_epoch
-                ),
+                partial(measure.measured, case, settings.training, **decides, on_epoch=on_epoch),
             )
         )
     world = _Lazy(settings, workdir, say, on_epoch)
@@ -132,7 +131,7 @@ def dimensions(
                 SampledRow,
                 one.text,
                 mark,
-                lambda one=one: sampled.measured(one, world.sitting()),
+                partial(_explained, one, world),
             )
         )
     return Dimensions(
@@ -144,6 +143,10 @@ def dimensions(
         left_out=list(left_out),
         claims=claims.of_study(rows, shown, epochs=settings.training.epochs),
     )
+
+
+def _explained(one: sampled.Sampled, world: "_Lazy") -> SampledRow:
+    return sampled.measured(one, world.sitting())
 
 
 class _Lazy:
@@ -171,7 +174,7 @@ class _Lazy:
             ready = prepared(
                 training,
                 Pool(points, None),
-                Attacker(True, "predicted", sampled.RELEASES),  # type: ignore[arg-type]
+                Attacker(True, "predicted", sampled.RELEASES),
                 audit_points=own.sampled_audited,
                 workdir=self._workdir,
                 say=self._say,

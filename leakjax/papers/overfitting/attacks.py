@@ -6,12 +6,13 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from leakjax.attack.registry import parse
+from leakjax.attack.registry import Attack, parse
 from leakjax.attack.replies import Replies
 from leakjax.attack.run import run
 from leakjax.evaluate import roc
 from leakjax.evaluate.bootstrap import Resamples, estimate, mean_over_targets, resample
 from leakjax.evaluate.document import Estimate
+from leakjax.evaluate.document.audit import Rate
 from leakjax.evaluate.leakage import FPRS, leakage
 from leakjax.papers.overfitting.document import Learns
 
@@ -26,7 +27,7 @@ _INFORMATION = {
     LABEL: "label",
     NORMALISED: "explanation",
 }
-_RATE = "0.01"
+_RATE: Rate = "0.01"
 
 
 class Asked(NamedTuple):
@@ -97,8 +98,11 @@ def caught(
             flat = np.abs(maps).reshape(*maps.shape[:2], -1).sum(-1)
             maps = maps / np.maximum(flat, 1e-30).reshape(*flat.shape, *(1,) * (maps.ndim - 2))
         replies = Replies(logs, y, maps=maps)
-        found = run(parse(one.text), replies, membership, targets=np.arange(targets), key=key)
-        scores, valid, at = found.scores, found.valid, 0.5 if one.attack == "tree" else 0.0
+        attack = parse(one.text)
+        assert isinstance(attack, Attack)  # `stacked` is measured by the audit's own programs
+        found = run(attack, replies, membership, targets=np.arange(targets), key=key)
+        scores, valid = found.scores, found.valid
+        at = np.asarray(0.5 if one.attack == "tree" else 0.0)
     return judged(scores, own, valid, at)
 
 

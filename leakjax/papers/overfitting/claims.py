@@ -90,7 +90,9 @@ def _linear(dataset: str, lines: Sequence[LineRow]) -> Iterable[Claim]:
 
 
 def _information(dataset: str, own: Sequence[AttackRow]) -> Iterable[Claim]:
-    by = {(one.attack, one.learns, one.sees): one for one in own if one.explainer in ("none", _plain(own))}
+    by: dict[tuple[str, str, str], AttackRow] = {
+        (one.attack, one.learns, one.sees): one for one in own if one.explainer in ("none", _plain(own))
+    }
     gradient = by.get(("neural", _HALF, GRADIENT))
     loss, tree = by.get(("threshold", _HALF, LOSS)), by.get(("tree", _HALF, NORM))
     name = _named(dataset)

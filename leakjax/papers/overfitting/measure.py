@@ -104,7 +104,7 @@ def _sitting(
     grown: Grown, level: AtGap, points: data.Points, membership: np.ndarray, key: jax.Array
 ) -> Sitting:
     ensemble = from_arrays(level.variables, membership)
-    attacker = Attacker(True, "predicted", RELEASES)  # type: ignore[arg-type]
+    attacker = Attacker(True, "predicted", RELEASES)
     ready = prepare(
         grown.model.logits_fn, ensemble, points, targets=None, key=key, attacker=attacker, untrained=None
     )

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -67,7 +68,7 @@ def theorem(
         return from_json(cls, stored["row"])
 
     lemmas = [
-        kept(LemmaRow, name, lambda name=name, draw=draw: on_line(name, draw, settings))
+        kept(LemmaRow, name, partial(on_line, name, draw, settings))
         for name, draw in constructions.ON_A_LINE.items()
     ]
     lemmas += [
@@ -81,12 +82,10 @@ def theorem(
                 kept(
                     LemmaRow,
                     name,
-                    lambda name=name, count=count, corrected=corrected: on_parabola(name, count, corrected),
+                    partial(on_parabola, name, count, corrected),
                 )
             )
-    rows = [
-        kept(TheoremRow, f"theorem: {name}", lambda name=name: of_theorem(name, settings)) for name in DRAWS
-    ]
+    rows = [kept(TheoremRow, f"theorem: {name}", partial(of_theorem, name, settings)) for name in DRAWS]
     return Theorem(
         config=config,
         environment=environment(),
@@ -110,7 +109,7 @@ def on_line(name: str, draw: constructions.Draw, settings: Settings) -> LemmaRow
         families=len(families),
         records=settings.records,
         features=1,
-        expected={(True,): "1", (False,): "at least 2"}.get(tuple(says), "1 or at least 2"),
+        expected="1 or at least 2" if len(says) > 1 else "1" if True in says else "at least 2",
         least=int(counts.min()),
         most=int(counts.max()),
         agrees=float(np.mean(single == [says_one(one) for one in families])),

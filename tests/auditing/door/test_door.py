@@ -265,7 +265,8 @@ def nowhere_finite(variables, x, target, *, key):
 
 @pytest.mark.slow
 def test_an_audit_of_which_nothing_is_left_says_so(ensemble, points):
+    short = leakjax.auditing.Attacker(releases=("label",))
     for options in ({"logits_fn": changed_logits(lambda z: z * jnp.nan)}, {"explainers": [nowhere_finite]}):
         model = options.pop("logits_fn", logits_fn)
         with pytest.raises(UsageError, match=r"^points=0: no point is left on which"):
-            leakjax.audit(model, ensemble, points, key=jax.random.key(0), **options)
+            leakjax.audit(model, ensemble, points, key=jax.random.key(0), attacker=short, **options)

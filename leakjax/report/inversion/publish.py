@@ -5,12 +5,12 @@ from collections.abc import Mapping
 
 from leakjax._workdir import Workdir, writer
 from leakjax.evaluate.document import dumps
-from leakjax.inversion import section
 from leakjax.inversion.document import InversionReport
 from leakjax.report import tables_csv
+from leakjax.report.inversion import section
 
 
-def publish_report(
+def publish(
     report: InversionReport, images: Mapping[str, bytes], workdir: str | os.PathLike[str] | Workdir
 ) -> None:
     """Writes report.json, figures/, tables/ and report.html.

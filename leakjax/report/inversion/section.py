@@ -12,8 +12,8 @@ from leakjax.inversion.document import AttackRow, InversionReport
 from leakjax.report import shell, tables, words
 
 CAPTIONS: dict[str, str] = {
-    "reconstructions": "Records that were trained on, and what attackers made of answers about them. Every row is one "
-    "attack; the first shows what was sought.",
+    "reconstructions": "Points that no target model was trained on, and what attackers made of answers about them: "
+    "these attacks find what an answer is about, whoever was trained on. Every row is one kind.",
     "guards": "What each attack reached under each guard, relative to the plain explanation: 1 is no protection, 0 "
     "is what the prediction alone gives.",
 }

@@ -6,11 +6,11 @@ import pytest
 
 from leakjax import UsageError
 from leakjax.evaluate.document import dumps, from_json, json_schema, to_json
-from leakjax.inversion import claims, figures, section
+from leakjax.inversion import claims
 from leakjax.inversion.document import InversionReport
-from leakjax.inversion.publish import publish_report
 from leakjax.inversion.summary import interval, summarise
 from leakjax.records.run import Measured
+from leakjax.report.inversion import figures, publish, section
 from tests.inversion.rows import attack_row, claim, report
 from tests.report.reader import Reader
 
@@ -67,7 +67,7 @@ def test_the_document_reads_back_and_obeys_its_schema():
 
 def test_the_page_shows_every_row_and_escapes_what_it_is_given(tmp_path):
     made = report(claims=[claim(text="Noise <i>helps</i>.")])
-    publish_report(made, figures.images(made, Measured({}, {})), tmp_path)
+    publish(made, figures.images(made, Measured({}, {})), tmp_path)
     text = (tmp_path / "report.html").read_text()
     assert "<script>digits" not in text
     assert "sign<b>" not in text
@@ -83,7 +83,7 @@ def test_the_page_shows_every_row_and_escapes_what_it_is_given(tmp_path):
 
 def test_the_section_of_a_workdir_is_that_of_its_report(tmp_path):
     made = report()
-    publish_report(made, {}, tmp_path)
+    publish(made, {}, tmp_path)
     assert section.of_workdir(tmp_path) == section.section(made, {}, level=2)
     with pytest.raises(UsageError, match=r"no report\.json"):
         section.of_workdir(tmp_path / "none")
