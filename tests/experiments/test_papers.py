@@ -24,7 +24,7 @@ def call(name, *flags):
         ("leakage_profile", "--group=nobody", "group='nobody'"),
         ("hardening_profile", "--chain=gaussian_nose(1)", "gaussian_noise"),
         ("hardening_profile", "--models=17", "models=17: must be at least"),
-        ("root_cause", "--sweeps=sparsness", "did you mean 'sparsity'"),
+        ("root_cause", "--sweeps=sparcity", "did you mean 'sparsity'"),
         ("root_cause", "--audit_points=100000", "audit_points=100000"),
     ],
 )

@@ -109,6 +109,13 @@ def test_a_property_that_drives_keeps_its_effect():
         assert abs(quiet.value) < 1
 
 
+def test_a_setting_that_stands_in_many_sweeps_counts_once():
+    cases = settings(lambda label, sparsity, sensitivity: 0.3 * sparsity)
+    again = [dataclasses.replace(cases[0], sweep=f"other {i}") for i in range(30)]
+    assert regression.distinct([*cases, *again]) == cases
+    assert regression.effects([*cases, *again], seed=0) == regression.effects(cases, seed=0)
+
+
 def test_a_sweep_is_foretold_by_a_law_that_holds_everywhere_and_not_by_one_that_it_breaks():
     cases = settings(lambda label, sparsity, sensitivity: 0.3 * sparsity)
     checks = {check.sweep: check for check in regression.checks(cases)}

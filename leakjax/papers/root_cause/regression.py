@@ -40,6 +40,7 @@ def effects(cases: Sequence[CaseRow], *, seed: int) -> list[EffectRow]:
       seed: of the bootstrap.
     """
     rows: list[EffectRow] = []
+    cases = distinct(cases)
     for outcome in OUTCOMES:
         for words, also in ACCOUNTED.items():
             names = (*TWO, *also)
@@ -62,6 +63,19 @@ def effects(cases: Sequence[CaseRow], *, seed: int) -> list[EffectRow]:
                     )
                 )
     return rows
+
+
+def distinct(cases: Sequence[CaseRow]) -> list[CaseRow]:
+    """The settings, each once: the one from which all sweeps depart stands in many of them."""
+    found: dict[tuple[float, ...], CaseRow] = {}
+    for case in cases:
+        found.setdefault(_measured(case), case)
+    return list(found.values())
+
+
+def _measured(case: CaseRow) -> tuple[float, ...]:
+    """What was measured of a setting: the same where two settings are the same under two names."""
+    return (case.alone.value, case.label.value, case.sparsity, case.sensitivity, case.gap)
 
 
 def fitted(x: np.ndarray, y: np.ndarray) -> Fit:
@@ -101,7 +115,8 @@ def checks(cases: Sequence[CaseRow]) -> list[CheckRow]:
     """The regression of the AUC alone on sparsity and sensitivity, fitted without a sweep and held against it."""
     rows = []
     for trend in trends(cases):
-        others = [case for case in cases if case.sweep != trend.sweep]
+        own = {_measured(case) for case in cases if case.sweep == trend.sweep}
+        others = distinct([case for case in cases if _measured(case) not in own])
         x, y, _ = _arrays(others, TWO, "alone")
         if len(y) < 5 or not np.isfinite([trend.sparsity, trend.sensitivity]).all():
             continue

@@ -45,7 +45,7 @@ def lead(found: RootCause) -> str:
             )
     right = sum(check.agrees for check in found.checks)
     return (
-        f"Points of AUC of the explanation alone per standard deviation, over {len(found.cases)} settings: "
+        f"Points of AUC of the explanation alone per standard deviation, over {found.effects[0].settings} settings: "
         f"{'; '.join(parts)}. A regression on the two foretells {right} of {len(found.checks)} sweeps."
     )
 
