@@ -38,7 +38,8 @@ from leakjax.auditing.stored import stored
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.auditing.trained import trained
 from leakjax.defend import registry as defenses
-from leakjax.hardening import HardeningReport, Search, findings, harden, publish
+from leakjax.hardening import HardeningReport, Search, harden
+from leakjax.report import hardening as findings
 from leakjax.report.progress import Stages
 
 from . import _config_file, _main, training_flags
@@ -197,7 +198,7 @@ def run(config: Config, values: flags.FlagValues, stages: Stages, workdir: Path)
             store=held,
             say=stages.say,
         )
-        publish(report, held)
+        findings.publish(report, held)
     return report
 
 

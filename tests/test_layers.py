@@ -19,10 +19,6 @@ LAYERS = (
     ("experiments",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-# The pages of these studies stand in their rooms, and belong to the layer of the report: what measures never imports
-# them. Those of records stand in report/records.
-PAGES_OF = ("hardening",)
-PAGES = ("section", "figures", "publish", "findings")
 FILES = [path for top in ("leakjax", "experiments") for path in sorted((ROOT / top).rglob("*.py"))]
 
 
@@ -33,9 +29,7 @@ def level_of(module):
         return LEVEL[top]
     if top != "leakjax" or not rest or rest[0] not in LEVEL:
         return None
-    # What such a room's __init__.py exports are its pages too.
-    of_page = rest[0] in PAGES_OF and (rest[1:] == [] or any(part in PAGES for part in rest[1:]))
-    return LEVEL["report"] if of_page else LEVEL[rest[0]]
+    return LEVEL[rest[0]]
 
 
 def name_of(path):

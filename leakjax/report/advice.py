@@ -57,7 +57,7 @@ def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
     else:
         steps = [
             "Audit hardened explanations beside the plain ones: "
-            "--defenses=none,clip_norm(1.0)+gaussian_noise(0.25), or, where answers were measured "
+            "--defenses=none,preset:gradient, or, where answers were measured "
             "elsewhere, attributions that leakjax.defend.apply has hardened. Until then release none where "
             f"the service shows {', or '.join(leaky)}."
         ]

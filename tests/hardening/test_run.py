@@ -14,7 +14,8 @@ from leakjax._validate import UsageError
 from leakjax.auditing import Attacker
 from leakjax.data import Points
 from leakjax.evaluate.document import dumps, from_json
-from leakjax.hardening import HardeningReport, Search, findings, harden, publish
+from leakjax.hardening import HardeningReport, Search, harden
+from leakjax.report import hardening as findings
 from leakjax.shadow.ensemble import from_arrays
 
 MODELS, POINTS, FEATURES = 36, 120, 4
@@ -132,7 +133,7 @@ def test_what_is_finished_is_kept_and_the_document_reads_back(report, ensemble, 
     for one in (again, once_more):
         assert numbers(one) == numbers(report)
     assert numbers(from_json(HardeningReport, json.loads(dumps(again)))) == numbers(again)
-    publish(again, tmp_path)
+    findings.publish(again, tmp_path)
     assert {path.name for path in (tmp_path / "tables").iterdir()} >= {"measured.csv", "tried.csv"}
     assert (tmp_path / "figures/front.png").stat().st_size > 5000
     lines = findings.table(again).splitlines()

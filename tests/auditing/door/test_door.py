@@ -96,7 +96,7 @@ NAN = np.full(7, np.nan, np.float32)
         ({"defenses": ["none", "none"]}, "defenses='none': is given twice"),
         ({"explainers": {"gradient", "deeplift"}}, "explainers='set': has no order"),
         ({"explainers": ["gradcam"]}, "explainers='gradcam': layer=None: finds no map"),
-        ({"attacks": [3]}, "attacks=3: must be one of"),
+        ({"attacks": [3]}, "attacks=3: must be a text or"),
         ({"defenses": [clip_norm]}, r"defenses='clip_norm': makes defenses and is none; call it"),
         ({"defenses": [two_of_them]}, "defenses='two_of_them': must take one attribution; missing .*'other'"),
         ({"defenses": [in_words]}, "defenses='in_words': must return one array, not a str"),
