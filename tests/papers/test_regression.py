@@ -116,6 +116,12 @@ def test_a_setting_that_stands_in_many_sweeps_counts_once():
     assert regression.effects([*cases, *again], seed=0) == regression.effects(cases, seed=0)
 
 
+def test_one_sweep_alone_gives_its_trend_and_nothing_is_foretold():
+    few = settings(lambda label, sparsity, sensitivity: sparsity, sweeps=1, each=2)
+    assert regression.checks(few) == regression.effects(few, seed=0) == []
+    assert len(regression.trends(few)) == 1
+
+
 def test_a_sweep_is_foretold_by_a_law_that_holds_everywhere_and_not_by_one_that_it_breaks():
     cases = settings(lambda label, sparsity, sensitivity: 0.3 * sparsity)
     checks = {check.sweep: check for check in regression.checks(cases)}

@@ -168,6 +168,7 @@ def _arrays(
     """Properties [settings, names], the outcome in points of AUC and the sweep of each setting."""
     value = lambda one: one.value if isinstance(one, Estimate) else one
     x = np.array([[value(getattr(case, name)) for name in names] for case in cases], float)
+    x = x.reshape(len(cases), len(names))  # also of no case at all
     y = np.array([100 * getattr(case, outcome).value for case in cases])
     there = np.isfinite(x).all(axis=1) & np.isfinite(y)
     return x[there], y[there], np.array([case.sweep for case in cases])[there]
