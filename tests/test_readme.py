@@ -6,6 +6,8 @@ import re
 import jax
 import pytest
 
+from tests.auditing.conftest import cheap_compilation, cheaply  # noqa: F401
+
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
 
 
@@ -15,7 +17,7 @@ def recipe(name):
 
 
 @pytest.fixture(scope="module")
-def scope(tmp_path_factory):
+def scope(tmp_path_factory, cheap_compilation):  # noqa: F811
     """What the recipe of a model leaves for the others."""
     found, work = {}, tmp_path_factory.mktemp("work")
     with pytest.MonkeyPatch.context() as patch:
@@ -55,13 +57,21 @@ def test_an_own_defense_stands_among_ours(scope):
     assert rows["signs"].cosine.value < rows["none"].cosine.value
 
 
+def test_an_own_attack_stands_among_ours(scope):
+    own = dict(scope)
+    exec(recipe("attack"), own)
+    rows = {row.attack: row for row in own["report"].leakage}
+    assert {"stacked", "mine"} <= set(rows)
+    assert rows["mine"].view == "explanation"
+    assert 0 < rows["mine"].auc.value < 1
+
+
 def test_networks_and_layers_are_explained_as_it_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"<!-- python: explain -->\n```python\n(.*?)```", README, re.DOTALL)
     scope = {}
     exec(code, scope)
     assert scope["attribution"].shape == (3, 4)  # of the embeddings of three tokens
-    assert scope["row"].shape == (4, 3)
     assert (tmp_path / "attribution.png").stat().st_size > 1000
 
 
