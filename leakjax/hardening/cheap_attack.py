@@ -88,7 +88,9 @@ def label_ratio(correct: jax.Array, membership: jax.Array) -> jax.Array:
     def rate(weight: jax.Array) -> jax.Array:
         count = weight.sum(axis=0)[None] - weight
         hits = (weight * right).sum(axis=0)[None] - weight * right
-        base = (weight * right).sum() / jnp.maximum(weight.sum(), 1)
+        # The share over all points, of the other models alone: a model's own membership decides nothing about it.
+        others = lambda of: of.sum() - of.sum(axis=1, keepdims=True)
+        base = others(weight * right) / jnp.maximum(others(weight), 1)
         return (hits + 2 * base) / (count + 2)
 
     clip = lambda share: jnp.clip(share, 1e-4, 1 - 1e-4)
