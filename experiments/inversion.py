@@ -32,23 +32,26 @@ from leakjax.report.progress import Stages
 
 from . import _config_file, _main
 
-_config_file.define_flag()
-flags.DEFINE_string("dataset", "digits", "Images in [0, 1], as digits, fashion_mnist or npz:<path>.")
-flags.DEFINE_string("data_dir", None, "Folder where data sets are kept once prepared.")
-flags.DEFINE_string(
-    "source_dir", None, "Folder with the original files; nothing is downloaded that is there."
-)
-flags.DEFINE_string("workdir", None, "Folder for results; runs/inversion-<dataset> if unset.")
-flags.DEFINE_list("parts", None, f"Which of {', '.join(PARTS)}; all by default.")
-flags.DEFINE_integer("models", None, "Target models; 4.")
-flags.DEFINE_integer("targets", None, "Records whose answers are attacked, of each model; 100.")
-flags.DEFINE_integer("candidates", None, "Among whom a record is sought; 1000.")
-flags.DEFINE_integer("epochs", None, "Of the training of a model; 50.")
-flags.DEFINE_integer("points", None, "How many points of the data set are taken; all, or 4,000 of adult.")
-flags.DEFINE_integer("seed", 0, "Of everything that is drawn.")
-flags.DEFINE_bool("quick", False, "Two models and fewer targets, for a first look.")
-flags.DEFINE_bool("plan", False, "Say what would be measured, and measure nothing.")
-_main.define_take_over()
+
+def define_flags() -> None:
+    """Defines the flags of this binary, when it is the program that runs."""
+    _config_file.define_flag()
+    flags.DEFINE_string("dataset", "digits", "Images in [0, 1], as digits, fashion_mnist or npz:<path>.")
+    flags.DEFINE_string("data_dir", None, "Folder where data sets are kept once prepared.")
+    flags.DEFINE_string(
+        "source_dir", None, "Folder with the original files; nothing is downloaded that is there."
+    )
+    flags.DEFINE_string("workdir", None, "Folder for results; runs/inversion-<dataset> if unset.")
+    flags.DEFINE_list("parts", None, f"Which of {', '.join(PARTS)}; all by default.")
+    flags.DEFINE_integer("models", None, "Target models; 4.")
+    flags.DEFINE_integer("targets", None, "Records whose answers are attacked, of each model; 100.")
+    flags.DEFINE_integer("candidates", None, "Among whom a record is sought; 1000.")
+    flags.DEFINE_integer("epochs", None, "Of the training of a model; 50.")
+    flags.DEFINE_integer("points", None, "How many points of the data set are taken; all, or 4,000 of adult.")
+    flags.DEFINE_integer("seed", 0, "Of everything that is drawn.")
+    flags.DEFINE_bool("quick", False, "Two models and fewer targets, for a first look.")
+    flags.DEFINE_bool("plan", False, "Say what would be measured, and measure nothing.")
+    _main.define_take_over()
 
 
 def plan_from(values: Any) -> Plan:
@@ -93,4 +96,5 @@ def main(values: flags.FlagValues) -> int:
 
 
 if __name__ == "__main__":
+    define_flags()
     _main.launch(main, devices=False)

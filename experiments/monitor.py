@@ -31,26 +31,29 @@ from leakjax.report.progress import Stages
 
 from . import _config_file, _main
 
-_config_file.define_flag()
-flags.DEFINE_string("dataset", plan.Plan.dataset, "A data set, as experiments.audit takes it.")
-flags.DEFINE_string("data_dir", None, "Folder where data sets are kept once prepared.")
-flags.DEFINE_string("workdir", None, "Folder for results; runs/monitor-<dataset> if unset.")
-flags.DEFINE_bool("quick", False, "1,000 accounts, 40 attacks of a kind: wide intervals.")
-flags.DEFINE_integer("points", None, "How many points of the data set.")
-flags.DEFINE_integer(
-    "accounts", None, "Benign accounts that set thresholds, and as many that test them; 10000."
-)
-flags.DEFINE_integer("queries", None, "Queries of an account; 200.")
-flags.DEFINE_integer("attacks", None, "Attacks of each kind; 400.")
-flags.DEFINE_integer("targets", None, "Models that are attacked in turn; 4.")
-flags.DEFINE_integer("students", None, "Attacks of each kind whose copies of the model are trained; 8.")
-flags.DEFINE_integer("hidden", None, "Hidden units of the attacked models; 64.")
-flags.DEFINE_float("noise", None, "Of the sensor, as a share of the features' standard deviation; 0.1.")
-flags.DEFINE_integer("seed", None, "Of everything that is drawn; 0.")
-flags.DEFINE_bool("benchmark", False, "Also measure the speed of the detectors.")
-flags.DEFINE_bool("benchmark_only", False, "Measure the speed of the detectors and nothing else.")
-flags.DEFINE_integer("benchmark_features", 784, "Features of a query whose speed is measured.")
-_main.define_take_over()
+
+def define_flags() -> None:
+    """Defines the flags of this binary, when it is the program that runs."""
+    _config_file.define_flag()
+    flags.DEFINE_string("dataset", plan.Plan.dataset, "A data set, as experiments.audit takes it.")
+    flags.DEFINE_string("data_dir", None, "Folder where data sets are kept once prepared.")
+    flags.DEFINE_string("workdir", None, "Folder for results; runs/monitor-<dataset> if unset.")
+    flags.DEFINE_bool("quick", False, "1,000 accounts, 40 attacks of a kind: wide intervals.")
+    flags.DEFINE_integer("points", None, "How many points of the data set.")
+    flags.DEFINE_integer(
+        "accounts", None, "Benign accounts that set thresholds, and as many that test them; 10000."
+    )
+    flags.DEFINE_integer("queries", None, "Queries of an account; 200.")
+    flags.DEFINE_integer("attacks", None, "Attacks of each kind; 400.")
+    flags.DEFINE_integer("targets", None, "Models that are attacked in turn; 4.")
+    flags.DEFINE_integer("students", None, "Attacks of each kind whose copies of the model are trained; 8.")
+    flags.DEFINE_integer("hidden", None, "Hidden units of the attacked models; 64.")
+    flags.DEFINE_float("noise", None, "Of the sensor, as a share of the features' standard deviation; 0.1.")
+    flags.DEFINE_integer("seed", None, "Of everything that is drawn; 0.")
+    flags.DEFINE_bool("benchmark", False, "Also measure the speed of the detectors.")
+    flags.DEFINE_bool("benchmark_only", False, "Measure the speed of the detectors and nothing else.")
+    flags.DEFINE_integer("benchmark_features", 784, "Features of a query whose speed is measured.")
+    _main.define_take_over()
 
 
 def plan_from(values: Any) -> plan.Plan:
@@ -103,4 +106,5 @@ def finding_lines(report: MonitorReport) -> list[str]:
 
 
 if __name__ == "__main__":
+    define_flags()
     _main.launch(main, devices=False)
