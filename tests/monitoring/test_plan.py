@@ -4,17 +4,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from absl import flags
 
 from experiments import monitor as binary
 from leakjax._validate import UsageError
 from leakjax.monitoring import Plan, quick, speed, world
+from tests.experiments.own_flags import own_flags
 
 
 def values(**changes):
     """The experiment's flags at their defaults, with changes."""
-    own = flags.FLAGS.flags_by_module_dict()["experiments.monitor"]
-    return SimpleNamespace(**{flag.name: flag.default for flag in own} | changes)
+    with own_flags(binary.define_flags) as own:
+        defaults = {name: own[name].default for name in own}
+    return SimpleNamespace(**defaults | changes)
 
 
 def test_flags_left_alone_are_the_whole_study_and_quick_is_smaller():
