@@ -27,7 +27,9 @@ def train(directory, ids, **options):
 
 def assert_same_bits(got, want):
     assert jax.tree.structure(got) == jax.tree.structure(want)
-    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(jax.device_get(want)), strict=True):
-        assert a.dtype == b.dtype
-        assert a.shape == b.shape
-        assert a.tobytes() == b.tobytes()
+    pairs = zip(jax.tree_util.tree_leaves_with_path(got), jax.tree.leaves(jax.device_get(want)), strict=True)
+    for (path, a), b in pairs:
+        where = jax.tree_util.keystr(path)
+        assert a.dtype == b.dtype, where
+        assert a.shape == b.shape, where
+        assert a.tobytes() == b.tobytes(), f"{where} differs by up to {np.abs(a - b).max()}"
