@@ -65,6 +65,8 @@ def plan(
 ) -> Plan:
     """Estimates an audit from its sizes and from probes of a second on this machine.
 
+    One argument a size that decides what an audit costs; nothing else is asked.
+
     Args:
       model: the network.
       x: [points, ...], the training pool.

@@ -31,6 +31,8 @@ def show(
 ) -> "Axes":
     """Draws what an explainer said of one example: red speaks for the target, blue against it.
 
+    The options that have a default only change how it looks.
+
     Args:
       x: The example: an image [height, width] or [height, width, channels], or anything else as a table of features.
       attribution: What the explainer said of it, in x's shape or with one channel.

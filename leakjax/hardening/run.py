@@ -94,7 +94,8 @@ def harden(
     """Searches defenses that keep explanations useful, and measures what it found.
 
     Nothing is chosen on a target: settings are compared on shadows, under an attack that is cheap; the targets are
-    attacked once with what was chosen, by the audit's attack, refitted for each defense.
+    attacked once with what was chosen, by the audit's attack, refitted for each defense. Arguments are those of the
+    audit, and what is searched.
 
     Args:
       logits_fn: (variables of one model, one example) -> logits [classes].

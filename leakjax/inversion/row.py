@@ -23,7 +23,7 @@ def row(
     asked: Oracle | Sequence[Oracle] = (),
     also_plain: int = 0,
 ) -> Raw:
-    """A row of one model.
+    """A row of one model: one argument a field, as the document has them.
 
     Args:
       attack: its name.

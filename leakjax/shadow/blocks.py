@@ -66,7 +66,7 @@ def train_blocks(
     """Trains the models that `directory` lacks, and can be stopped and called again at any moment.
 
     A model depends on the key, its id and its membership alone, so that blocks of any size hold the same
-    models.
+    models. Its arguments are those of `train_ensemble`, and where and how often blocks are kept.
 
     Args:
       directory: where the ensemble is stored; `leakjax.shadow.load` reads it, while more is trained too.

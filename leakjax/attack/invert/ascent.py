@@ -48,6 +48,8 @@ def ascend(
 ) -> Climbed:
     """Climbs towards classes.
 
+    The options are those of the source's five steps, each with its default.
+
     Args:
       oracle: releases vectors of probabilities; for "explanation" also gradients of the class that is asked for.
       classes: int [targets].

@@ -54,6 +54,8 @@ def recover_background(
 ) -> Recovered:
     """Finds which candidates are the background of a Shapley explainer.
 
+    One argument for each thing that the attacker knows or may spend.
+
     Args:
       oracle: releases vectors of probabilities, and Shapley values over its background.
       queries: [queries, ...], to be explained; any points of the attacker's own.

@@ -40,7 +40,7 @@ def lime(
     """Coefficients of a weighted linear model of the output in which segments show.
 
     Coalitions show each segment with probability 1/2, but for the first, which shows all; at distance d from
-    that one they weigh exp(-d^2 / (2 width^2)).
+    that one they weigh exp(-d^2 / (2 width^2)). The options are those of the paper, each with its default.
 
     Args:
       logits_fn: Logits [classes] of one example.
