@@ -101,9 +101,9 @@ def define_flags() -> None:
 def read_config(given: dict[str, Any]) -> Config:
     """The flags as a frozen config; UsageError where a value is not allowed."""
     numbers = lambda name, kind: training_flags.numbers(name, given[name], kind)
-    for name, least in (("models", 2), ("sampled_audited", LEAST_POINTS)):
-        _validate.at_least(name, given[name], least)
     for name, least in (
+        ("models", 2),
+        ("sampled_audited", LEAST_POINTS),
         ("sampled_points", LEAST_POINTS),
         ("sampled_features", 1),
         ("sampled_models", LEAST_MODELS),

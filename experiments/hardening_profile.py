@@ -19,7 +19,6 @@ import dataclasses
 from typing import Any
 
 from absl import flags
-from rich.console import Console
 
 from leakjax import _validate
 from leakjax.auditing.explainers import parse
@@ -27,8 +26,6 @@ from leakjax.hardening.world import POLICIES
 from leakjax.papers.hardened import Settings, hardening_profile, section
 from leakjax.papers.hardened.figures import images
 from leakjax.papers.methods import EVERY
-from leakjax.papers.publish import publish
-from leakjax.report.progress import Stages
 
 from . import _main, paper_flags
 
@@ -90,18 +87,7 @@ def main(values: flags.FlagValues) -> int:
     if values.plan:
         paper_flags.print_plan(config, places, defenses=4, attacks=3)
         return _main.DONE
-    with Stages(Console(stderr=True)) as stages:
-        pool = paper_flags.load_pool(config, places)
-        model = paper_flags.network_of(config, pool)
-        with _main.claimed(
-            places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
-        ) as held:
-            subject = paper_flags.attacked(config, model, pool, held, stages)
-            found = hardening_profile(
-                subject, pool, config.settings, config=config.as_json(), workdir=held, say=stages.say
-            )
-            pictures = images(found)
-            publish(found, section.page(found, pictures), pictures, held)
+    found = paper_flags.measured(config, places, hardening_profile, images, section.page)
     print(section.lead(found))
     print(f"report: {places.workdir / 'report.html'}")
     return _main.DONE

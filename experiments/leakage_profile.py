@@ -21,7 +21,6 @@ import dataclasses
 from typing import Any
 
 from absl import flags
-from rich.console import Console
 
 from leakjax import _validate
 from leakjax.auditing.explainers import parse
@@ -29,8 +28,6 @@ from leakjax.auditing.options import Attacker
 from leakjax.papers.leakage import Settings, profile, section
 from leakjax.papers.leakage.figures import images
 from leakjax.papers.methods import EVERY
-from leakjax.papers.publish import publish
-from leakjax.report.progress import Stages
 
 from . import _main, paper_flags
 
@@ -116,18 +113,7 @@ def main(values: flags.FlagValues) -> int:
         )
         print(f"attack networks: {trainings} trainings of up to 15 epochs on 8,192 maps each")
         return _main.DONE
-    with Stages(Console(stderr=True)) as stages:
-        pool = paper_flags.load_pool(config, places)
-        model = paper_flags.network_of(config, pool)
-        with _main.claimed(
-            places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
-        ) as held:
-            subject = paper_flags.attacked(config, model, pool, held, stages)
-            found = profile(
-                subject, pool, config.settings, config=config.as_json(), workdir=held, say=stages.say
-            )
-            pictures = images(found)
-            publish(found, section.page(found, pictures), pictures, held)
+    found = paper_flags.measured(config, places, profile, images, section.page)
     print(section.lead(found))
     print(f"report: {places.workdir / 'report.html'}")
     return _main.DONE

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from leakjax.auditing.prepare import Prepared
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.oracle import release
 from leakjax.papers.methods import methods
+from leakjax.papers.publish import publish
 from leakjax.papers.world import Training, prepared
 from leakjax.report.progress import Stages
 
@@ -188,6 +189,40 @@ def attacked(config: Config, model: models.Model, pool: Pool, held: Workdir, sta
         say=stages.say,
         on_epoch=partial(stages.on_epoch, config.training.epochs),
     )
+
+
+def measured(
+    config: Any,
+    places: Places,
+    profile: Callable[..., Any],
+    images: Callable[[Any], Mapping[str, bytes]],
+    page: Callable[[Any, Mapping[str, bytes]], str],
+) -> Any:
+    """Trains, runs a profile and writes its files.
+
+    Args:
+      config: a `Config` with the settings of the profile.
+      places: where the data are and the files go.
+      profile: of the attacked models, their pool and the settings.
+      images: its figures as PNGs.
+      page: its page with them.
+
+    Returns:
+      What was found.
+    """
+    with Stages(Console(stderr=True)) as stages:
+        pool = load_pool(config, places)
+        model = network_of(config, pool)
+        with _main.claimed(
+            places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
+        ) as held:
+            subject = attacked(config, model, pool, held, stages)
+            found = profile(
+                subject, pool, config.settings, config=config.as_json(), workdir=held, say=stages.say
+            )
+            pictures = images(found)
+            publish(found, page(found, pictures), pictures, held)
+    return found
 
 
 def print_plan(config: Any, places: Places, *, defenses: int, attacks: int) -> int:

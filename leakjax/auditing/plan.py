@@ -136,7 +136,8 @@ def memory(
     releases: Sequence[str] = DEFAULT,
     maps: int = 1,
 ) -> int:
-    """Bytes, about, that an audit takes beyond the runtime; arguments as of `plan`. Nothing is allocated."""
+    """Bytes, about, that an audit takes beyond the runtime; arguments as of `plan`, one a size that decides it.
+    Nothing is allocated."""
     size, features = _size(model, x), maps * math.prod(x.shape[1:])
     held = kept.numbers(
         models, models if targets is None else targets, releases, _classes(model, x), defenses, maps

@@ -57,7 +57,7 @@ def lrp(
     all; sums share by what each adds; a gated signal takes all and its gate, a value between 0 and 1, nothing
     (Arras et al. 2017); another product of two values that depend on the example gives each half (Achtibat et
     al. 2024). The weights of a softmax and the norms of a normalisation count as constants (Ali et al. 2022),
-    exponentials and roots elsewhere do not.
+    exponentials and roots elsewhere do not. Each rule has its own numbers, and each number its default.
 
     Args:
       logits_fn: Logits [classes] of one example.

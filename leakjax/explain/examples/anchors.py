@@ -68,7 +68,7 @@ def anchors(
 
     A row that the model gives logits that are not finite is not decided for the target. Where a target
     outside the classes or an example that is not finite is traced, nothing is tried, nothing is found, and
-    precision and coverage are NaN.
+    precision and coverage are NaN. The options are those of the source, each with its default.
 
     Args:
       logits_fn: Logits [classes] of one example.
