@@ -30,6 +30,11 @@ def join(tree: PyTree, models: int) -> PyTree:
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:models], jax.device_get(tree))
 
 
+def placed_like(array: np.ndarray | jax.Array, other: jax.Array) -> jax.Array:
+    """Puts an array, as `split` leaves it, on the devices where `other` lies, in memory of its own."""
+    return jax.device_put(array, other.sharding, may_alias=False)
+
+
 def replicate(tree: PyTree) -> PyTree:
     """Puts a copy of every leaf on each device, [...] to [devices, ...], once for all calls of a program."""
     each = np.arange(jax.local_device_count())

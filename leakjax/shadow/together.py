@@ -10,7 +10,7 @@ import numpy as np
 from leakjax._validate import at_least, fail, same_shape
 from leakjax.models.model import Model
 from leakjax.shadow.config import TrainConfig
-from leakjax.shadow.devices import PyTree, join, replicate, split, spread
+from leakjax.shadow.devices import PyTree, join, placed_like, replicate, split, spread
 from leakjax.shadow.ensemble import Ensemble, History, OnEpoch, no_history
 from leakjax.shadow.gap import Kept, all_reached
 from leakjax.shadow.memory import models_a_device
@@ -116,7 +116,10 @@ class Training:
         for group, rows in enumerate(self._groups):
             filled = np.resize(rows, self._lanes)
             state = split(jax.tree.map(lambda leaf, filled=filled: np.asarray(leaf)[filled], saved.state))
-            self._states[group] = state._replace(key=self._states[group].key)
+            # Where the state of an epoch lies: from elsewhere, the epoch would be compiled once more, and what XLA
+            # makes of it a second time is not always the same to the bit.
+            now = self._states[group]
+            self._states[group] = jax.tree.map(placed_like, state._replace(key=now.key), now)
         if self._config.stop_at_gap:
             self._stopped = np.asarray(all_reached(saved.state.kept))
 
