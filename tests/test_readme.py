@@ -38,7 +38,7 @@ def test_an_own_model_makes_a_report(scope):
     report = scope["report"]
     assert {row.explainer for row in report.leakage} == {"none", "gradient"}
     assert not any(control.failed for control in report.controls)
-    assert (scope["work"] / "runs/breast-cancer/report.html").stat().st_size > 10_000
+    assert (scope["work"] / "runs/own-model/report.html").stat().st_size > 10_000
 
 
 def test_an_own_explainer_stands_among_ours(scope):
@@ -75,19 +75,21 @@ def test_networks_and_layers_are_explained_as_it_says(tmp_path, monkeypatch):
     assert (tmp_path / "attribution.png").stat().st_size > 1000
 
 
-def test_the_bounds_it_states_are_the_ones_computed(scope):
+def test_the_bounds_it_states_are_the_ones_computed_and_the_chain_runs_in_an_audit(scope):
     own = dict(scope)
     exec(recipe("defend"), own)
-    found = own["defend"].sensitivity(own["defense"], (8, 8, 1), norm=1)
-    assert bool(found.exact)
-    assert abs(float(found.value) - 2 * 10**0.5) < 1e-6
-    assert "2 sqrt(10), exact" in README
-    assert bool(own["bound"].exact)
-    assert abs(float(own["bound"].value) - 2) < 1e-6
+    assert bool(own["l1"].exact)
+    assert bool(own["l2"].exact)
+    assert abs(float(own["l1"].value) - 2 * 10**0.5) < 1e-6
+    assert abs(float(own["l2"].value) - 2) < 1e-6
+    assert "2 sqrt(10) and 2, exact" in README
     assert 4 < own["spent"] < 40  # ten releases of epsilon 4: more than one, less than by adding up
-    # The hardened explainer stands in a list as ours do.
-    x = jax.numpy.ones((8, 8, 1))
-    variables = {"w": jax.numpy.ones((8, 8, 1)), "b": jax.numpy.zeros(())}
-    linear = lambda own, x: jax.numpy.stack([0.0 * own["b"], jax.numpy.sum(x * own["w"])])
-    hardened = own["defend"].harden(own["leakjax"].explain.gradient(linear), own["private"])
-    assert hardened(variables, x, 1, key=jax.random.key(0)).shape == (4, 4, 1)
+    variables = jax.tree.map(lambda leaf: leaf[0], own["ensemble"].variables)
+    hardened = own["hardened"](variables, own["points"].x[0], 1, key=jax.random.key(0))
+    assert hardened.shape == (30,)
+    assert len({row.defense for row in own["report"].added}) == 2
+
+
+@pytest.mark.parametrize("name", ["model", "explainer", "defense", "attack", "defend"])
+def test_each_recipe_has_ten_lines_at_most(name):
+    assert len([line for line in recipe(name).splitlines() if line.strip()]) <= 10

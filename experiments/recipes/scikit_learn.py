@@ -43,13 +43,13 @@ def logits_fn(variables, x):
 
 
 fitted = leakjax.shadow.fit_many(fit, points.x, points.y, membership, workdir="runs/recipe-fits")
-variables = jax.tree.map(lambda *leaves: np.stack(leaves).astype(np.float32), *fitted)
+ensemble = leakjax.shadow.from_models(fitted, membership)
 
 # %% [markdown]
 # The same as scikit-learn computes:
 
 # %%
-own = jax.tree.map(lambda leaf: leaf[0], variables)
+own = jax.tree.map(lambda leaf: leaf[0], ensemble.variables)
 ours = jax.nn.softmax(jax.vmap(logits_fn, (None, 0))(own, points.x))
 theirs = trained(points.x[membership[0]], points.y[membership[0]]).predict_proba(points.x)
 np.testing.assert_allclose(ours, theirs, atol=1e-4)
@@ -57,7 +57,7 @@ np.testing.assert_allclose(ours, theirs, atol=1e-4)
 # %%
 report = leakjax.audit(
     logits_fn,
-    leakjax.shadow.from_arrays(variables, membership),
+    ensemble,
     points,
     explainers=["gradient", "integrated_gradients"],
     defenses=["none", "clip_norm(1.0)+gaussian_noise(0.25)"],

@@ -12,7 +12,7 @@ import numpy as np
 
 from leakjax import _validate
 from leakjax.attack.reading import log_probability, named_class, reader
-from leakjax.attack.registry import Attack, Least, Lesson, learns_nothing, registered
+from leakjax.attack.registry import Attack, Least, Lesson, registered
 from leakjax.attack.replies import Replies
 from leakjax.attack.statistics import weights
 
@@ -100,8 +100,6 @@ def base(*, online: bool = True, scale: float = 1.0) -> Attack:
         "base",
         ("prediction",),
         reduce,
-        learns_nothing,
-        _as_it_is,
         needs=_NEEDS,
         least=Least() if online else Least(0, 1),
     )
@@ -129,9 +127,7 @@ def difference(*, signal: str = "loss") -> Attack:
         usual = of_out @ around / jnp.maximum(of_out @ there.astype(around.dtype), 1)
         return jnp.where(there, around, jnp.nan)[scored] - usual
 
-    return Attack(
-        "difference", (read.view,), reduce, learns_nothing, _as_it_is, needs=read.needs, least=Least(0, 1)
-    )
+    return Attack("difference", (read.view,), reduce, needs=read.needs, least=Least(0, 1))
 
 
 @registered
@@ -156,11 +152,4 @@ def attack_r(*, signal: str = "loss") -> Attack:
         share = jnp.sum(of_out * below, axis=1) / jnp.maximum(of_out.sum(axis=1), 1)
         return jnp.where(there[scored], share, jnp.nan)
 
-    return Attack(
-        "attack_r", (read.view,), reduce, learns_nothing, _as_it_is, needs=read.needs, least=Least(0, 1)
-    )
-
-
-def _as_it_is(fitted: None, reduced: Any) -> np.ndarray:
-    """What a point was reduced to is the score."""
-    return np.asarray(reduced, np.float64)
+    return Attack("attack_r", (read.view,), reduce, needs=read.needs, least=Least(0, 1))

@@ -42,6 +42,11 @@ def learns_nothing(lesson: Lesson) -> None:
     """The `fit` of an attack that has nothing to learn."""
 
 
+def as_reduced(fitted: Any, reduced: np.ndarray) -> np.ndarray:
+    """The `score` of an attack whose `reduce` says it already."""
+    return reduced
+
+
 class Attack(NamedTuple):
     """A membership attack.
 
@@ -64,8 +69,8 @@ class Attack(NamedTuple):
     name: str
     views: tuple[View, ...]
     reduce: Callable[[Replies, jax.Array, jax.Array, jax.Array], Any]
-    fit: Callable[[Lesson], Any]
-    score: Callable[[Any, Any], np.ndarray]
+    fit: Callable[[Lesson], Any] = learns_nothing
+    score: Callable[[Any, Any], np.ndarray] = as_reduced
     needs: tuple[str, ...] = ()
     least: Least = Least()
     population: bool = False

@@ -2,7 +2,7 @@
 
 from leakjax.shadow.blocks import BlockEpoch, train_blocks
 from leakjax.shadow.config import OPTIMIZERS, TrainConfig
-from leakjax.shadow.ensemble import Ensemble, History, diverged, exclude_diverged, from_arrays
+from leakjax.shadow.ensemble import Ensemble, History, diverged, exclude_diverged, from_arrays, from_models
 from leakjax.shadow.fit_many import fit_many
 from leakjax.shadow.hosts import Share
 from leakjax.shadow.metrics import metrics_writer
@@ -22,6 +22,7 @@ __all__ = [
     "exclude_diverged",
     "fit_many",
     "from_arrays",
+    "from_models",
     "gaps",
     "init_ensemble",
     "load",

@@ -1,6 +1,6 @@
 """An ensemble of shadow models: what it is, and which of its models failed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -57,6 +57,33 @@ def from_arrays(variables: Variables, membership: np.ndarray) -> Ensemble:
     membership = yes_or_no("membership", membership)
     models = len(membership)
     return Ensemble(variables, membership, np.arange(models, dtype=np.int32), no_history(models))
+
+
+def from_models(variables: Sequence[Variables], membership: np.ndarray) -> Ensemble:
+    """An ensemble of models that were trained elsewhere, one by one, as `leakjax.shadow.fit_many` returns them.
+
+    Args:
+      variables: of each model; trees of one structure with leaves of the same shapes. float64 becomes float32.
+      membership: whether a model was trained on a point, bool [models, points].
+
+    Returns:
+      The ensemble, as `from_arrays` makes it of the stacked leaves.
+
+    Raises:
+      UsageError: no models, or two that differ in structure or shape.
+    """
+    if not len(variables):
+        raise fail("variables", variables, "must hold one model at least")
+    forms = [jax.tree.map(np.shape, own) for own in variables]
+    for number, form in enumerate(forms):
+        if form != forms[0]:
+            raise fail("variables", f"model {number}", "must have the structure and the shapes of model 0")
+    return from_arrays(jax.tree.map(_stacked, *variables), membership)
+
+
+def _stacked(*leaves: np.ndarray) -> np.ndarray:
+    whole = np.stack(leaves)
+    return whole.astype(np.float32) if whole.dtype == np.float64 else whole
 
 
 def diverged(ensemble: Ensemble) -> np.ndarray:

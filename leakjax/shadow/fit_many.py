@@ -41,8 +41,7 @@ def fit_many(
         done and of all.
 
     Returns:
-      What `fit` returned for each model. `jax.tree.map(lambda *leaves: np.stack(leaves), *found)` stacks arrays for
-      `leakjax.shadow.from_arrays`.
+      What `fit` returned for each model; `leakjax.shadow.from_models` makes an ensemble of weights.
 
     Raises:
       UsageError: shapes that disagree, a model without members, or something that no workdir keeps.

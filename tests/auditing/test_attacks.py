@@ -27,8 +27,6 @@ def my_attack(*, feature: int = 0) -> leakjax.attack.Attack:
         f"my_attack(feature={feature})",
         views=("explanation",),
         reduce=reduce,
-        fit=leakjax.attack.learns_nothing,
-        score=lambda fitted, reduced: reduced,
         needs=("maps",),
         least=leakjax.attack.Least(outside=1),
     )

@@ -226,9 +226,7 @@ def own(scale):
     def reduce(replies, membership, known, scored):
         return scale * replies.maps[scored].sum(axis=-1)
 
-    return attack.Attack(
-        "own", ("explanation",), reduce, attack.learns_nothing, lambda _, found: found, ("maps",)
-    )
+    return attack.Attack("own", ("explanation",), reduce, needs=("maps",))
 
 
 def test_another_attack_is_another_fingerprint():
