@@ -87,7 +87,7 @@ def test_the_bounds_it_states_are_the_ones_computed_and_the_chain_runs_in_an_aud
     variables = jax.tree.map(lambda leaf: leaf[0], own["ensemble"].variables)
     hardened = own["hardened"](variables, own["points"].x[0], 1, key=jax.random.key(0))
     assert hardened.shape == (30,)
-    assert len({row.defense for row in own["report"].added}) == 2
+    assert len({row.defense for row in own["report"].utility}) == 2
 
 
 @pytest.mark.parametrize("name", ["model", "explainer", "defense", "attack", "defend"])
