@@ -71,6 +71,12 @@ def whole(name: str, value: Any) -> None:
         raise fail(name, value, "must be a whole number")
 
 
+def a_count(name: str, value: Any, least: int = 1) -> None:
+    """Raises UsageError unless `value` is a whole number of at least `least`."""
+    whole(name, value)
+    at_least(name, value, least)
+
+
 def seed(name: str, value: int) -> None:
     """Raises UsageError unless `value` is a seed that no other shares: jax keeps 32 bits of it."""
     if not 0 <= value < 2**32:

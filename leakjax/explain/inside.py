@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from leakjax._validate import fail
@@ -32,13 +33,21 @@ def door(
     Returns:
       `explainer(variables, x, target=None, *, key=None, segments=None)`.
     """
+    if not callable(logits_fn):
+        raise fail(
+            "logits_fn", logits_fn, "must be a function of variables and ONE example to its logits [classes]"
+        )
     whole = make(logits_fn, **options)
 
     def explainer(
         variables: Variables, x: Any, target: Any = None, *, key: Any = None, segments: Any = None
     ) -> Any:
-        if draws and key is None:
-            raise fail("key", None, "must be a jax.random.key: this method draws at random")
+        if draws and not isinstance(key, jax.Array | np.ndarray):
+            raise fail("key", key, "must be a jax.random.key: this method draws at random")
+        if any(isinstance(leaf, bool | int | float | str) for leaf in jax.tree.leaves(x)):
+            raise fail(
+                "x", type(x).__name__, "must be an array, or a tree of arrays; np.asarray makes one of a list"
+            )
         given = {"key": key, "segments": segments}
         try:
             if at is not None:

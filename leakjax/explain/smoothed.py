@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from leakjax._validate import at_least, fail, one_of
+from leakjax._validate import a_count, at_least, fail, one_of
 from leakjax.explain.types import Explainer, Variables, sum_chunked
 
 REDUCTIONS = ("mean", "square", "variance")
@@ -65,7 +65,7 @@ def smoothed(
 
 def check_noise(samples: int, sigma: float) -> None:
     """Raises UsageError on no samples or a negative sigma."""
-    at_least("samples", samples, 1)
+    a_count("samples", samples)
     at_least("sigma", sigma, 0)
 
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from leakjax import explain
 from leakjax._validate import UsageError
 from leakjax.explain import (
     EXPLAINERS,
@@ -170,3 +171,31 @@ def test_variables_may_hold_what_is_no_array():
         np.testing.assert_allclose(found[0], one, rtol=1e-4, atol=1e-6)
         if name == "input_x_gradient":
             np.testing.assert_allclose(found, plain, rtol=1e-6)
+
+
+LINEAR = lambda variables, x: x @ variables
+ONE = (np.ones((3, 2), np.float32), np.ones(3, np.float32), 0)
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: explain.gradient(3), "logits_fn=3: must be a function"),
+        (lambda: explain.gradient(LINEAR)(ONE[0], [1.0, 2.0, 3.0], 0), "x='list': must be an array"),
+        (lambda: explain.gradient(LINEAR)(ONE[0], "three", 0), "x='str': must be an array"),
+        (lambda: explain.integrated_gradients(LINEAR, steps=2.5)(*ONE), "steps=2.5: must be a whole number"),
+        (
+            lambda: explain.smoothgrad(LINEAR, samples=True)(*ONE, key=jax.random.key(0)),
+            "samples=True: must be a",
+        ),
+        (
+            lambda: explain.lime(LINEAR, samples=9.5)(*ONE, key=jax.random.key(0)),
+            "samples=9.5: must be a whole",
+        ),
+        (lambda: explain.smoothgrad(LINEAR)(*ONE, key=0), "key=0: must be a jax.random.key"),
+        (lambda: explain.smoothgrad(LINEAR)(*ONE), "key=None: must be a jax.random.key"),
+    ],
+)
+def test_what_an_explainer_cannot_take_is_named(ask, said):
+    with pytest.raises(UsageError, match=said):
+        ask()

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from leakjax._validate import at_least, is_concrete
+from leakjax._validate import a_count, at_least, is_concrete
 from leakjax.explain.backprop.integrated import along_line
 from leakjax.explain.masking.coalitions import rows_like
 from leakjax.explain.registry import registered
@@ -51,7 +51,7 @@ def gradient_shap(
     Source: Lundberg, Lee 2017, as the expected gradients of Erion et al. 2021, section 2, with noise on the
       input.
     """
-    at_least("samples", samples, 1)
+    a_count("samples", samples)
     at_least("sigma", sigma, 0)
     scalar = scalar_of(logits_fn, output)
     noisy = not is_concrete(sigma) or sigma > 0

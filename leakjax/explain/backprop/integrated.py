@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax._validate import at_least, one_of
+from leakjax._validate import a_count, one_of
 from leakjax.explain.affine import mixture, split
 from leakjax.explain.masking.coalitions import rows_like
 from leakjax.explain.registry import registered, rows_of
@@ -31,7 +31,7 @@ def quadrature(rule: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
       UsageError: On an unknown rule, no steps, or a trapezoid of fewer than 2.
     """
     one_of("rule", rule, RULES)
-    at_least("steps", steps, 2 if rule == "trapezoid" else 1)
+    a_count("steps", steps, 2 if rule == "trapezoid" else 1)
     if rule == "gauss_legendre":
         places, weights = np.polynomial.legendre.leggauss(steps)
         return (places + 1) / 2, weights / 2

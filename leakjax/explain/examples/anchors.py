@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax._validate import at_least, fail, is_concrete
+from leakjax._validate import a_count, at_least, fail, is_concrete
 from leakjax.explain.examples.bandit import explore
 from leakjax.explain.masking.coalitions import background_rows
 from leakjax.explain.registry import registered
@@ -97,7 +97,7 @@ def anchors(
     """
     for name, count in (("most", most), ("beam", beam), ("batch", batch)):
         at_least(name, count, 1)
-    at_least("samples", samples, 2 * batch)
+    a_count("samples", samples, 2 * batch)
     for name, share in (("threshold", threshold), ("confidence", confidence), ("tolerance", tolerance)):
         if is_concrete(share) and not 0 < share < 1:
             raise fail(name, share, "must be between 0 and 1")

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax._validate import at_least, fail
+from leakjax._validate import a_count, fail
 from leakjax.explain.axes import channel_axis_of, laid_out
 from leakjax.explain.masking.coalitions import Game, background_rows, explain_game, game_of, values_of
 from leakjax.explain.registry import registered, rows_of
@@ -201,7 +201,7 @@ def feature_permutation(
     Source: Fisher, Rudin, Dominici 2019, "All Models are Wrong, but Many are Useful", section 3, for one
       example.
     """
-    at_least("samples", samples, 1)
+    a_count("samples", samples)
     scalar = scalar_of(logits_fn, output)
 
     def attribute(variables: Variables, x: jax.Array, target: Any, key: Any, segments: Any) -> jax.Array:

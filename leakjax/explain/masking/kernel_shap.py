@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax._validate import at_least
+from leakjax._validate import a_count
 from leakjax.explain.masking.coalitions import Game, explain_game
 from leakjax.explain.masking.solve import solve_positive
 from leakjax.explain.registry import registered, rows_of
@@ -125,7 +125,7 @@ def kernel_shap(
     Source: Lundberg, Lee 2017, "A Unified Approach to Interpreting Model Predictions", section 4.1; paired
       sampling and the constraint as in Covert, Lee 2021, "Improving KernelSHAP", sections 3 and 4.
     """
-    at_least("samples", 1 if samples is None else samples, 1)
+    a_count("samples", 1 if samples is None else samples)
 
     def values(game: Game, key: jax.Array) -> jax.Array:
         players = game.players

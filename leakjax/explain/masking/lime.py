@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from leakjax._validate import at_least, one_of, positive
+from leakjax._validate import a_count, one_of, positive
 from leakjax.explain.masking.coalitions import Game, explain_game
 from leakjax.explain.masking.solve import solve_positive
 from leakjax.explain.registry import registered, rows_of
@@ -67,7 +67,7 @@ def lime(
     """
     one_of("distance", distance, DISTANCES)
     one_of("regression", regression, REGRESSIONS)
-    at_least("samples", 2 if samples is None else samples, 2)
+    a_count("samples", 2 if samples is None else samples, 2)
     positive("width", 1 if width is None else width)
     positive("penalty", 1 if penalty is None else penalty)
 

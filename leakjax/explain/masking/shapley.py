@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax._validate import at_least, fail
+from leakjax._validate import a_count, fail
 from leakjax.explain.masking.coalitions import Game, explain_game, values_of
 from leakjax.explain.registry import registered, rows_of
 from leakjax.explain.types import Explainer, LogitsFn
@@ -53,7 +53,7 @@ def shapley_sampling(
       reversed orders as in Mitchell et al. 2022, "Sampling Permutations for Shapley Value Estimation",
       section 2.
     """
-    at_least("samples", samples, 1)
+    a_count("samples", samples)
 
     def values(game: Game, key: jax.Array) -> jax.Array:
         players = game.players
