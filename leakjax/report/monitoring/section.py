@@ -85,7 +85,7 @@ def lost(report: MonitorReport) -> list[str]:
             else f"the alarm comes in {words.percent(row.tpr[LEADING].value)} of cases"
         )
         found.append(
-            f"{words.sentence(_spaced(row.attacker))[:-1]} has reached its goal ({one.counts} of {one.goal:g}) after "
+            f"The attack by {_spaced(row.attacker)} reaches its goal ({one.counts} of {one.goal:g}) after "
             f"{one.queries_to_goal:.0f} queries; {alarm}. Only the release itself stops it."
         )
     return found
