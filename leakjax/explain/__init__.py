@@ -21,6 +21,7 @@ from leakjax.explain.masking.ablation import feature_ablation, feature_permutati
 from leakjax.explain.masking.kernel_shap import kernel_shap
 from leakjax.explain.masking.lime import lime
 from leakjax.explain.masking.shapley import exact_shapley, shapley_sampling
+from leakjax.explain.modules import tag_module
 from leakjax.explain.named import Named, joined, own
 from leakjax.explain.registry import EXAMPLE_EXPLAINERS, EXPLAINERS, registered
 from leakjax.explain.segments import Segments, by_columns, grid, slic
@@ -75,6 +76,7 @@ __all__ = [
     "smoothgrad",
     "smoothgrad_squared",
     "tag",
+    "tag_module",
     "vargrad",
 ]
 
