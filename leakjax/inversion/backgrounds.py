@@ -42,6 +42,7 @@ GUARDS = {
     "keep_top_k(3 cells)": Guard("top cells", known={"sparse": True}),
     "64 coalitions": Guard(sampled=True),
     "noise of 0.25 rms": Guard("noise"),
+    "preset:integrated_gradients": Guard("preset:integrated_gradients"),
 }
 
 

@@ -11,6 +11,7 @@ from leakjax.attack.invert import ascent, learned
 from leakjax.attack.invert.closed_form import TanhNetwork, linear_input, tanh_input
 from leakjax.attack.invert.prior import priors_of
 from leakjax.attack.invert.reidentify import hits
+from leakjax.inversion.guards import GUARDS, PRESET
 from leakjax.inversion.networks import trained_one
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import NETWORK, World
@@ -21,17 +22,11 @@ CLOSED, LEARNED, ASCENT = "closed-form inversion", "learned inversion", "query a
 ERROR = "mean squared error of a feature"
 NAMED, AMONG5 = "nearest candidate is the subject, share", "subject among the five nearest, share"
 QUERIES = "queries until 99 % sure of the class"
+REACHED = "confidence in the class after as many queries"
 FAR = "squared error to the mean of the class's records"
 NEAR = "AUC of closeness to the climb as a score of membership"
-GUARDS = {
-    "none": "none",
-    "round_to(2)": "round_to(2)",
-    "keep_top_k(6)": "keep_top_k(6)",
-    "16 segments": "coarsen(2)+upsample(2)",
-    "clipped, noise of 0.1": "clip_norm(1.0)+gaussian_noise(0.1)",
-}
 # What a guard adds to a value of a gradient, as far as its name says; of those that clip, relative to a norm of 1.
-ERRORS = {"round_to(2)": 0.29e-2, "clipped, noise of 0.1": 0.1}
+ERRORS = {"round_to(2)": 0.29e-2, "clipped, noise of 0.1": 0.1, PRESET: 0.03}
 # How else targets are trained, beside the study's own: options of the network, and of its training.
 TRAININGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "weight decay of 0.001": ({}, {"weight_decay": 1e-3}),
@@ -43,6 +38,7 @@ STARTS = 8  # of the search for signs
 MOST = 50  # targets of it
 # Budgets of ascent: explained steps, and steps of plain probes.
 STEPS = {"explanation": 20, "finite_differences": 10, "nes": 40}
+DIRECTIONS = 2  # of the NES that has no more queries than the climb by explanations has
 MEMBERSHIPS = 8
 SHOWN = 8  # reconstructions in a figure
 
@@ -57,7 +53,8 @@ def closed_form(world: World, index: int, targets: int, candidates: int, epochs:
     for name, guard in GUARDS.items():
         offered, error = world.offered(index, "gradient", guard=guard), ERRORS.get(name, 1e-6)
         made = _from_gradients(world, world.variables(index), offered, rows, error, index)
-        out += _judged(CLOSED, "gradient of a tanh network", name, *made, real, among, subjects, offered)
+        setting = "gradient of a tanh network"
+        out += _judged(CLOSED, setting, name, *made, real, among, subjects, offered)
         if name == "none":
             shown = {"sought": real, "closed form, from one gradient": made[0], "public class mean": made[1]}
             pictures = _pictures(world, shown, rows)
@@ -153,7 +150,8 @@ def learned_inversion(world: World, index: int, targets: int, candidates: int) -
             found[view] = made(answer).reshape(len(rows), -1)
         alone.setdefault(setting, found.get("prediction", real))
         both, offered = found["both"], asked["both"]
-        out += _judged(LEARNED, setting, name, both, alone[setting], None, real, among, subjects, offered)
+        without = alone[setting]
+        out += _judged(LEARNED, setting, name, both, without, None, real, among, subjects, offered)
         if not pictures:
             shown = {
                 "sought of decoders": real,
@@ -194,10 +192,42 @@ def query_ascent(world: World, index: int) -> dict[str, Any]:
             for c in classes
         ]
         out.append(row(ASCENT, setting, NEAR, near, asked=offered))
+    out += guarded_ascent(world, index, classes, start)
     return {
         "rows": out,
         "pictures": _pictures(world, {"public means": public, "query ascent": climbed["explanation"]}),
     }
+
+
+def guarded_ascent(world: World, index: int, classes: np.ndarray, start: np.ndarray) -> list[Raw]:
+    """Where the climb by explanations ends under every guard, beside NES with as many queries and no explanation.
+
+    Args:
+      world: whose model is asked.
+      index: of the model.
+      classes: int [targets], to climb to.
+      start: [targets, ...].
+    """
+    steps = STEPS["explanation"]
+    blind = ascent.ascend(
+        world.offered(index),
+        classes,
+        start,
+        way="nes",
+        steps=steps // (1 + 2 * DIRECTIONS),
+        directions=DIRECTIONS,
+        seed=index,
+    )
+    out = []
+    for name, guard in GUARDS.items():
+        offered = world.offered(
+            index, "gradient(output='log_probability')", explained_class="asked", guard=guard
+        )
+        found = ascent.ascend(offered, classes, start, way="explanation", steps=steps, seed=index)
+        setting = f"by explanation, {steps} queries"
+        sure = (found.confidence, blind.confidence)
+        out.append(row(ASCENT, setting, REACHED, sure[0], guard=name, baseline=sure[1], asked=offered))
+    return out
 
 
 def _subjects(
@@ -222,12 +252,13 @@ def _judged(
     offered: Any,
 ) -> list[Raw]:
     """Rows of reconstructions [targets, features] beside those without an explanation, and the ceiling's."""
+    measures = {
+        NAMED: lambda made: _nearest(made, among, subjects, 1),
+        AMONG5: lambda made: _nearest(made, among, subjects, 5),
+        ERROR: lambda made: ((made - real) ** 2).mean(axis=1),
+    }
     out = []
-    for what, of in (
-        (NAMED, lambda made: _nearest(made, among, subjects, 1)),
-        (AMONG5, lambda made: _nearest(made, among, subjects, 5)),
-        (ERROR, lambda made: ((made - real) ** 2).mean(axis=1)),
-    ):
+    for what, of in measures.items():
         ceiling = None if best is None else of(best)
         out.append(
             row(
