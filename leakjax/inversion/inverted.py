@@ -11,6 +11,7 @@ from leakjax.attack.invert import ascent, learned
 from leakjax.attack.invert.closed_form import TanhNetwork, linear_input, tanh_input
 from leakjax.attack.invert.prior import priors_of
 from leakjax.attack.invert.reidentify import hits
+from leakjax.evaluate.similarity import ssim
 from leakjax.inversion.guards import GUARDS, PRESET
 from leakjax.inversion.networks import trained_one
 from leakjax.inversion.row import Raw, row
@@ -20,6 +21,7 @@ from leakjax.shadow import TrainConfig
 
 CLOSED, LEARNED, ASCENT = "closed-form inversion", "learned inversion", "query ascent"
 ERROR = "mean squared error of a feature"
+ALIKE = "structural similarity to the subject, SSIM"
 NAMED, AMONG5 = "nearest candidate is the subject, share", "subject among the five nearest, share"
 QUERIES = "queries until 99 % sure of the class"
 REACHED = "confidence in the class after as many queries"
@@ -47,14 +49,14 @@ def closed_form(world: World, index: int, targets: int, candidates: int, epochs:
     """A tanh network's inputs from one gradient; its linear positive control; pictures."""
     draws = world.draws(index, CLOSED)
     rows, among, subjects = _subjects(world, draws, min(targets, MOST), candidates)
-    real = world.points.x[rows].reshape(len(rows), -1)
+    real, shape = world.points.x[rows].reshape(len(rows), -1), world.points.x.shape[1:]
     out: list[Raw] = []
     pictures: dict[str, Any] = {}
     for name, guard in GUARDS.items():
         offered, error = world.offered(index, "gradient", guard=guard), ERRORS.get(name, 1e-6)
         made = _from_gradients(world, world.variables(index), offered, rows, error, index)
         setting = "gradient of a tanh network"
-        out += _judged(CLOSED, setting, name, *made, real, among, subjects, offered)
+        out += _judged(CLOSED, setting, name, *made, real, among, subjects, offered, shape)
         if name == "none":
             shown = {"sought": real, "closed form, from one gradient": made[0], "public class mean": made[1]}
             pictures = _pictures(world, shown, rows)
@@ -124,7 +126,7 @@ def learned_inversion(world: World, index: int, targets: int, candidates: int) -
     draws = world.draws(index, LEARNED)
     rows, among, subjects = _subjects(world, draws, targets, candidates)
     members = world.ensemble.membership[index][rows]
-    real = world.points.x[rows].reshape(len(rows), -1)
+    real, shape = world.points.x[rows].reshape(len(rows), -1), world.points.x.shape[1:]
     own = world.auxiliary.x
     # Another distribution of the same values: every picture on its side.
     turned = np.swapaxes(own, 1, 2)[:, ::-1]
@@ -151,7 +153,7 @@ def learned_inversion(world: World, index: int, targets: int, candidates: int) -
         alone.setdefault(setting, found.get("prediction", real))
         both, offered = found["both"], asked["both"]
         without = alone[setting]
-        out += _judged(LEARNED, setting, name, both, without, None, real, among, subjects, offered)
+        out += _judged(LEARNED, setting, name, both, without, None, real, among, subjects, offered, shape)
         if not pictures:
             shown = {
                 "sought of decoders": real,
@@ -250,6 +252,7 @@ def _judged(
     among: np.ndarray,
     subjects: np.ndarray,
     offered: Any,
+    shape: tuple[int, ...],
 ) -> list[Raw]:
     """Rows of reconstructions [targets, features] beside those without an explanation, and the ceiling's."""
     measures = {
@@ -257,6 +260,8 @@ def _judged(
         AMONG5: lambda made: _nearest(made, among, subjects, 5),
         ERROR: lambda made: ((made - real) ** 2).mean(axis=1),
     }
+    if len(shape) == 3:  # images
+        measures[ALIKE] = lambda made: ssim(made.reshape(-1, *shape), real.reshape(-1, *shape))
     out = []
     for what, of in measures.items():
         ceiling = None if best is None else of(best)
