@@ -9,13 +9,14 @@ from leakjax.attack.invert import (
     aggregate,
     ascent,
     attribute,
+    attribute_learned,
     background,
     closed_form,
     learned,
     reidentify,
     shapley_values,
 )
-from leakjax.inversion import aggregated, attributes, backgrounds, extracted, inverted, reidentified
+from leakjax.inversion import aggregated, attributes, backgrounds, censored, extracted, inverted, reidentified
 from leakjax.inversion.claims import claims_of
 from leakjax.inversion.document import InversionReport, InversionTask
 from leakjax.inversion.plan import Plan
@@ -32,6 +33,7 @@ KNOWS = {
     extracted.ATTACK: f"{linear.KNOWS}; {relu.KNOWS}; {distill.KNOWS}",
     aggregated.ATTACK: aggregate.KNOWS,
     attributes.ATTACK: attribute.KNOWS,
+    censored.ATTACK: attribute_learned.KNOWS,
     attributes.SHAPLEY: shapley_values.KNOWS,
 }
 

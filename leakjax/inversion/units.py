@@ -7,7 +7,7 @@ from typing import Any
 
 from leakjax._threads import one_blas_thread
 from leakjax._workdir.fingerprint import environment, fingerprint
-from leakjax.inversion import aggregated, attributes, backgrounds, extracted, inverted, reidentified
+from leakjax.inversion import aggregated, attributes, backgrounds, censored, extracted, inverted, reidentified
 from leakjax.inversion.plan import PARTS, Plan
 from leakjax.inversion.world import World
 from leakjax.records.units import Unit
@@ -22,6 +22,7 @@ _EFFORT = {
     "extraction": 20.0,
     "aggregates": 5.0,
     "attributes": 10.0,
+    "censored": 15.0,
     "shapley_values": 10.0,
 }
 
@@ -43,6 +44,7 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
         "extraction": partial(extracted.measure, world, epochs=plan.epochs),
         "aggregates": partial(aggregated.measure, world),
         "attributes": partial(attributes.measure, world, targets=plan.targets),
+        "censored": partial(censored.measure, world, targets=plan.targets, epochs=plan.epochs),
         "shapley_values": partial(attributes.read, world, targets=plan.targets),
     }
     mark = fingerprint(
