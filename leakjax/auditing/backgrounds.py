@@ -17,8 +17,9 @@ from leakjax import defend
 from leakjax._workdir import Workdir
 from leakjax._workdir.fingerprint import fingerprint
 from leakjax.attack.invert.background import recover_rows
+from leakjax.attack.invert.known_guard import known_guard
 from leakjax.attack.invert.mixture import name_members
-from leakjax.auditing.compared import FRESH, Compared, shown
+from leakjax.auditing.compared import FRESH, Compared
 from leakjax.auditing.resolve import Methods
 from leakjax.auditing.rows import explained
 from leakjax.auditing.subject import Subject
@@ -186,27 +187,36 @@ def _row(
       plain: maps over the background itself; None: these are they.
     """
     guard = defense or defend.identity()
-    terms, passed, sparse = _as_shown(attacked, defense, jax.random.fold_in(attacked.compared.key, 2))
+    key = jax.random.fold_in(attacked.compared.key, 2)
+    known = known_guard(defense, attacked.queries, attacked.terms, key)
     offered = attacked.compared.offered(rows, defense=guard, fresh=fresh)
     count = len(attacked.sought)
     found = recover_rows(
         offered,
         attacked.queries,
         attacked.candidates,
-        alone=lambda place, _: terms[:, place],
+        alone=lambda place, _: known.terms[:, place],
         rows=count,
         seed=subject.seed,
-        released=passed,
-        sparse=sparse,
+        released=known.released,
+        sparse=known.sparse,
+        units=known.units,
     )
     assert offered.transcript is not None
     maps = offered.transcript.lines[0].answer.explanations[0]
     named, without = found.named, float("nan")
-    others = np.setdiff1d(np.arange(len(terms)), attacked.sought)
+    others = np.setdiff1d(np.arange(len(known.terms)), attacked.sought)
     if named is not None and len(others) > 1:
-        seen, left = maps.reshape(-1), terms[others].reshape(len(others), -1)
-        kept = seen != 0 if sparse else None
-        without = name_members(left, seen, members=count, seed=0, shown=kept, simulations=0).residual
+        seen = maps.reshape(-1)
+        without = name_members(
+            known.terms[others].reshape(len(others), -1),
+            seen,
+            members=count,
+            seed=0,
+            shown=seen != 0 if known.sparse else None,
+            simulations=0,
+            pieces=len(maps) if known.units else None,
+        ).residual
     right = 0 if named is None else int(np.isin(named.members, attacked.sought).sum())
     about = explained(attacked.compared.method.name, attacked.compared.method, guard.name, subject)
     row = BackgroundRow(
@@ -214,36 +224,17 @@ def _row(
         compared_with=name,
         knows=attacked.knows,
         rows=count,
-        candidates=len(terms),
+        candidates=len(known.terms),
         explained=offered.explained,
         plain=attacked.plain,
         recovered=share(right, count),
-        chance=count / len(terms),
+        chance=count / len(known.terms),
         residual=float("nan") if named is None else named.residual,
         residual_without=without,
         believed=named is not None and named.inside,
         cosine=_cosine(maps if plain is None else plain, maps),
     )
     return row, maps
-
-
-def _as_shown(attacked: Attacked, defense: Defense | None, key: jax.Array) -> tuple[np.ndarray, Any, bool]:
-    """What the attacker makes of a guard that it knows.
-
-    Returns:
-      The terms [candidates, queries, numbers], put through a guard that changes the shape of maps and else as they
-      are; what the guard does to a mean of them [queries x numbers], or None; whether it leaves values out.
-    """
-    terms, queries = attacked.terms, attacked.queries
-    flat = terms.reshape(*terms.shape[:2], -1)
-    if defense is None:
-        return flat, None, False
-    through = lambda maps: shown(defense, queries, maps.reshape(terms.shape[1:]), key)
-    mean = through(terms.mean(axis=0))
-    if mean.shape != terms.shape[1:]:
-        return np.stack([through(one).reshape(len(queries), -1) for one in terms]), None, False
-    sparse = bool(np.mean(mean == 0) > np.mean(terms == 0) + 0.5)
-    return flat, lambda maps: through(maps).reshape(-1), sparse
 
 
 def share(right: int, count: int) -> Estimate:

@@ -10,7 +10,7 @@ import numpy as np
 
 from leakjax import _precision
 from leakjax.attack.invert.background import OUTPUTS, one_row_values
-from leakjax.defend import Defense, apply
+from leakjax.defend import Defense
 from leakjax.explain import Explainer, LogitsFn, Named
 from leakjax.explain.segments import Segments, each_feature
 from leakjax.oracle import Answer, ExplanationPart, Oracle, Release, Service, oracle
@@ -137,13 +137,6 @@ class Compared:
                 return jax.lax.map(over, candidates, batch_size=_TOGETHER)
 
         return alone
-
-
-def shown(defense: Defense, queries: np.ndarray, maps: np.ndarray, key: jax.Array) -> np.ndarray:
-    """What a defense leaves of the maps [queries, ...] of queries [queries, ...]."""
-    keys = jax.random.split(key, len(maps))
-    passed = jax.vmap(lambda one, x, key: apply(defense, one, key=key, x=x))
-    return np.asarray(passed(jnp.asarray(maps, jnp.float32), jnp.asarray(queries), keys))
 
 
 def _from_answers(

@@ -114,6 +114,7 @@ def recover_rows(
     numbers: Callable[[np.ndarray], np.ndarray] | None = None,
     released: Callable[[np.ndarray], np.ndarray] | None = None,
     sparse: bool = False,
+    units: bool = False,
 ) -> Recovered:
     """Finds which candidates an explanation is the mean over, whatever explains: Shapley values, gradients on a path.
 
@@ -128,6 +129,7 @@ def recover_rows(
       numbers: reads maps [queries, ...] as [queries, numbers]; None: every value of them.
       released: what the service does to [queries x numbers] before it shows them; see `name_members`.
       sparse: whether zeros mean that a value was left out, as after `keep_top_k`.
+      units: whether each map is shown in a unit of its own, as after `normalize`.
 
     Returns:
       `Recovered`.
@@ -164,6 +166,7 @@ def recover_rows(
         seed=seed,
         released=released,
         shown=seen != 0 if sparse else None,
+        pieces=len(found_terms) if units else None,
     )
     if len(told) < len(queries):
         note = note or f"{len(queries) - len(told)} of {len(queries)} explained queries were not answered"
