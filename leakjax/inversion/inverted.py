@@ -48,7 +48,7 @@ SHOWN = 8  # reconstructions in a figure
 def closed_form(world: World, index: int, targets: int, candidates: int, epochs: int) -> dict[str, Any]:
     """A tanh network's inputs from one gradient; its linear positive control; pictures."""
     draws = world.draws(index, CLOSED)
-    rows, among, subjects = _subjects(world, draws, min(targets, MOST), candidates)
+    rows, among, subjects = subjects_of(world, draws, min(targets, MOST), candidates)
     real, shape = world.points.x[rows].reshape(len(rows), -1), world.points.x.shape[1:]
     out: list[Raw] = []
     pictures: dict[str, Any] = {}
@@ -56,7 +56,7 @@ def closed_form(world: World, index: int, targets: int, candidates: int, epochs:
         offered, error = world.offered(index, "gradient", guard=guard), ERRORS.get(name, 1e-6)
         made = _from_gradients(world, world.variables(index), offered, rows, error, index)
         setting = "gradient of a tanh network"
-        out += _judged(CLOSED, setting, name, *made, real, among, subjects, offered, shape)
+        out += judged(CLOSED, setting, name, *made, real, among, subjects, offered, shape)
         if name == "none":
             shown = {"sought": real, "closed form, from one gradient": made[0], "public class mean": made[1]}
             pictures = _pictures(world, shown, rows)
@@ -124,7 +124,7 @@ def _linear(
 def learned_inversion(world: World, index: int, targets: int, candidates: int) -> dict[str, Any]:
     """A decoder of answers, trained on data of the same and of another distribution."""
     draws = world.draws(index, LEARNED)
-    rows, among, subjects = _subjects(world, draws, targets, candidates)
+    rows, among, subjects = subjects_of(world, draws, targets, candidates)
     members = world.ensemble.membership[index][rows]
     real, shape = world.points.x[rows].reshape(len(rows), -1), world.points.x.shape[1:]
     own = world.auxiliary.x
@@ -153,7 +153,7 @@ def learned_inversion(world: World, index: int, targets: int, candidates: int) -
         alone.setdefault(setting, found.get("prediction", real))
         both, offered = found["both"], asked["both"]
         without = alone[setting]
-        out += _judged(LEARNED, setting, name, both, without, None, real, among, subjects, offered, shape)
+        out += judged(LEARNED, setting, name, both, without, None, real, among, subjects, offered, shape)
         if not pictures:
             shown = {
                 "sought of decoders": real,
@@ -232,7 +232,7 @@ def guarded_ascent(world: World, index: int, classes: np.ndarray, start: np.ndar
     return out
 
 
-def _subjects(
+def subjects_of(
     world: World, draws: np.random.Generator, targets: int, candidates: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows of the pool whose answers are attacked, the candidates flat, and which of these they are."""
@@ -241,7 +241,7 @@ def _subjects(
     return pool[subjects], world.points.x[pool].reshape(len(pool), -1).astype(np.float64), subjects
 
 
-def _judged(
+def judged(
     attack: str,
     setting: str,
     guard: str,

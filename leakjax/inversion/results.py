@@ -13,10 +13,20 @@ from leakjax.attack.invert import (
     background,
     closed_form,
     learned,
+    pattern,
     reidentify,
     shapley_values,
 )
-from leakjax.inversion import aggregated, attributes, backgrounds, censored, extracted, inverted, reidentified
+from leakjax.inversion import (
+    aggregated,
+    attributes,
+    backgrounds,
+    censored,
+    extracted,
+    inverted,
+    patterns,
+    reidentified,
+)
 from leakjax.inversion.claims import claims_of
 from leakjax.inversion.document import InversionReport, InversionTask
 from leakjax.inversion.plan import Plan
@@ -30,6 +40,7 @@ KNOWS = {
     inverted.CLOSED: closed_form.KNOWS,
     inverted.LEARNED: learned.KNOWS,
     inverted.ASCENT: ascent.KNOWS,
+    patterns.ATTACK: pattern.KNOWS,
     extracted.ATTACK: f"{linear.KNOWS}; {relu.KNOWS}; {distill.KNOWS}",
     aggregated.ATTACK: aggregate.KNOWS,
     attributes.ATTACK: attribute.KNOWS,

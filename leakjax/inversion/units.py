@@ -7,7 +7,16 @@ from typing import Any
 
 from leakjax._threads import one_blas_thread
 from leakjax._workdir.fingerprint import environment, fingerprint
-from leakjax.inversion import aggregated, attributes, backgrounds, censored, extracted, inverted, reidentified
+from leakjax.inversion import (
+    aggregated,
+    attributes,
+    backgrounds,
+    censored,
+    extracted,
+    inverted,
+    patterns,
+    reidentified,
+)
 from leakjax.inversion.plan import PARTS, Plan
 from leakjax.inversion.world import World
 from leakjax.records.units import Unit
@@ -19,6 +28,7 @@ _EFFORT = {
     "closed_form": 5.0,
     "learned": 15.0,
     "ascent": 5.0,
+    "patterns": 15.0,
     "extraction": 20.0,
     "aggregates": 5.0,
     "attributes": 10.0,
@@ -41,6 +51,7 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
         "closed_form": partial(inverted.closed_form, world, **sizes, epochs=plan.epochs),
         "learned": partial(inverted.learned_inversion, world, **sizes),
         "ascent": partial(inverted.query_ascent, world),
+        "patterns": partial(patterns.measure, world, **sizes),
         "extraction": partial(extracted.measure, world, epochs=plan.epochs),
         "aggregates": partial(aggregated.measure, world),
         "attributes": partial(attributes.measure, world, targets=plan.targets),
