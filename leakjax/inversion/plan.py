@@ -9,6 +9,7 @@ OF_IMAGES = (
     "background",
     "reidentify",
     "closed_form",
+    "known_model",
     "learned",
     "ascent",
     "patterns",

@@ -13,6 +13,7 @@ from leakjax.attack.invert import (
     background,
     closed_form,
     learned,
+    most_probable,
     pattern,
     reidentify,
     shapley_values,
@@ -24,6 +25,7 @@ from leakjax.inversion import (
     censored,
     extracted,
     inverted,
+    known_model,
     patterns,
     reidentified,
 )
@@ -38,6 +40,7 @@ KNOWS = {
     backgrounds.ATTACK: background.KNOWS,
     reidentified.ATTACK: reidentify.KNOWS,
     inverted.CLOSED: closed_form.KNOWS,
+    known_model.ATTACK: most_probable.KNOWS,
     inverted.LEARNED: learned.KNOWS,
     inverted.ASCENT: ascent.KNOWS,
     patterns.ATTACK: pattern.KNOWS,

@@ -14,6 +14,7 @@ from leakjax.inversion import (
     censored,
     extracted,
     inverted,
+    known_model,
     patterns,
     reidentified,
 )
@@ -26,6 +27,7 @@ _EFFORT = {
     "background": 25.0,
     "reidentify": 10.0,
     "closed_form": 5.0,
+    "known_model": 20.0,
     "learned": 15.0,
     "ascent": 5.0,
     "patterns": 15.0,
@@ -49,6 +51,7 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
         "background": partial(backgrounds.measure, world),
         "reidentify": partial(reidentified.measure, world, **sizes),
         "closed_form": partial(inverted.closed_form, world, **sizes, epochs=plan.epochs),
+        "known_model": partial(known_model.measure, world, **sizes),
         "learned": partial(inverted.learned_inversion, world, **sizes),
         "ascent": partial(inverted.query_ascent, world),
         "patterns": partial(patterns.measure, world, **sizes),
