@@ -7,7 +7,7 @@ import pytest
 
 from leakjax import data, models
 from leakjax.data import Points
-from leakjax.inversion import attributes, inverted, reidentified
+from leakjax.inversion import attributes, inverted, known_model, reidentified
 from leakjax.inversion.guards import GUARDS, PRESET, SEGMENTS
 from leakjax.inversion.plan import plan_for
 from leakjax.inversion.summary import summarise
@@ -80,3 +80,7 @@ def test_columns_together_show_the_mean_of_each_column():
         jnp.array([1.0, 2.0, 6.0, 3.0, 4.0, 5.0, 7.0]), None, key=None
     )
     np.testing.assert_allclose(shown, [1.0, 4.0, 4.0, 3.0, 4.0, 5.0, 7.0], rtol=1e-6)
+
+
+def test_what_is_known_of_every_guard_of_a_known_model_is_stated():
+    assert set(known_model.MODELLED) == set(GUARDS)
