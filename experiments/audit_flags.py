@@ -158,7 +158,8 @@ def define_flags() -> None:
     flags.DEFINE_integer(
         "background",
         0,
-        "Points set aside, not trained on nor audited, for explainers that need a background.",
+        "Points set aside, not trained on nor audited, for explainers that need a background or, as in\n"
+        "integrated_gradients(background=20), ask for one; the report says whether explanations name them.",
     )
     flags.DEFINE_list(
         "widths", None, "Widths of the hidden layers, as --model='mlp(widths=(128,))' says too."

@@ -12,7 +12,7 @@ from leakjax.auditing import door
 from leakjax.evaluate.document import LeftOut
 from leakjax.explain import EXPLAINERS, Explainer, LogitsFn, Method, Named, own
 from leakjax.explain.cost import count_runs
-from leakjax.explain.named import GIVEN, GRID, joined, named_of, unstated
+from leakjax.explain.named import GIVEN, GRID, also, joined, named_of, unstated
 
 # On how many cells along each side of an image the masking methods of a list of several work.
 _CELLS = 4
@@ -67,7 +67,7 @@ def parse(text: str) -> Named:
 def describe() -> list[str]:
     """Every method with its options and their defaults, as --help lists them."""
     return [
-        _spec.describe(name, method.factory, given=GIVEN, also=(GRID,) if method.masks else ())
+        _spec.describe(name, method.factory, given=GIVEN, also=also(method))
         for name, method in EXPLAINERS.items()
     ]
 

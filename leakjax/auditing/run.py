@@ -10,6 +10,7 @@ from leakjax._workdir import opened
 from leakjax.attack import DEFAULT_ATTACKS
 from leakjax.auditing import asked, door
 from leakjax.auditing.assemble import assemble
+from leakjax.auditing.backgrounds import backgrounds, with_background
 from leakjax.auditing.check import check
 from leakjax.auditing.chunks import on_one_device
 from leakjax.auditing.clock import Clock
@@ -22,7 +23,7 @@ from leakjax.auditing.settings import settings_of
 from leakjax.auditing.shadows import by_models, check_counts
 from leakjax.auditing.subject import LEAST_MODELS
 from leakjax.data import Points
-from leakjax.evaluate.document import Report, ShadowsRow, to_json
+from leakjax.evaluate.document import BackgroundRow, Report, ShadowsRow, to_json
 from leakjax.explain import Explainer, LogitsFn, Named
 from leakjax.explain.cost import calls_python
 from leakjax.shadow import Ensemble
@@ -120,9 +121,13 @@ def audit(
         )
         with clock("controls"):
             checked = check(prepared, methods, measured, store=store)
+        compared: list[BackgroundRow] = []
+        if with_background(methods, budget.background):
+            with clock("background"):
+                compared = backgrounds(subject, methods, budget.background, store=store, marks=measured.marks)
         shadows: list[ShadowsRow] = []
         if counts:
             with clock("models"):
                 shadows = by_models(methods, measured.results, counts)
     report = assemble(prepared, methods, measured, others, checked, run=run, clock=clock)
-    return dataclasses.replace(report, shadows=shadows)
+    return dataclasses.replace(report, shadows=shadows, backgrounds=compared)

@@ -21,16 +21,17 @@ from leakjax.defend.project import project_out
 from leakjax.defend.registry import DEFENSES, parse, registered
 from leakjax.defend.sensitivity import Sensitivity, diameter, sensitivity
 from leakjax.defend.sparsify import keep_top_k, keep_top_share
+from leakjax.defend.stand_ins import centres, mean_row, private_centres, shuffled
 from leakjax.defend.sticky import Sticky
 
 __all__ = [
-    "ANY", "DEFENSES", "Defense", "Domain", "Neighbours", "Noise", "Sensitivity", "Sticky", "absolute", "apply",
-    "chain", "clip_norm", "clip_values", "coarsen", "coarsen_segments", "cosine_noise", "deepleak", "diameter",
-    "drop_below", "gaussian_mechanism", "gaussian_noise", "harden", "identity", "keep_top_k",
-    "keep_top_share",    "laplace_mechanism", "laplace_noise", "lift", "lipschitz", "noisy_top_k", "normalize", "parse",
-    "privacy_spent", "privunit", "project_out", "quantize", "random_mask", "randomized_response", "rectify",
-    "registered", "releases_allowed", "round_to", "scale", "sensitivity", "sign", "threshold_mechanism",
-    "upsample", "within",
+    "ANY", "DEFENSES", "Defense", "Domain", "Neighbours", "Noise", "Sensitivity", "Sticky", "absolute",
+    "apply", "centres", "chain", "clip_norm", "clip_values", "coarsen", "coarsen_segments", "cosine_noise",
+    "deepleak", "diameter", "drop_below", "gaussian_mechanism", "gaussian_noise", "harden", "identity",
+    "keep_top_k", "keep_top_share", "laplace_mechanism", "laplace_noise", "lift", "lipschitz", "mean_row",
+    "noisy_top_k", "normalize", "parse", "privacy_spent", "private_centres", "privunit", "project_out",
+    "quantize", "random_mask", "randomized_response", "rectify", "registered", "releases_allowed",
+    "round_to", "scale", "sensitivity", "shuffled", "sign", "threshold_mechanism", "upsample", "within",
 ]  # fmt: skip
 
 _spec.discover(__name__)

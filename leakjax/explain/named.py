@@ -15,8 +15,10 @@ from leakjax.explain.types import OUTPUTS, Explainer, LogitsFn, Method
 
 # An option of every masking method here: on how many cells along each side of an image its segments lie.
 GRID = "grid"
+# An option of every method that compares with a baseline and may with examples: with how many of those given to `make`.
+BACKGROUND = "background"
 # What whoever makes an explainer passes to its factory, and text may not.
-GIVEN = ("logits_fn", "background")
+GIVEN = ("logits_fn", BACKGROUND)
 UNSTATED = "unstated"
 # More runs for one explanation are a slip of the pen: days of work, and counters that overflow.
 _MOST_RUNS = 10_000_000
@@ -29,7 +31,7 @@ class Named(NamedTuple):
     Attributes:
       name: canonical text; that of a registered method reads back.
       method: its row of `EXPLAINERS`, or of a user's own.
-      options: keyword arguments of its factory, and the grid.
+      options: keyword arguments of its factory, and the grid; of a background how many rows it has.
       columns: the source column of each feature: what a method masks, it masks by columns; empty for by features.
       parts: the methods whose explanations are shown together, see `joined`; none for a method that stands alone.
     """
@@ -46,10 +48,11 @@ class Named(NamedTuple):
         Args:
           logits_fn: of one example.
           shape: of one example.
-          background: [rows, ...], points that are not audited, for the methods that cannot do without.
+          background: [rows, ...], points that are not audited, for the methods that cannot do without and for those
+            that ask for some of them.
 
         Raises:
-          UsageError: an option out of its range, or no background.
+          UsageError: an option out of its range, or no background, or too small a one.
         """
         if self.parts:
             made = [
@@ -57,12 +60,11 @@ class Named(NamedTuple):
             ]
             return _together(made)
         options = self._of_factory()
-        if self.method.needs_background:
-            if background is None:
-                raise _validate.fail(_WHAT, self.name, "needs a background: points that are not audited")
-            options["background"] = background
+        rows = self.background(background)
+        if rows is not None:
+            options[BACKGROUND] = rows
         explainer = self.method.factory(logits_fn, **options)
-        cells = self._segments(shape)
+        cells = self.segments(shape)
         if cells is None:
             return explainer
 
@@ -81,8 +83,11 @@ class Named(NamedTuple):
         """
         if self.parts:
             return sum(part._replace(columns=self.columns).runs(shape) for part in self.parts)
-        cells = self._segments(shape)
-        return self.method.runs(shape, None if cells is None else cells.count, **self._of_factory())
+        cells = self.segments(shape)
+        options = self._of_factory()
+        if self._rows is not None:
+            options[BACKGROUND] = range(self._rows)
+        return self.method.runs(shape, None if cells is None else cells.count, **options)
 
     @property
     def counted(self) -> bool:
@@ -95,8 +100,33 @@ class Named(NamedTuple):
         """The same method, at a known cost."""
         return self._replace(method=self.method._replace(runs=_always(runs)))
 
+    def background(self, given: Any) -> Any:
+        """The rows [rows, ...] of a background that it compares with; None where it has no use for one.
+
+        Raises:
+          UsageError: it needs more rows than are given.
+        """
+        if self._rows is None and not self.method.needs_background:
+            return None
+        if given is None:
+            raise _validate.fail(_WHAT, self.name, "needs a background: points that are not audited")
+        if len(given) < (self._rows or 1):
+            raise _validate.fail(
+                _WHAT, self.name, f"needs {self._rows} rows of a background that has {len(given)}"
+            )
+        return given[: self._rows]
+
+    def over(self, count: int) -> "Named":
+        """The same method, compared with so many rows of a background."""
+        needs = self.method.needs_background  # it takes all that there are
+        return self if needs else self._replace(options={**self.options, BACKGROUND: count})
+
+    @property
+    def _rows(self) -> int | None:
+        return self.options.get(BACKGROUND)
+
     def _of_factory(self) -> dict[str, Any]:
-        return {option: value for option, value in self.options.items() if option != GRID}
+        return {option: value for option, value in self.options.items() if option not in (GRID, BACKGROUND)}
 
     @property
     def output(self) -> Any:
@@ -107,12 +137,19 @@ class Named(NamedTuple):
         parameter = inspect.signature(self.method.factory).parameters.get("output")
         return self.options.get("output", parameter.default if parameter else UNSTATED)
 
-    def _segments(self, shape: tuple[int, ...]) -> Segments | None:
+    def segments(self, shape: tuple[int, ...]) -> Segments | None:
+        """Which features it masks together, where it does and that is not each by itself: cells, or columns."""
         if GRID in self.options:
             return grid(shape, self.options[GRID])
         if not (self.columns and self.method.masks):
             return None
         return by_columns(self.columns, shape=shape)
+
+
+def also(method: Method) -> tuple[str, ...]:
+    """The whole-number options that a method takes beside those of its factory."""
+    optional = BACKGROUND in inspect.signature(method.factory).parameters and not method.needs_background
+    return (*((GRID,) if method.masks else ()), *((BACKGROUND,) if optional else ()))
 
 
 def named_of(call: _spec.Call, method: Method) -> Named:
@@ -121,14 +158,16 @@ def named_of(call: _spec.Call, method: Method) -> Named:
     Raises:
       UsageError: options that the method does not take, or values that it refuses.
     """
-    options = _spec.bind(_WHAT, call, method.factory, given=GIVEN, also=(GRID,) if method.masks else ())
-    if options.get(GRID, 1) < 1:
-        raise _validate.fail(_WHAT, str(call), f"{GRID}={options[GRID]} must be at least 1")
+    options = _spec.bind(_WHAT, call, method.factory, given=GIVEN, also=also(method))
+    for option in (GRID, BACKGROUND):
+        if options.get(option, 1) < 1:
+            raise _validate.fail(_WHAT, str(call), f"{option}={options[option]} must be at least 1")
     named = Named(str(call._replace(options=options, arguments=())), method, options)
     try:
         # The factory's own checks, before anything is trained; a grid needs the data's shape.
         factory_alone = Named(named.name, method, {k: v for k, v in options.items() if k != GRID})
-        factory_alone.make(lambda variables, x: x, (1,), np.zeros((1, 1), np.float32))
+        rows = np.zeros((options.get(BACKGROUND, 1), 1), np.float32)
+        factory_alone.make(lambda variables, x: x, (1,), rows)
     except _validate.UsageError as error:
         raise _validate.fail(_WHAT, named.name, str(error)) from None
     runs = 0

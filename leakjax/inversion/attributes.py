@@ -1,16 +1,20 @@
 """The part of a study that infers one field of a person's record, on tables such as Adult."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from leakjax._validate import fail
 from leakjax.attack.invert.attribute import infer_attribute
 from leakjax.attack.invert.learned import learn
 from leakjax.attack.invert.shapley_values import read_features
+from leakjax.defend import Defense, lift
 from leakjax.explain import by_columns, kernel_shap
+from leakjax.inversion.guards import GUARDS, NOISY, SEGMENTS
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
 
@@ -21,6 +25,8 @@ PLAYED = 510  # coalitions
 RIGHT = "value of the field inferred, share"
 FIELDS = ("sex", "race", "marital-status")
 EXPLAINERS = ("gradient", "input_x_gradient")
+AVERAGED = 4  # times that each value is asked about where maps are noisy
+CONFIDENT = "only above 99 % confidence"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +93,37 @@ def measure(world: World, index: int, targets: int) -> list[Raw]:
                         asked=offered,
                     )
                 )
+        out += _guarded(world, index, field, groups, prior)
     return out
+
+
+def _guarded(world: World, index: int, field: Field, groups: Any, prior: np.ndarray) -> list[Raw]:
+    """The first explainer's rows, the field's own attribution withheld, under every guard."""
+    explainer = EXPLAINERS[0]
+    setting = f"{field.name}: confidence(2) and {explainer}, own attribution withheld"
+    guards: dict[str, Any] = {
+        name: each
+        for name, each in GUARDS.items()
+        if name not in ("none", SEGMENTS)  # of images
+    }
+    guards |= {"columns together": by_column(world.points.columns), CONFIDENT: "none"}
+    out = []
+    for name, guard in guards.items():
+        policy = {"least_confidence": 0.99} if name == CONFIDENT else {}
+        (views, offered), (others, _) = (
+            _inferred(world, index, explainer, field, each, prior, True, guard, **policy) for each in groups
+        )
+        found = {"baseline": views["prediction"], "control": others["both"], "asked": offered}
+        out.append(row(ATTACK, setting, RIGHT, views["both"], guard=name, **found))
+    return out
+
+
+def by_column(columns: Sequence[str]) -> Defense:
+    """The defense that shows of all features of a column their mean alone."""
+    place = np.unique(np.asarray(columns), return_inverse=True)[1]
+    share = np.eye(place.max() + 1, dtype=np.float32)[place]
+    mean = jnp.asarray(share / share.sum(axis=0) @ share.T)
+    return lift("columns together", lambda attribution: mean @ attribution)
 
 
 def read(world: World, index: int, targets: int) -> list[Raw]:
@@ -140,13 +176,22 @@ def _inferred(
     group: tuple[np.ndarray, np.ndarray],
     prior: np.ndarray,
     withheld: bool,
+    guard: Any = "none",
+    **policy: Any,
 ) -> tuple[dict[str, np.ndarray], Any]:
     """Whether each value was inferred, by view, and the oracle that was asked."""
     x, value = group
-    offered = world.offered(index, explainer, prediction="confidence(2)")
+    offered = world.offered(index, explainer, prediction="confidence(2)", guard=guard, **policy)
     released = offered.ask(x)
     found = infer_attribute(
-        offered, released, x, field.values, field.columns, prior / prior.sum(), withheld=withheld
+        offered,
+        released,
+        x,
+        field.values,
+        field.columns,
+        prior / prior.sum(),
+        withheld=withheld,
+        repeats=AVERAGED if guard in NOISY else 1,
     )
     return {view: (likely == value).astype(float) for view, likely in found.value.items()}, offered
 

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from leakjax.attack.invert.background import Recovered, one_row_values, recover_background
+from leakjax.attack.invert.background import Recovered, one_row_values, recover_background, recover_rows
+from leakjax.attack.invert.known_guard import known_guard
+from leakjax.defend import parse
 from leakjax.explain import Explainer, Segments, exact_shapley, grid, kernel_shap
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
@@ -28,12 +30,12 @@ class Guard(NamedTuple):
     Attributes:
       defense: of every map.
       sampled: whether coalitions are sampled, 64 of 256.
-      known: options of `recover_background`.
+      known: options of `recover_background`; None: what `known_guard` makes of whole maps.
     """
 
     defense: str = "none"
     sampled: bool = False
-    known: dict[str, Any] = {}  # noqa: RUF012  # never written
+    known: dict[str, Any] | None = {}  # noqa: RUF012  # never written
 
 
 GUARDS = {
@@ -42,6 +44,7 @@ GUARDS = {
     "keep_top_k(3 cells)": Guard("top cells", known={"sparse": True}),
     "64 coalitions": Guard(sampled=True),
     "noise of 0.25 rms": Guard("noise"),
+    "preset:integrated_gradients": Guard("preset:integrated_gradients", known=None),
 }
 
 
@@ -70,16 +73,23 @@ def measure(world: World, index: int) -> list[Raw]:
         service = Service(_network(logits_fn), Held(world.variables(index), held))
         key = jax.random.fold_in(world.key, index)
         offered = oracle(service, Release("vector", (part,)), key=key, written=False)
-        found = recover_background(
-            offered,
-            queries[:asking],
-            candidates,
-            segments=segments,
-            rows=size,
-            seed=index,
-            terms=terms,
-            **guard.known,
-        )
+        asks, who = queries[:asking], dict[str, Any](rows=size, seed=index)
+        if guard.known is not None:
+            given = dict[str, Any](segments=segments, terms=terms, **who, **guard.known)
+            found = recover_background(offered, asks, candidates, **given)
+        else:
+            where = np.broadcast_to(np.asarray(segments.map), asks.shape[1:])
+            known = known_guard(parse(guard.defense), asks, terms[:, :asking][..., where], key)
+            found = recover_rows(
+                offered,
+                asks,
+                candidates,
+                alone=lambda place, _: known.terms[:, place],
+                released=known.released,
+                sparse=known.sparse,
+                units=known.units,
+                **who,
+            )
         return found, {"guard": name, "asked": offered, "also_plain": plain * asking // few}
 
     out = []

@@ -6,6 +6,7 @@ import numpy as np
 
 from leakjax import models
 from leakjax.attack.extract import distill, linear, relu
+from leakjax.inversion.guards import GUARDS
 from leakjax.inversion.networks import relu as relu_network
 from leakjax.inversion.networks import trained_one
 from leakjax.inversion.row import Raw, row
@@ -17,13 +18,6 @@ ATTACK = "extraction"
 AGREES = "same class as the service on new points, share"
 UNITS = 128
 BUDGETS = (30, 100)
-GUARDS = {
-    "none": "none",
-    "round_to(2)": "round_to(2)",
-    "sign": "sign",
-    "16 segments": "coarsen(2)+upsample(2)",
-    "clipped, noise of 0.1": "clip_norm(1.0)+gaussian_noise(0.1)",
-}
 
 
 def measure(world: World, index: int, epochs: int) -> list[Raw]:

@@ -11,6 +11,8 @@ from leakjax.attack.invert import ascent, learned
 from leakjax.attack.invert.closed_form import TanhNetwork, linear_input, tanh_input
 from leakjax.attack.invert.prior import priors_of
 from leakjax.attack.invert.reidentify import hits
+from leakjax.evaluate.similarity import ssim
+from leakjax.inversion.guards import GUARDS, PRESET
 from leakjax.inversion.networks import trained_one
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import NETWORK, World
@@ -19,19 +21,14 @@ from leakjax.shadow import TrainConfig
 
 CLOSED, LEARNED, ASCENT = "closed-form inversion", "learned inversion", "query ascent"
 ERROR = "mean squared error of a feature"
+ALIKE = "structural similarity to the subject, SSIM"
 NAMED, AMONG5 = "nearest candidate is the subject, share", "subject among the five nearest, share"
 QUERIES = "queries until 99 % sure of the class"
+REACHED = "confidence in the class after as many queries"
 FAR = "squared error to the mean of the class's records"
 NEAR = "AUC of closeness to the climb as a score of membership"
-GUARDS = {
-    "none": "none",
-    "round_to(2)": "round_to(2)",
-    "keep_top_k(6)": "keep_top_k(6)",
-    "16 segments": "coarsen(2)+upsample(2)",
-    "clipped, noise of 0.1": "clip_norm(1.0)+gaussian_noise(0.1)",
-}
 # What a guard adds to a value of a gradient, as far as its name says; of those that clip, relative to a norm of 1.
-ERRORS = {"round_to(2)": 0.29e-2, "clipped, noise of 0.1": 0.1}
+ERRORS = {"round_to(2)": 0.29e-2, "clipped, noise of 0.1": 0.1, PRESET: 0.03}
 # How else targets are trained, beside the study's own: options of the network, and of its training.
 TRAININGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "weight decay of 0.001": ({}, {"weight_decay": 1e-3}),
@@ -43,6 +40,7 @@ STARTS = 8  # of the search for signs
 MOST = 50  # targets of it
 # Budgets of ascent: explained steps, and steps of plain probes.
 STEPS = {"explanation": 20, "finite_differences": 10, "nes": 40}
+DIRECTIONS = 2  # of the NES that has no more queries than the climb by explanations has
 MEMBERSHIPS = 8
 SHOWN = 8  # reconstructions in a figure
 
@@ -50,14 +48,15 @@ SHOWN = 8  # reconstructions in a figure
 def closed_form(world: World, index: int, targets: int, candidates: int, epochs: int) -> dict[str, Any]:
     """A tanh network's inputs from one gradient; its linear positive control; pictures."""
     draws = world.draws(index, CLOSED)
-    rows, among, subjects = _subjects(world, draws, min(targets, MOST), candidates)
-    real = world.points.x[rows].reshape(len(rows), -1)
+    rows, among, subjects = subjects_of(world, draws, min(targets, MOST), candidates)
+    real, shape = world.points.x[rows].reshape(len(rows), -1), world.points.x.shape[1:]
     out: list[Raw] = []
     pictures: dict[str, Any] = {}
     for name, guard in GUARDS.items():
         offered, error = world.offered(index, "gradient", guard=guard), ERRORS.get(name, 1e-6)
         made = _from_gradients(world, world.variables(index), offered, rows, error, index)
-        out += _judged(CLOSED, "gradient of a tanh network", name, *made, real, among, subjects, offered)
+        setting = "gradient of a tanh network"
+        out += judged(CLOSED, setting, name, *made, real, among, subjects, offered, shape)
         if name == "none":
             shown = {"sought": real, "closed form, from one gradient": made[0], "public class mean": made[1]}
             pictures = _pictures(world, shown, rows)
@@ -125,9 +124,9 @@ def _linear(
 def learned_inversion(world: World, index: int, targets: int, candidates: int) -> dict[str, Any]:
     """A decoder of answers, trained on data of the same and of another distribution."""
     draws = world.draws(index, LEARNED)
-    rows, among, subjects = _subjects(world, draws, targets, candidates)
+    rows, among, subjects = subjects_of(world, draws, targets, candidates)
     members = world.ensemble.membership[index][rows]
-    real = world.points.x[rows].reshape(len(rows), -1)
+    real, shape = world.points.x[rows].reshape(len(rows), -1), world.points.x.shape[1:]
     own = world.auxiliary.x
     # Another distribution of the same values: every picture on its side.
     turned = np.swapaxes(own, 1, 2)[:, ::-1]
@@ -153,7 +152,8 @@ def learned_inversion(world: World, index: int, targets: int, candidates: int) -
             found[view] = made(answer).reshape(len(rows), -1)
         alone.setdefault(setting, found.get("prediction", real))
         both, offered = found["both"], asked["both"]
-        out += _judged(LEARNED, setting, name, both, alone[setting], None, real, among, subjects, offered)
+        without = alone[setting]
+        out += judged(LEARNED, setting, name, both, without, None, real, among, subjects, offered, shape)
         if not pictures:
             shown = {
                 "sought of decoders": real,
@@ -194,13 +194,45 @@ def query_ascent(world: World, index: int) -> dict[str, Any]:
             for c in classes
         ]
         out.append(row(ASCENT, setting, NEAR, near, asked=offered))
+    out += guarded_ascent(world, index, classes, start)
     return {
         "rows": out,
         "pictures": _pictures(world, {"public means": public, "query ascent": climbed["explanation"]}),
     }
 
 
-def _subjects(
+def guarded_ascent(world: World, index: int, classes: np.ndarray, start: np.ndarray) -> list[Raw]:
+    """Where the climb by explanations ends under every guard, beside NES with as many queries and no explanation.
+
+    Args:
+      world: whose model is asked.
+      index: of the model.
+      classes: int [targets], to climb to.
+      start: [targets, ...].
+    """
+    steps = STEPS["explanation"]
+    blind = ascent.ascend(
+        world.offered(index),
+        classes,
+        start,
+        way="nes",
+        steps=steps // (1 + 2 * DIRECTIONS),
+        directions=DIRECTIONS,
+        seed=index,
+    )
+    out = []
+    for name, guard in GUARDS.items():
+        offered = world.offered(
+            index, "gradient(output='log_probability')", explained_class="asked", guard=guard
+        )
+        found = ascent.ascend(offered, classes, start, way="explanation", steps=steps, seed=index)
+        setting = f"by explanation, {steps} queries"
+        sure = (found.confidence, blind.confidence)
+        out.append(row(ASCENT, setting, REACHED, sure[0], guard=name, baseline=sure[1], asked=offered))
+    return out
+
+
+def subjects_of(
     world: World, draws: np.random.Generator, targets: int, candidates: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows of the pool whose answers are attacked, the candidates flat, and which of these they are."""
@@ -209,7 +241,7 @@ def _subjects(
     return pool[subjects], world.points.x[pool].reshape(len(pool), -1).astype(np.float64), subjects
 
 
-def _judged(
+def judged(
     attack: str,
     setting: str,
     guard: str,
@@ -220,14 +252,18 @@ def _judged(
     among: np.ndarray,
     subjects: np.ndarray,
     offered: Any,
+    shape: tuple[int, ...],
 ) -> list[Raw]:
     """Rows of reconstructions [targets, features] beside those without an explanation, and the ceiling's."""
+    measures = {
+        NAMED: lambda made: _nearest(made, among, subjects, 1),
+        AMONG5: lambda made: _nearest(made, among, subjects, 5),
+        ERROR: lambda made: ((made - real) ** 2).mean(axis=1),
+    }
+    if len(shape) == 3:  # images
+        measures[ALIKE] = lambda made: ssim(made.reshape(-1, *shape), real.reshape(-1, *shape))
     out = []
-    for what, of in (
-        (NAMED, lambda made: _nearest(made, among, subjects, 1)),
-        (AMONG5, lambda made: _nearest(made, among, subjects, 5)),
-        (ERROR, lambda made: ((made - real) ** 2).mean(axis=1)),
-    ):
+    for what, of in measures.items():
         ceiling = None if best is None else of(best)
         out.append(
             row(

@@ -5,8 +5,18 @@ from typing import Any
 
 from leakjax._validate import at_least, fail, one_of, seed
 
-OF_IMAGES = ("background", "reidentify", "closed_form", "learned", "ascent", "extraction", "aggregates")
-OF_TABLES = ("attributes", "shapley_values")
+OF_IMAGES = (
+    "background",
+    "reidentify",
+    "closed_form",
+    "known_model",
+    "learned",
+    "ascent",
+    "patterns",
+    "extraction",
+    "aggregates",
+)
+OF_TABLES = ("attributes", "censored", "shapley_values")
 PARTS = (*OF_IMAGES, *OF_TABLES)
 
 

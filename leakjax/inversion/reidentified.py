@@ -11,6 +11,7 @@ import numpy as np
 from leakjax.attack.invert.reidentify import hits, reidentify
 from leakjax.defend import Sticky
 from leakjax.explain import Explainer
+from leakjax.inversion.guards import NOISE, PRESET
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
 
@@ -36,7 +37,6 @@ class Guard(NamedTuple):
     repeats: int = 1
 
 
-_NOISE = "clip_norm(1.0)+gaussian_noise(0.1)"
 GUARDS = {
     "none": Guard(),
     "round_to(2)": Guard("round_to(2)"),
@@ -44,10 +44,11 @@ GUARDS = {
     "keep_top_k(6)": Guard("keep_top_k(6)"),
     "16 segments": Guard("coarsen(2)"),
     "16 signs": Guard("coarsen(2)+sign"),
-    "clipped, noise of 0.1": Guard(_NOISE, repeats=AVERAGED),
+    "clipped, noise of 0.1": Guard(NOISE, repeats=AVERAGED),
     "clipped, noise of 1": Guard("clip_norm(1.0)+gaussian_noise(1.0)", repeats=AVERAGED),
     # A measurement: its secret need not be one.
-    "clipped, sticky noise of 0.1": Guard(_NOISE, {"sticky": Sticky(b"not secret at all", 0.05)}),
+    "clipped, sticky noise of 0.1": Guard(NOISE, {"sticky": Sticky(b"not secret at all", 0.05)}),
+    PRESET: Guard(PRESET, repeats=AVERAGED),
     "only above 99 % confidence": Guard(policy={"least_confidence": 0.99}),
     CLASS_MEAN: Guard(),
 }

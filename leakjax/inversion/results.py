@@ -9,13 +9,26 @@ from leakjax.attack.invert import (
     aggregate,
     ascent,
     attribute,
+    attribute_learned,
     background,
     closed_form,
     learned,
+    most_probable,
+    pattern,
     reidentify,
     shapley_values,
 )
-from leakjax.inversion import aggregated, attributes, backgrounds, extracted, inverted, reidentified
+from leakjax.inversion import (
+    aggregated,
+    attributes,
+    backgrounds,
+    censored,
+    extracted,
+    inverted,
+    known_model,
+    patterns,
+    reidentified,
+)
 from leakjax.inversion.claims import claims_of
 from leakjax.inversion.document import InversionReport, InversionTask
 from leakjax.inversion.plan import Plan
@@ -27,11 +40,14 @@ KNOWS = {
     backgrounds.ATTACK: background.KNOWS,
     reidentified.ATTACK: reidentify.KNOWS,
     inverted.CLOSED: closed_form.KNOWS,
+    known_model.ATTACK: most_probable.KNOWS,
     inverted.LEARNED: learned.KNOWS,
     inverted.ASCENT: ascent.KNOWS,
+    patterns.ATTACK: pattern.KNOWS,
     extracted.ATTACK: f"{linear.KNOWS}; {relu.KNOWS}; {distill.KNOWS}",
     aggregated.ATTACK: aggregate.KNOWS,
     attributes.ATTACK: attribute.KNOWS,
+    censored.ATTACK: attribute_learned.KNOWS,
     attributes.SHAPLEY: shapley_values.KNOWS,
 }
 

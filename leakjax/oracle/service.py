@@ -145,10 +145,8 @@ def _explainer(
         explainer = named_of(call, EXPLAINERS.find(call.name))
     if not isinstance(explainer, Named):
         return explainer
-    takes = inspect.signature(explainer.method.factory).parameters
-    if "background" in takes and background is not None:
-        # Where hidden features take their values from.
-        explainer = explainer._replace(options={**explainer.options, "background": background})
+    if background is not None and "background" in inspect.signature(explainer.method.factory).parameters:
+        explainer = explainer.over(len(background))  # where hidden features take their values from
     return explainer.make(logits_fn, shape, background)
 
 

@@ -5,7 +5,7 @@ import math
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import Report
 from leakjax.evaluate.leakage import chance_tpr
-from leakjax.report import words
+from leakjax.report import backgrounds, words
 from leakjax.report.recommend import recommended
 
 # Predictions that catch so many times what guessing does leak by themselves, whatever becomes of explanations.
@@ -30,7 +30,7 @@ def next_steps(report: Report) -> list[str]:
             "explainer or what the service shows changes; --fail_above=0.005 makes the audit a gate of a "
             "release pipeline."
         )
-    return steps + _predictions(report)
+    return steps + _backgrounds(report) + _predictions(report)
 
 
 def headline_grades(report: Report) -> dict[str, headline.Grade]:
@@ -77,6 +77,16 @@ def _larger(report: Report) -> str:
         f"the square root of both, so that some {times * models:,} models in place of {models:,} should "
         f"show a leak of {words.hundredths(headline.COARSE)} percentage points."
     )
+
+
+def _backgrounds(report: Report) -> list[str]:
+    bare = [row for row in report.backgrounds if row.plain_one and row.recoverable]
+    if not bare:
+        return []
+    hidden = [row for row in backgrounds.protecting(report, bare[0]) if row.defense == headline.PLAIN]
+    instead = f", as {hidden[0].compared_with}" if hidden else ""
+    named = ", ".join(row.explainer for row in bare)
+    return [f"Let {named} compare with nobody's records{instead}: explanations name those of a background."]
 
 
 def _predictions(report: Report) -> list[str]:

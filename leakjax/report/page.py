@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import GroupRow, Report
-from leakjax.report import advice, alike, annex, recommend, shell, tables, verdict, words, worth
+from leakjax.report import advice, alike, annex, backgrounds, recommend, shell, tables, verdict, words, worth
 from leakjax.report.figures import examples_of
 from leakjax.report.looks import LOOKS
 
@@ -77,6 +77,8 @@ def render(
         attacker=words.attacker(leading) if leading else "",
         worth_said=worth.said(report),
         worth=worth.listed(report),
+        backgrounds_said=backgrounds.said(report),
+        backgrounds=backgrounds.listed(report),
         pictures=[_picture(images, "leakage", LEAKAGE), _picture(images, "roc", _roc(report))],
         utility=tables.utility(report) if words.cost(report) else None,
         chance_of_top=_chance_of_top(report),

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import LeakageRow, Report
-from leakjax.report import advice, verdict, words, worth
+from leakjax.report import advice, backgrounds, verdict, words, worth
 
 PIPED_WIDTH = 100
 SIDE_BY_SIDE = 3  # releases that fit beside each other into the width
@@ -45,6 +45,8 @@ def show(report: Report, workdir: str | os.PathLike[str], *, file: TextIO | None
         _say(console, *words.marks(report))
     if report.worth:
         _say(console, *worth.said(report))
+    if report.backgrounds:
+        _say(console, *backgrounds.said(report))
     if words.fewer(report):
         _say(console, *words.fewer(report))
     console.print(_controls(report))

@@ -97,3 +97,17 @@ def test_relative_noise_does_not_change_with_the_units(x64):
     x = np.array([0.0, 100.0, 40.0])
     found = vargrad(squares, samples=4000, sigma=0.1, relative=True)(None, x, 0, key=KEY)
     np.testing.assert_allclose(found, 100.0, rtol=0.1)
+
+
+def test_a_method_without_a_model_asks_for_rows_of_a_background_by_their_number():
+    rows = ROWS.astype(np.float32)
+    named = deeplift(background=3)
+    assert named.name == "deeplift(background=3)"
+    assert named.runs((5,)) == 6
+    found = named.make(network, (5,), rows)(WEIGHTS, X, 1, key=KEY)
+    np.testing.assert_allclose(found, deeplift(network, background=rows[:3])(WEIGHTS, X, 1), rtol=1e-5)
+    for given, said in ((None, "needs a background"), (rows[:2], "needs 3 rows of a background that has 2")):
+        with pytest.raises(UsageError, match=said):
+            named.make(network, (5,), given)
+    with pytest.raises(UsageError, match="background=0 must be at least 1"):
+        deeplift(background=0)

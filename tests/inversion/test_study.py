@@ -105,6 +105,9 @@ def test_a_page_shows_no_record_that_was_trained_on(world):
     flat = world.points.x.reshape(len(world.points.x), -1)
     shown = np.array(made["pictures"]["sought"]).reshape(-1, flat.shape[1])
     assert len(shown)
+    alike = [row for row in made["rows"] if row["measure"] == inverted.ALIKE]
+    assert {row["guard"] for row in alike} == set(inverted.GUARDS)
+    assert all(max(row["found"]) <= 1 for row in alike)
     for picture in shown:
         same = np.flatnonzero(np.abs(flat - picture).max(axis=1) < 1e-3)
         assert len(same)

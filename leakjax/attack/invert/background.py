@@ -1,8 +1,9 @@
-"""Leaking backgrounds: Shapley values over a background set name the rows of that set.
+"""Leaking backgrounds: explanations over a background set name the rows of that set.
 
 The Shapley values of a query over a background are the mean of its Shapley values over each row alone, because the
 worth of a coalition is. One-row values need nothing but predictions of mixed examples: an attacker with candidates
-computes them by plain queries (or on a model it knows) and solves for the rows.
+computes them by plain queries (or on a model it knows) and solves for the rows. Integrated gradients, DeepLIFT and
+expected gradients over a background are such means too; their terms need a model that the attacker knows.
 """
 
 import math
@@ -22,6 +23,8 @@ OUTPUTS = ("probability", "log_probability")
 
 # log-probabilities [queries, classes] of examples [queries, ...]
 Predict = Callable[[np.ndarray], np.ndarray]
+# [candidates, numbers] of the query at a place [queries], explained for a class, over each candidate alone
+Alone = Callable[[int, int], np.ndarray]
 
 
 class Recovered(NamedTuple):
@@ -80,25 +83,75 @@ def recover_background(
         raise fail("segments", segments.count, f"must be at most {MOST_PLAYERS}: 2^segments queries each")
     if output not in OUTPUTS:
         raise fail("output", output, f"must be one of {', '.join(OUTPUTS)}: what answers can say")
+    predict = known or _asking(oracle)
+
+    def alone(place: int, explained: int) -> np.ndarray:
+        if terms is not None:
+            return terms[:, place]
+        return one_row_values(predict, queries[place], candidates, segments, explained, output)
+
+    return recover_rows(
+        oracle,
+        queries,
+        candidates,
+        alone=alone,
+        rows=rows,
+        seed=seed,
+        numbers=lambda maps: player_values(maps, segments),
+        released=released,
+        sparse=sparse,
+    )
+
+
+def recover_rows(
+    oracle: Oracle[Answer],
+    queries: np.ndarray,
+    candidates: np.ndarray,
+    *,
+    alone: Alone,
+    rows: int,
+    seed: int,
+    numbers: Callable[[np.ndarray], np.ndarray] | None = None,
+    released: Callable[[np.ndarray], np.ndarray] | None = None,
+    sparse: bool = False,
+    units: bool = False,
+) -> Recovered:
+    """Finds which candidates an explanation is the mean over, whatever explains: Shapley values, gradients on a path.
+
+    Args:
+      oracle: releases explanations that are a mean over a background's rows.
+      queries: [queries, ...], to be explained; any points of the attacker's own.
+      candidates: [candidates, ...].
+      alone: (place of a query, its explained class) -> [candidates, numbers]: what would be shown of it over each
+        candidate alone, as far as the attacker can say.
+      rows: of the background.
+      seed: of the simulations that the residual is compared with.
+      numbers: reads maps [queries, ...] as [queries, numbers]; None: every value of them.
+      released: what the service does to [queries x numbers] before it shows them; see `name_members`.
+      sparse: whether zeros mean that a value was left out, as after `keep_top_k`.
+      units: whether each map is shown in a unit of its own, as after `normalize`.
+
+    Returns:
+      `Recovered`.
+
+    Raises:
+      UsageError: fewer than two candidates, no query, a release without explanations.
+    """
     if len(candidates) < 2:
         raise fail("candidates", len(candidates), "must be at least 2, or there is nobody to tell apart")
     if not len(queries):
         raise fail("queries", 0, "must be at least 1")
     answer = oracle.ask(queries)
     if not answer.explanations:
-        raise fail("release", "explanations", "must hold Shapley values, or no background can leak")
+        raise fail("release", "explanations", "must hold explanations, or no background can leak")
     told = np.flatnonzero(answer.answered & np.isfinite(_flat(answer.explanations[0])).all(axis=1))
     if not len(told):
         return Recovered(None, 0, f"none of {len(queries)} explained queries was answered")
-    observed = player_values(answer.explanations[0][told], segments)
-    predict = known or _asking(oracle)
+    observed = (numbers or _flat)(answer.explanations[0][told])
     found_terms: list[np.ndarray] = []
     note = ""
-    for row, explained in zip(told, answer.explained_class[told, 0], strict=True):
-        if terms is not None:
-            values = terms[:, row]
-        else:
-            values = one_row_values(predict, queries[row], candidates, segments, int(explained), output)
+    for place, explained in zip(told, answer.explained_class[told, 0], strict=True):
+        values = alone(int(place), int(explained))
         if not np.isfinite(values).all():
             note = f"the oracle refused plain queries after {len(found_terms)} of {len(told)} explanations"
             break
@@ -113,6 +166,7 @@ def recover_background(
         seed=seed,
         released=released,
         shown=seen != 0 if sparse else None,
+        pieces=len(found_terms) if units else None,
     )
     if len(told) < len(queries):
         note = note or f"{len(queries) - len(told)} of {len(queries)} explained queries were not answered"

@@ -13,6 +13,7 @@ from scipy.optimize import nnls
 
 from leakjax._validate import at_least, fail
 
+_ROUNDS = 20  # of weights and units in turn
 _SLACK = 2.0  # how far above the simulated residuals one of a real mean may lie
 
 
@@ -46,6 +47,7 @@ def name_members(
     released: Callable[[np.ndarray], np.ndarray] | None = None,
     shown: np.ndarray | None = None,
     simulations: int = 2,
+    pieces: int | None = None,
 ) -> Named:
     """Names the candidates that a mean was taken over, by non-negative least squares.
 
@@ -58,6 +60,8 @@ def name_members(
         say. None: nothing.
       shown: bool [equations], which of them say anything; None: all.
       simulations: how many means of random candidates set the tolerance.
+      pieces: into how many parts of one length the equations fall of which each was shown in a unit of its own, as
+        maps that are brought to one norm are; None: all in the unit of the terms.
 
     Returns:
       `Named`.
@@ -73,22 +77,46 @@ def name_members(
     kept &= True if shown is None else shown
     if not kept.any():
         raise fail("observed", len(observed), "holds no number that was shown")
+    piece = None if pieces is None else np.repeat(np.arange(pieces), len(observed) // pieces)[kept]
     scale = np.abs(observed[kept]).max() or 1.0
     used, seen = terms[:, kept] / scale, observed[kept] / scale
-    weights, residual = _solve(used, seen)
+    solve = _Solver(used, piece)
+    weights, residual = solve(seen)
     generator = np.random.default_rng(seed)
     simulated = []
     for _ in range(simulations):
         rows = generator.choice(len(terms), min(members, len(terms)), replace=False)
         mean = terms[rows].mean(axis=0)
         mean = (mean if released is None else released(mean))[kept] / scale
-        simulated.append(_solve(used, mean)[1])
+        simulated.append(solve(mean)[1])
     order = np.argsort(-weights, kind="stable")[:members]
     named = order[weights[order] > 0]
     return Named(named, weights, residual, _SLACK * max(simulated, default=0.0) + 1e-6)
 
 
-def _solve(terms: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, float]:
-    """The weights, and the relative residual that they leave."""
-    weights, left = nnls(terms.T, observed, maxiter=30 * len(terms))
-    return weights, float(left / max(np.linalg.norm(observed), 1e-30))
+class _Solver:
+    """Non-negative least squares for many observations of the same terms [candidates, equations]."""
+
+    def __init__(self, terms: np.ndarray, piece: np.ndarray | None) -> None:
+        self._terms, self._piece = terms, piece
+        # Of more equations than candidates as many orthogonal ones say all.
+        self._axes, self._small = np.linalg.qr(terms.T)
+
+    def __call__(self, observed: np.ndarray) -> tuple[np.ndarray, float]:
+        """The weights, and the relative residual; where pieces have units of their own, found in turn with these."""
+        if self._piece is None:
+            return self._once(observed)
+        own = np.maximum(np.bincount(self._piece, observed**2), 1e-30)
+        fitted = self._terms.mean(axis=0)
+        for _ in range(_ROUNDS):
+            units = np.bincount(self._piece, fitted * observed) / own
+            weights, residual = self._once(np.maximum(units, 0)[self._piece] * observed)
+            # Of weights and units one scale is free.
+            weights = weights / max(float(weights.sum()), 1e-30)
+            fitted = self._terms.T @ weights
+        return weights, residual
+
+    def _once(self, observed: np.ndarray) -> tuple[np.ndarray, float]:
+        weights, _ = nnls(self._small, self._axes.T @ observed, maxiter=30 * len(self._terms))
+        left = float(np.linalg.norm(self._terms.T @ weights - observed))
+        return weights, left / max(float(np.linalg.norm(observed)), 1e-30)

@@ -66,7 +66,7 @@ def reidentify(
         _prediction_distance(again, answers[0])[same, same],
         _map_distance(_maps(again), own[0])[same, same],
     )
-    both = _weighed(prediction, twice[0]) + _weighed(explanation, twice[1])
+    both = weighed(prediction, twice[0]) + weighed(explanation, twice[1])
     distance = {"prediction": prediction, "explanation": explanation, "both": both}
     for each in distance.values():
         each[:, ~answered] = np.inf
@@ -120,8 +120,16 @@ def _map_distance(released: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return np.sqrt(squared) + np.where(withheld, 1e6, 0.0)
 
 
-def _weighed(distance: np.ndarray, twice: np.ndarray) -> np.ndarray:
-    """Squared distances in units of how far two answers to the same candidate are apart, so that views can be added."""
+def weighed(distance: np.ndarray, twice: np.ndarray) -> np.ndarray:
+    """Squared distances in units of how far two answers to the same candidate are apart, so that views can be added.
+
+    Args:
+      distance: any shape.
+      twice: how far two answers to one question are apart, any number of them.
+
+    Returns:
+      The shape of `distance`.
+    """
     finite = distance[np.isfinite(distance)]
     least = _ROUNDING * (np.median(finite) if finite.size else 1.0) + 1e-12
     noise = np.mean(np.minimum(twice, 1e6) ** 2)

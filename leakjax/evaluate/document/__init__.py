@@ -1,17 +1,10 @@
 """What the studies hand to the report: typed documents, whose JSON, schema and tables follow from their types."""
 
 from leakjax.evaluate.document.audit import (
-    DIFFERENCE,
-    NONE,
-    SHARE,
-    Attacked,
     Control,
     Curve,
     EpsilonRow,
-    Estimate,
     Example,
-    Explained,
-    ExplainedClass,
     ExposedRow,
     GroupRow,
     LeakageRow,
@@ -19,17 +12,27 @@ from leakjax.evaluate.document.audit import (
     Margin,
     NeighbourRow,
     OperatingRow,
-    Output,
     PartRow,
     PrivateTraining,
-    Rate,
     Report,
     ShadowsRow,
     SmallestMargin,
     Task,
     UtilityRow,
-    View,
     WorthRow,
+)
+from leakjax.evaluate.document.backgrounds import BackgroundRow
+from leakjax.evaluate.document.explained import (
+    DIFFERENCE,
+    NONE,
+    SHARE,
+    Attacked,
+    Estimate,
+    Explained,
+    ExplainedClass,
+    Output,
+    Rate,
+    View,
 )
 from leakjax.evaluate.document.fields import aside, described, document, fields_of
 from leakjax.evaluate.document.form import dumps, field_table, from_json, json_schema, schema_text, to_json
@@ -39,6 +42,7 @@ __all__ = [
     "NONE",
     "SHARE",
     "Attacked",
+    "BackgroundRow",
     "Control",
     "Curve",
     "EpsilonRow",

@@ -12,7 +12,7 @@ from leakjax.auditing.explainers import parse
 from leakjax.auditing.explanations import defend_program
 from leakjax.auditing.rows import Sitting
 from leakjax.defend.registry import parse as defense_of
-from leakjax.evaluate.document.audit import Rate
+from leakjax.evaluate.document.explained import Rate
 from leakjax.papers.dimensions.document import SampledRow
 from leakjax.papers.over_models import correlations, over_models
 from leakjax.papers.shown import shown

@@ -12,7 +12,7 @@ from leakjax.attack.run import run
 from leakjax.evaluate import roc
 from leakjax.evaluate.bootstrap import Resamples, estimate, mean_over_targets, resample
 from leakjax.evaluate.document import Estimate
-from leakjax.evaluate.document.audit import Rate
+from leakjax.evaluate.document.explained import Rate
 from leakjax.evaluate.leakage import FPRS, leakage
 from leakjax.papers.overfitting.document import Learns
 

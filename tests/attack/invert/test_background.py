@@ -3,9 +3,11 @@ import numpy as np
 import pytest
 
 from leakjax import UsageError
-from leakjax.attack.invert.background import one_row_values, recover_background
+from leakjax.attack.invert.background import one_row_values, recover_background, recover_rows
+from leakjax.attack.invert.known_guard import known_guard
 from leakjax.attack.invert.mixture import name_members
-from leakjax.explain import Segments, exact_shapley
+from leakjax.defend import Domain, parse
+from leakjax.explain import Segments, exact_shapley, integrated_gradients
 from leakjax.oracle import ExplanationPart, Release, Service, oracle, replay
 
 CELLS = Segments(np.array([0, 0, 1, 2, 3, 3]), 4)
@@ -100,7 +102,7 @@ def test_what_cannot_be_attacked_is_one_line():
     with pytest.raises(UsageError, match="candidates=1: must be at least 2"):
         attack(asked, candidates[:1], queries)
     plain = oracle(Service(logits, WEIGHTS), Release("vector"), key=jax.random.key(0))
-    with pytest.raises(UsageError, match="must hold Shapley values"):
+    with pytest.raises(UsageError, match="must hold explanations"):
         attack(plain, candidates, queries)
     held, release = service(candidates[secret])
     label = oracle(held, Release("label", release.explanations), key=jax.random.key(0))
@@ -122,3 +124,65 @@ def test_a_mixture_is_named_under_rounding_and_strangers_stand_out():
     assert not name_members(terms, rng.normal(size=80), members=4, seed=0, released=rounded).inside
     with pytest.raises(UsageError, match="candidates=1"):
         name_members(terms[:1], terms[0], members=1, seed=0)
+
+
+def test_any_mean_over_rows_names_them_to_whoever_knows_the_model_and_a_replay_says_the_same():
+    """Integrated gradients of a product of two features have a closed form over each row."""
+    rng = np.random.default_rng(3)
+    candidates = rng.normal(size=(24, 2)).astype(np.float32)
+    queries, secret = rng.normal(size=(15, 2)).astype(np.float32), [2, 9, 20]
+
+    def product(variables, x):
+        return jax.numpy.stack([x[0] * x[1] * variables, 0.0])
+
+    explain = integrated_gradients(product, background=candidates[secret], steps=4)
+    part = ExplanationPart(explain, "asked")
+    asked = oracle(Service(product, np.float32(2.0)), Release("vector", (part,)), key=jax.random.key(0))
+
+    def alone(place, explained):
+        x, own = queries[place].astype(np.float64), candidates.astype(np.float64)
+        other = (x + own)[:, ::-1] / 2
+        return (x - own) * 2.0 * other if explained == 0 else 0 * own
+
+    def attack(asked):
+        return recover_rows(asked, queries, candidates, alone=alone, rows=3, seed=0)
+
+    found = attack(asked)
+    assert set(found.named.members) <= set(range(24))
+    assert found.named.inside
+    assert found.named.residual < 1e-5
+    again = attack(replay(asked.transcript))
+    np.testing.assert_array_equal(again.named.weights, found.named.weights)
+
+
+def test_maps_of_one_norm_are_solved_with_a_unit_each():
+    rng = np.random.default_rng(0)
+    terms = rng.normal(size=(40, 20, 6))
+    members = [3, 7, 20, 31]
+    mean = terms[members].mean(axis=0)
+    one_norm = (mean / np.linalg.norm(mean, axis=1, keepdims=True)).reshape(-1)
+    flat = terms.reshape(40, -1)
+    found = name_members(flat, one_norm, members=4, seed=0, pieces=20)
+    assert sorted(found.members) == members
+    np.testing.assert_allclose(found.weights[members], 0.25, atol=0.01)
+    plain = name_members(flat, one_norm, members=4, seed=0)
+    assert found.residual < 0.01 < plain.residual
+
+
+@pytest.mark.parametrize("text", ["project_out()+normalize()", "coarsen(2)", "round_to(2)", "keep_top_k(2)"])
+def test_what_is_linear_in_a_guard_is_done_to_every_candidate(text):
+    """Means of the terms, as the attacker expects to see them, are what the guard shows of the mean."""
+    rng = np.random.default_rng(1)
+    queries, terms = rng.random((5, 4, 4, 1)), rng.normal(size=(6, 5, 4, 4, 1))
+    guard, mean = parse(text), terms.mean(axis=0)
+    key = jax.random.key(0)
+    known = known_guard(guard, queries, terms, key)
+    expected = [
+        guard.apply(m, Domain(m.shape), key=key, x=x)
+        for m, x in zip(mean.astype(np.float32), queries, strict=True)
+    ]
+    seen = known.terms.mean(axis=0).reshape(-1)
+    seen = seen if known.released is None else known.released(seen)
+    np.testing.assert_allclose(seen, np.reshape(expected, -1), atol=1e-5)
+    assert known.units == ("normalize" in text)
+    assert known.sparse == ("top" in text)

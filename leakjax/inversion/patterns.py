@@ -1,0 +1,37 @@
+"""The part of a study that searches inputs which are explained as a released one is, by queries alone."""
+
+import numpy as np
+
+from leakjax.attack.invert.pattern import match_pattern
+from leakjax.attack.invert.prior import priors_of
+from leakjax.inversion.guards import GUARDS
+from leakjax.inversion.inverted import judged, subjects_of
+from leakjax.inversion.row import Raw, row
+from leakjax.inversion.world import World
+
+ATTACK = "search for an explanation"
+DISTANCE = "distance of the explanations, over the norm of the released one"
+EXPLAINER = "gradient"
+STEPS, MOST = 12, 20  # of a search, and targets of it
+PROBES = {"none": 0.02}  # of what is rounded or noisy a larger one
+
+
+def measure(world: World, index: int, targets: int, candidates: int) -> list[Raw]:
+    """Searches the subjects of explanations of one model from the public mean of their class, under every guard."""
+    draws = world.draws(index, ATTACK)
+    rows, among, subjects = subjects_of(world, draws, min(targets, MOST), candidates)
+    x, shape = world.points.x[rows], world.points.x.shape[1:]
+    priors = priors_of(world.auxiliary.x, world.auxiliary.y, world.points.classes)
+    out: list[Raw] = []
+    for name, guard in GUARDS.items():
+        offered = world.offered(index, EXPLAINER, explained_class="asked", guard=guard)
+        released = offered.ask(x)
+        mean = np.stack([priors[c].mean for c in released.explained_class[:, 0]]).reshape(x.shape)
+        found = match_pattern(
+            offered, released, mean.astype(np.float32), steps=STEPS, probe=PROBES.get(name, 0.2)
+        )
+        made, without, real = (each.reshape(len(rows), -1) for each in (found.x, mean, x))
+        setting = f"{EXPLAINER}, from the public class mean"
+        out += judged(ATTACK, setting, name, made, without, None, real, among, subjects, offered, shape)
+        out.append(row(ATTACK, setting, DISTANCE, found.distance, guard=name, asked=offered))
+    return out

@@ -1,0 +1,40 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from leakjax import models
+from leakjax.data import Points
+from leakjax.inversion import censored
+from leakjax.inversion.world import World
+from leakjax.shadow import Ensemble
+from leakjax.shadow.ensemble import History
+
+
+def world(copied):
+    """People of whom a coin says the sex; where it is `copied`, a number that the model sees says it too."""
+    rng = np.random.default_rng(0)
+    value = rng.integers(2, size=300)
+    sex = np.eye(2, dtype=np.float32)[value]
+    other = 4.0 * value - 2 if copied else rng.normal(size=300)
+    x = np.column_stack([rng.normal(size=300), sex, other]).astype(np.float32)
+    columns, ids = ("age", "sex", "sex", "height"), np.arange(300, dtype=np.int32)
+    points = Points(x, (x[:, 0] > 0).astype(np.int32), 2, "people", ids, columns=columns)
+    model = models.make("mlp(widths=(8,))", 2)
+    variables = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(1), jnp.asarray(x[0])))
+    none = np.zeros((1, 0), np.float32)
+    ensemble = Ensemble(variables, rng.random((1, 300)) < 0.5, np.zeros(1, np.int32), History(none, none))
+    return World(points, points, model, ensemble, jax.random.key(2))
+
+
+def test_a_field_that_the_model_never_saw_is_read_where_another_tells_it():
+    told, untold = (
+        {row["setting"].rpartition(", ")[2]: row for row in censored.measure(world(copied), 0, 100, 3)}
+        for copied in (True, False)
+    )
+    assert set(told) == {"in the model's input", "censored from it"}
+    assert np.mean(told["censored from it"]["found"]) > 0.9
+    assert np.mean(untold["in the model's input"]["found"]) > 0.9
+    # The forest has seen these very people: the others of the world are its own.
+    assert np.mean(untold["censored from it"]["baseline"]) < 0.9
+    assert all(len(row["found"]) == len(row["control"]) == 100 for row in told.values())
+    assert all(row["explained"] == 300 + 200 for row in told.values())

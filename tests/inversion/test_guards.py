@@ -1,0 +1,86 @@
+"""Every guard meets every attack: the rows that a part of the study measures, on worlds that are hardly trained."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from leakjax import data, models
+from leakjax.data import Points
+from leakjax.inversion import attributes, inverted, known_model, reidentified
+from leakjax.inversion.guards import GUARDS, PRESET, SEGMENTS
+from leakjax.inversion.plan import plan_for
+from leakjax.inversion.summary import summarise
+from leakjax.inversion.world import World, make_world
+from leakjax.report.inversion.figures import kept
+from leakjax.shadow import Ensemble
+from leakjax.shadow.ensemble import History
+
+COLUMNS = ("age", "sex", "sex", "hours", "gain", "loss", "years")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return make_world(plan_for("digits", models=1, epochs=2), data.load("digits", points=300))
+
+
+@pytest.fixture(scope="module")
+def table():
+    """One untrained network of two classes, and people of whom a coin says the sex."""
+    rng = np.random.default_rng(0)
+    sex = np.eye(2, dtype=np.float32)[rng.integers(2, size=80)]
+    x = np.concatenate([rng.normal(size=(80, 1)), sex, rng.normal(size=(80, 4))], axis=1).astype(np.float32)
+    ids = np.arange(80, dtype=np.int32)
+    points = Points(x, (x[:, 0] > 0).astype(np.int32), 2, "people", ids, columns=COLUMNS)
+    model = models.make("mlp(widths=(8,))", 2)
+    variables = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(1), jnp.asarray(x[0])))
+    none = np.zeros((1, 0), np.float32)
+    ensemble = Ensemble(variables, rng.random((1, 80)) < 0.5, np.zeros(1, np.int32), History(none, none))
+    return World(points, points, model, ensemble, jax.random.key(2))
+
+
+def guards_of(rows, attack):
+    return {row["guard"] for row in rows if row["attack"] == attack}
+
+
+def test_ascent_meets_every_guard_beside_as_many_plain_queries(images):
+    classes = np.arange(3)
+    start = np.clip(0.5 + 0.1 * np.random.default_rng(0).standard_normal((3, 8, 8, 1)), 0, 1)
+    guarded = rows = inverted.guarded_ascent(images, 0, classes, start.astype(np.float32))
+    assert [row["guard"] for row in guarded] == list(GUARDS)
+    assert len({tuple(row["baseline"]) for row in guarded}) == 1
+    found = {row["guard"]: np.mean(row["found"]) for row in guarded}
+    assert found["none"] == pytest.approx(found["round_to(2)"], abs=0.2)
+    assert all(0 < value <= 1 for value in found.values())
+    assert all(row["explained"] <= 20 * len(row["found"]) for row in guarded)
+    shown = kept(summarise(rows, seed=0))
+    assert {guard for attack, guard in shown if attack == inverted.ASCENT} == set(GUARDS) - {"none"}
+
+
+def test_attribute_inference_meets_every_guard_that_fits_a_table(table):
+    rows = attributes.measure(table, 0, targets=10)
+    fit = set(GUARDS) - {SEGMENTS} | {"columns together", attributes.CONFIDENT}
+    assert guards_of(rows, attributes.ATTACK) == fit
+    plain = next(row for row in rows if "withheld" in row["setting"] and row["guard"] == "none")
+    for row in rows:
+        if row["guard"] != "none":
+            assert row["setting"] == plain["setting"]
+            assert row["baseline"] == plain["baseline"]
+    shown = kept(summarise(rows, seed=0))
+    assert all(attack == attributes.ATTACK for attack, _ in shown)
+
+
+def test_presets_are_among_the_guards():
+    assert PRESET in GUARDS
+    assert PRESET in reidentified.GUARDS
+
+
+def test_columns_together_show_the_mean_of_each_column():
+    shown = attributes.by_column(COLUMNS).apply(
+        jnp.array([1.0, 2.0, 6.0, 3.0, 4.0, 5.0, 7.0]), None, key=None
+    )
+    np.testing.assert_allclose(shown, [1.0, 4.0, 4.0, 3.0, 4.0, 5.0, 7.0], rtol=1e-6)
+
+
+def test_what_is_known_of_every_guard_of_a_known_model_is_stated():
+    assert set(known_model.MODELLED) == set(GUARDS)
