@@ -47,7 +47,7 @@ NETWORKS: dict[str, Callable[[int, int], Pair]] = {
     "vit": vit,
 }
 # Runs of the model that one compiled call holds at a time: their activations should stay near 10 MB.
-HELD = {"mlp": 1024, "cnn": 32, "plain_cnn": 32, "resnet": 32, "vit": 32}
+HELD = {"mlp": 1024, "cnn": 32, "plain_cnn": 32, "resnet": 48, "vit": 16}
 CHUNK = 32  # of these, for one example, where a method masks
 ROUNDS, SECONDS = 20, 2.0  # of one line of the table, at most
 
