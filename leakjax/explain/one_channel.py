@@ -43,7 +43,7 @@ def by_products(fn: Callable[[jax.Array], jax.Array], x: jax.Array) -> Callable[
 
 
 def _grey(equation: Any) -> bool:
-    """Whether an equation is a convolution of one channel by a small overlapping kernel, neither grouped nor transposed."""
+    """Whether an equation is a plain convolution of one channel by a small kernel whose windows overlap."""
     if equation.primitive.name != "conv_general_dilated":
         return False
     params, (image, kernel) = equation.params, (variable.aval for variable in equation.invars)
