@@ -1,16 +1,17 @@
 r"""leakjax's explainers beside captum's: the same (--check), how fast (--speed), how exact (--error).
 
-Needs the extra `bench` (torch, captum). Both libraries run on the same cores in one process, one after the
-other; compilation is apart. The commands and what to expect:
+Needs the extra `bench` (torch, captum). Both libraries run on the same cores in one process, taking turns;
+compilation is apart. The commands and what to expect:
 
   python -m experiments.benchmark_explainers --check
-    About 90 seconds. Every line without a note below 1e-4, exit code 0; otherwise 1.
+    About 2 minutes. Every line without a note below 1e-4, exit code 0; otherwise 1.
 
   python -m experiments.benchmark_explainers --speed
-    About 10 minutes: attributions per second of both at B = 1, 64, 512 and their ratio, captum at its defaults
-    and tuned (the better of a few internal batch sizes).
+    About 17 minutes on a busy core: attributions per second of both at B = 1 and 64 and their ratio, captum at
+    its defaults and tuned (the better of a few internal batch sizes). A method that captum does not hold on a
+    network is left out with the reason. Pinned to one core (`taskset -c 1`), the processor's time counts.
 
-  python -m experiments.benchmark_explainers --error
+  python -m experiments.benchmark_explainers --error --networks=mlp,cnn
     About 2 minutes: how far the sampled Shapley values of both are from the exact ones at the budgets of
     --speed. The error falls with the root of the runs, so the squared ratio is what either would have to
     run more.
