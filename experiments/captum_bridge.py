@@ -2,7 +2,8 @@
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -23,13 +24,15 @@ class Pair(NamedTuple):
       logits_fn: JAX, logits of one example [height, width, channels].
       variables: Its weights.
       module: PyTorch, logits of a batch [batch, channels, height, width].
-      last: The module's layer that is the last spatial activation; None in an MLP.
+      last: The module's layer that is the last spatial activation; None where there is none.
+      without: Methods that captum cannot run on it, or not rightly, and why.
     """
 
     logits_fn: Callable[..., jax.Array]
     variables: dict[str, np.ndarray]
     module: nn.Module
     last: nn.Module | None
+    without: Mapping[str, str] = MappingProxyType({})
 
 
 class Mlp(nn.Sequential):
@@ -61,7 +64,26 @@ def mlp(side: int, channels: int, width: int = 128, *, biases: float = 0.1) -> P
             hidden = jax.nn.relu(hidden) if place < 2 else hidden
         return hidden
 
-    return Pair(logits_fn, variables, Mlp(*layers[:-1]).eval(), None)
+    without = {"gradcam": "no layer is an image"}
+    return Pair(logits_fn, variables, Mlp(*layers[:-1]).eval(), None, without)
+
+
+def weights_drawn(module: nn.Module) -> dict[str, np.ndarray]:
+    """Gives a module weights and running statistics away from 0 and 1; returns them as JAX lays them out."""
+    rng = np.random.default_rng(1)
+    state = module.state_dict()
+    for name, value in state.items():
+        drawn = rng.normal(size=value.shape) / max(1, np.prod(value.shape[1:])) ** 0.5
+        if name.endswith("running_var") or (value.ndim == 1 and name.endswith("weight")):
+            drawn = rng.uniform(0.5, 1.5, size=value.shape)
+        elif value.ndim < 2:
+            drawn = drawn / 10
+        state[name] = torch.tensor(drawn).to(value.dtype)
+    module.load_state_dict(state)
+    return {
+        name: np.asarray(v.numpy().transpose(2, 3, 1, 0) if v.ndim == 4 else v.numpy())
+        for name, v in state.items()
+    }
 
 
 class Cnn(nn.Module):
@@ -90,21 +112,8 @@ def cnn(side: int, channels: int, width: int = 16, *, pool: str = "cells", plain
     window reduction, which picks the first of them as PyTorch does; by "mean" an average. A `plain` twin calls
     XLA's convolution for its first layer too.
     """
-    rng = np.random.default_rng(1)
     module = Cnn(side, channels, width, pool).eval()
-    state = module.state_dict()
-    for name, value in state.items():
-        drawn = rng.normal(size=value.shape) / max(1, np.prod(value.shape[1:])) ** 0.5
-        if name.endswith("running_var") or (name.startswith("norm") and name.endswith("weight")):
-            drawn = rng.uniform(0.5, 1.5, size=value.shape)
-        elif value.ndim < 2:
-            drawn = drawn / 10
-        state[name] = torch.tensor(drawn).to(value.dtype)
-    module.load_state_dict(state)
-    variables = {
-        name: np.asarray(v.numpy().transpose(2, 3, 1, 0) if v.ndim == 4 else v.numpy())
-        for name, v in state.items()
-    }
+    variables = weights_drawn(module)
 
     def logits_fn(variables: dict[str, Any], x: jax.Array) -> jax.Array:
         hidden = x[None]

@@ -274,7 +274,11 @@ def batched(explainer: Explainer, *, size: int = 128, progress: bool = False) ->
             with _precision.stated():
                 return explainer(variables, x, target, key=key, segments=own)
 
-        return jax.vmap(one)(xs, targets, keys, segments)
+        if len(jax.tree.leaves(xs)[0]) != 1:
+            return jax.vmap(one)(xs, targets, keys, segments)
+        # Without the axis of one that a vmap puts first: XLA lays products out worse with it.
+        alone = jax.tree.map(lambda leaf: leaf[0], (xs, targets, keys, segments))
+        return jax.tree.map(lambda leaf: leaf[None], one(*alone))
 
     def explain_batch(
         variables: Variables, xs: Any, targets: Any, *, key: Any = None, ids: Any = None, segments: Any = None

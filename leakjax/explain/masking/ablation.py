@@ -10,6 +10,7 @@ import numpy as np
 from leakjax._validate import a_count, fail
 from leakjax.explain.axes import channel_axis_of, laid_out
 from leakjax.explain.masking.coalitions import Game, background_rows, explain_game, game_of, values_of
+from leakjax.explain.one_channel import by_products
 from leakjax.explain.registry import registered, rows_of
 from leakjax.explain.types import (
     Explainer,
@@ -80,6 +81,7 @@ def occlusion(
             axis = channel_axis_of(x.shape, axis, program)
         covers = window_covers(x.shape, window, stride, axis, each_channel)
         counts = tuple(cover.shape[0] for cover in covers)
+        model = by_products(lambda shown: scalar(variables, shown, target), x)
 
         def hidden(index: jax.Array) -> jax.Array:
             inside = jnp.ones(x.shape, bool)
@@ -87,9 +89,9 @@ def occlusion(
                 side = [1] * x.ndim
                 side[axis] = x.shape[axis]
                 inside &= jnp.asarray(covers[axis])[place].reshape(side)
-            return scalar(variables, jnp.where(inside, fill, x), target)
+            return model(jnp.where(inside, fill, x))
 
-        total = scalar(variables, x, target) - map_chunked(hidden, jnp.arange(np.prod(counts)), chunk)
+        total = model(x) - map_chunked(hidden, jnp.arange(np.prod(counts)), chunk)
         total = total.reshape(counts)
         for cover in covers:
             # Each pass trades the leading axis of windows for the mean over those that cover each feature.

@@ -9,6 +9,7 @@ import numpy as np
 
 from leakjax._validate import fail
 from leakjax.explain.affine import Split, mixture, split
+from leakjax.explain.one_channel import by_products
 from leakjax.explain.segments import Segments, segments_for
 from leakjax.explain.types import (
     Explainer,
@@ -79,14 +80,16 @@ def game_of(
 
     rows = rows_like(x, baseline, background)
 
+    def explained(shown: jax.Array) -> jax.Array:
+        return scalar(variables, shown, target)
+
     def masking(present: jax.Array) -> jax.Array:
-        shown = spread(present)
-        worth = jax.vmap(lambda row: scalar(variables, jnp.where(shown, x, row), target))(rows)
-        return worth.mean()
+        shown, model = spread(present), by_products(explained, x)
+        return jax.vmap(lambda row: model(jnp.where(shown, x, row)))(rows).mean()
 
     value: Callable[[jax.Array], jax.Array] = masking
     if found.count * rows.shape[0] <= chunk:
-        model = split(lambda shown: scalar(variables, shown, target), x)
+        model = split(explained, x)
         if 0 < found.count * model.images <= MIXING * model.multiplications:
             value = _mixing(model, x, rows, found)
     return Game(found.count, value, rows.shape[0], x.dtype, spread)
