@@ -51,7 +51,7 @@ def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
         steps = [f"Release explanations hardened by {found.defense}, never plain ones."]
     elif tried:
         steps = [
-            "Try stronger hardening, as --defenses=none,coarsen(2)+clip_norm(1.0)+gaussian_noise(0.5), or "
+            "Try stronger hardening, as --defenses='none,normalize()+cosine_noise(0.9)', or "
             f"release no explanations where the service shows {', or '.join(leaky)}."
         ]
     else:
