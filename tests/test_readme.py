@@ -34,6 +34,7 @@ def test_it_can_be_read_in_one_go_and_each_user_has_a_line_on_the_first_screen()
         assert user in first
 
 
+@pytest.mark.slow
 def test_an_own_model_makes_a_report(scope):
     report = scope["report"]
     assert {row.explainer for row in report.leakage} == {"none", "gradient"}
@@ -41,6 +42,7 @@ def test_an_own_model_makes_a_report(scope):
     assert (scope["work"] / "runs/own-model/report.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_an_own_explainer_stands_among_ours(scope):
     own = dict(scope)
     exec(recipe("explainer"), own)
@@ -49,6 +51,7 @@ def test_an_own_explainer_stands_among_ours(scope):
     assert both["contrast"].family == "custom"
 
 
+@pytest.mark.slow
 def test_an_own_defense_stands_among_ours(scope):
     own = dict(scope)
     exec(recipe("defense"), own)
@@ -57,6 +60,7 @@ def test_an_own_defense_stands_among_ours(scope):
     assert rows["signs"].cosine.value < rows["none"].cosine.value
 
 
+@pytest.mark.slow
 def test_an_own_attack_stands_among_ours(scope):
     own = dict(scope)
     exec(recipe("attack"), own)
@@ -75,6 +79,7 @@ def test_networks_and_layers_are_explained_as_it_says(tmp_path, monkeypatch):
     assert (tmp_path / "attribution.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_the_bounds_it_states_are_the_ones_computed_and_the_chain_runs_in_an_audit(scope):
     own = dict(scope)
     exec(recipe("defend"), own)

@@ -142,6 +142,7 @@ def test_an_attack_is_as_blind_to_its_target_in_an_audit_as_elsewhere(run, ensem
         assert mine.auc.value == pytest.approx(1 - theirs.auc.value, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_an_attack_of_ones_own_runs_beside_the_others(run):
     report = run(explainers=LEAKY, defenses=("none",), attacks=[my_attack(), "map_ratio"], targets=[0, 5])
     rows = {row.attack: row for row in report.leakage}

@@ -122,6 +122,7 @@ def test_the_interval_of_a_share_is_clopper_and_pearsons():
     assert (share(0, 10).low, share(20, 20).high) == (0.0, 1.0)
 
 
+@pytest.mark.slow
 def test_the_report_of_an_audit_holds_the_rows(points, ensemble):
     """Of six models: fewer are attacked more cheaply."""
     few = jax.tree.map(lambda leaf: leaf[:6], ensemble)

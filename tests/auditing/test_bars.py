@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 import leakjax
 from leakjax import _progress
@@ -9,6 +10,7 @@ from leakjax.auditing import Run
 from tests.auditing.world import EXPLAINERS, logits_fn
 
 
+@pytest.mark.slow
 def test_every_stage_has_one_bar_that_goes_forward(ensemble, points):
     told = {}
 

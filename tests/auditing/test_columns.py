@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import leakjax
 from leakjax.auditing import explainers
@@ -37,6 +38,7 @@ def test_gradients_know_no_columns():
     )
 
 
+@pytest.mark.slow
 def test_an_audit_masks_by_columns_and_its_report_names_them():
     draw = np.random.default_rng(0)
     x = draw.normal(size=(60, 4)).astype(np.float32)

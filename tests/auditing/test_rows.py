@@ -87,6 +87,7 @@ def test_every_row_of_an_explanation_states_its_output_and_every_row_its_release
     assert {(row.family, row.output) for row in report.utility} == {("custom", "unstated")}
 
 
+@pytest.mark.slow
 def test_a_call_from_python_records_every_setting(run):
     given = {
         "defenses": ("none", HARDENED),

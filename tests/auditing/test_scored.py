@@ -204,6 +204,7 @@ def test_arguments_are_checked_as_those_of_an_audit(forest, options, words):
         leakjax.score(given.pop("arrays"), **given)
 
 
+@pytest.mark.slow
 def test_attacks_that_miss_something_are_named(forest):
     few = {name: a for name, a in forest.items() if not name.startswith("attributions")}
     with pytest.raises(UsageError, match="needs queries"):

@@ -215,6 +215,7 @@ def runs(tmp_path_factory):
     return work, kept, first, second
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_files_in_the_default_workdir(runs):
     work, kept, first, _ = runs
     assert first.returncode == 0, first.stderr
@@ -235,6 +236,7 @@ def test_a_run_leaves_its_files_in_the_default_workdir(runs):
     assert "report.html" in first.stdout
 
 
+@pytest.mark.slow
 def test_the_same_command_reuses_what_is_there_and_gives_the_same_numbers(runs):
     work, kept, _, second = runs
     assert (work / "metrics.jsonl").read_bytes() == kept["metrics.jsonl"]
@@ -246,6 +248,7 @@ def test_the_same_command_reuses_what_is_there_and_gives_the_same_numbers(runs):
     assert second.stderr.count("\n") < 10
 
 
+@pytest.mark.slow
 def test_findings_on_records_are_a_section_of_the_page_and_no_part_of_the_config(runs):
     work, *_ = runs
     reader = Reader((work / "report.html").read_text())
@@ -254,6 +257,7 @@ def test_findings_on_records_are_a_section_of_the_page_and_no_part_of_the_config
     assert "records" not in json.loads((work / "config.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_margin_above_the_limit_ends_with_3(runs):
     *_, second = runs
     assert second.returncode == 3
