@@ -38,7 +38,8 @@ def test_what_two_methods_say_of_different_points_is_found_where_both_are_shown(
         if row.attack == "stacked" and row.view == "explanation"
     }
     assert rows["even+odd", "none"] > 0.97
-    assert rows["even", "none"] < 0.85
+    # Half of the points are known for certain, of the others nothing: 1/2 + 1/2 (1/2 + 1/4), but for few points' luck.
+    assert rows["even", "none"] == pytest.approx(0.875, abs=0.02)
     assert {row.family for row in report.utility if row.explainer == "even+odd"} == {"joint"}
     assert report.examples[0].maps["even+odd"]["none"].shape == report.examples[0].input.shape
     assert [control.name for control in report.controls if control.failed] == []
