@@ -1,5 +1,6 @@
 """What Shokri, Strobel & Zick claim of overfitting and of the kinds of information, beside a study."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from leakjax.evaluate.document import Estimate, LeftOut
@@ -14,6 +15,7 @@ _PAPER = "Shokri, Strobel & Zick (arXiv 1907.00164)"
 INSTEAD = {"attributes100": "Purchase", "claims9": "Hospital", "fashion_mnist": "CIFAR-100", "adult": "Adult"}
 _STRAIGHT, _CLOSE = 0.9, 0.03
 _HALF = "known_half"
+_BLIND = "the attack says the same of every point: it has learned nothing"
 
 
 def of_study(
@@ -46,11 +48,18 @@ def of_study(
     ]
 
 
-def _claim(where: str, what: str, paper: str, ours: Estimate, holds: bool, why: str, unit: str = "") -> Claim:
-    says: Says = "agrees" if holds else "disagrees"
-    return Claim(
-        source=f"{_PAPER}, {where}", what=what, paper=paper, ours=ours, unit=unit, says=says, why=why
-    )
+def _claim(
+    where: str, what: str, paper: str, ours: Estimate, holds: bool, why: str, *, blind: bool = False
+) -> Claim:
+    """A claim that a rule decides, unless the attack is `blind`: then nothing was measured, whatever the rule says."""
+    says: Says = "not measured" if blind else "agrees" if holds else "disagrees"
+    why = f"{_BLIND}; {why}" if blind else why
+    return Claim(source=f"{_PAPER}, {where}", what=what, paper=paper, ours=ours, unit="", says=says, why=why)
+
+
+def _blind(attacked: AttackRow) -> bool:
+    """Whether an attack says the same of every point of every target, as a network does that has learned nothing."""
+    return attacked.auc.low == attacked.auc.high == 0.5
 
 
 def _nothing(where: str, what: str, why: str) -> Claim:
@@ -86,6 +95,7 @@ def _linear(dataset: str, lines: Sequence[LineRow]) -> Iterable[Claim]:
                 holds,
                 f"slope over {line.gaps} gaps; agrees where it is above 0 and R² is {_STRAIGHT} or more: "
                 f"{line.explained_variance:.2f}",
+                blind=math.isnan(line.explained_variance),  # one accuracy at all gaps
             )
 
 
@@ -104,6 +114,7 @@ def _information(dataset: str, own: Sequence[AttackRow]) -> Iterable[Claim]:
             _less(loss.accuracy, gradient.accuracy),
             loss.accuracy.value - gradient.accuracy.value < _CLOSE,
             f"neural, known_half; agrees below {_CLOSE}",
+            blind=_blind(gradient),
         )
     if gradient and tree:
         yield _claim(
@@ -113,6 +124,7 @@ def _information(dataset: str, own: Sequence[AttackRow]) -> Iterable[Claim]:
             _less(gradient.accuracy, tree.accuracy),
             gradient.accuracy.value - tree.accuracy.value < _CLOSE,
             f"known_half; agrees below {_CLOSE}",
+            blind=_blind(gradient),
         )
     for attack, learns in (("neural", _HALF), ("stacked", "shadows")):
         both, alone = by.get((attack, learns, BOTH)), by.get((attack, learns, PREDICTION))
@@ -125,6 +137,7 @@ def _information(dataset: str, own: Sequence[AttackRow]) -> Iterable[Claim]:
                 ours,
                 ours.low <= 0,
                 "agrees where the interval reaches 0",
+                blind=_blind(both),
             )
         plain, normal = by.get((attack, learns, GRADIENT)), by.get((attack, learns, NORMALISED))
         label = by.get((attack, learns, LABEL))
@@ -137,6 +150,7 @@ def _information(dataset: str, own: Sequence[AttackRow]) -> Iterable[Claim]:
                 normal.accuracy.low <= 0.5,
                 f"agrees where the interval holds 0.5; the class alone has {label.accuracy.value:.3f}, plain gradients "
                 f"{plain.accuracy.value:.3f}",
+                blind=_blind(plain),
             )
 
 
@@ -183,6 +197,7 @@ def _explainers(dataset: str, own: Sequence[AttackRow]) -> Iterable[Claim]:
                 ours,
                 holds(ours),
                 f"neural, known_half; worse where the interval is below 0, alike within {_CLOSE}",
+                blind=_blind(plain),
             )
         if kind == "smoothgrad":
             yield _claim(
@@ -192,6 +207,7 @@ def _explainers(dataset: str, own: Sequence[AttackRow]) -> Iterable[Claim]:
                 one.accuracy,
                 one.accuracy.low <= 0.5,
                 "neural, known_half; agrees where the interval holds 0.5",
+                blind=_blind(plain),
             )
 
 
