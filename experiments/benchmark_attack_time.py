@@ -15,6 +15,7 @@ import numpy as np
 from absl import flags
 from rich.console import Console
 from rich.table import Table
+from sklearn.metrics import roc_auc_score
 
 from leakjax import attack
 from leakjax.attack import stacked
@@ -59,10 +60,8 @@ def main(values: flags.FlagValues) -> int:
     begun = time.monotonic()
 
     def row(name: str, scores: np.ndarray, since: float) -> None:
-        order = scores.ravel().argsort().argsort()
-        inside = member.ravel()
-        above = order[inside].mean() - (inside.sum() - 1) / 2
-        table.add_row(name, f"{time.monotonic() - since:.1f}", f"{above / (~inside).sum():.3f}")
+        seconds = time.monotonic() - since
+        table.add_row(name, f"{seconds:.1f}", f"{roc_auc_score(member.ravel(), scores.ravel()):.3f}")
 
     for name in RATIOS:
         since = time.monotonic()

@@ -1,13 +1,7 @@
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from leakjax import models
-from leakjax.data import Points
 from leakjax.inversion import censored
-from leakjax.inversion.world import World
-from leakjax.shadow import Ensemble
-from leakjax.shadow.ensemble import History
+from tests.inversion.people import people
 
 
 def world(copied):
@@ -16,14 +10,8 @@ def world(copied):
     value = rng.integers(2, size=300)
     sex = np.eye(2, dtype=np.float32)[value]
     other = 4.0 * value - 2 if copied else rng.normal(size=300)
-    x = np.column_stack([rng.normal(size=300), sex, other]).astype(np.float32)
-    columns, ids = ("age", "sex", "sex", "height"), np.arange(300, dtype=np.int32)
-    points = Points(x, (x[:, 0] > 0).astype(np.int32), 2, "people", ids, columns=columns)
-    model = models.make("mlp(widths=(8,))", 2)
-    variables = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(1), jnp.asarray(x[0])))
-    none = np.zeros((1, 0), np.float32)
-    ensemble = Ensemble(variables, rng.random((1, 300)) < 0.5, np.zeros(1, np.int32), History(none, none))
-    return World(points, points, model, ensemble, jax.random.key(2))
+    x = np.column_stack([rng.normal(size=300), sex, other])
+    return people(x, ("age", "sex", "sex", "height"), rng)
 
 
 def test_a_field_that_the_model_never_saw_is_read_where_another_tells_it():

@@ -1,20 +1,17 @@
 """Every guard meets every attack: the rows that a part of the study measures, on worlds that are hardly trained."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from leakjax import data, models
-from leakjax.data import Points
+from leakjax import data
 from leakjax.inversion import attributes, inverted, known_model, reidentified
 from leakjax.inversion.guards import GUARDS, PRESET, SEGMENTS
 from leakjax.inversion.plan import plan_for
 from leakjax.inversion.summary import summarise
-from leakjax.inversion.world import World, make_world
+from leakjax.inversion.world import make_world
 from leakjax.report.inversion.figures import kept
-from leakjax.shadow import Ensemble
-from leakjax.shadow.ensemble import History
+from tests.inversion.people import people
 
 COLUMNS = ("age", "sex", "sex", "hours", "gain", "loss", "years")
 
@@ -29,14 +26,8 @@ def table():
     """One untrained network of two classes, and people of whom a coin says the sex."""
     rng = np.random.default_rng(0)
     sex = np.eye(2, dtype=np.float32)[rng.integers(2, size=80)]
-    x = np.concatenate([rng.normal(size=(80, 1)), sex, rng.normal(size=(80, 4))], axis=1).astype(np.float32)
-    ids = np.arange(80, dtype=np.int32)
-    points = Points(x, (x[:, 0] > 0).astype(np.int32), 2, "people", ids, columns=COLUMNS)
-    model = models.make("mlp(widths=(8,))", 2)
-    variables = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(1), jnp.asarray(x[0])))
-    none = np.zeros((1, 0), np.float32)
-    ensemble = Ensemble(variables, rng.random((1, 80)) < 0.5, np.zeros(1, np.int32), History(none, none))
-    return World(points, points, model, ensemble, jax.random.key(2))
+    x = np.concatenate([rng.normal(size=(80, 1)), sex, rng.normal(size=(80, 4))], axis=1)
+    return people(x, COLUMNS, rng)
 
 
 def guards_of(rows, attack):
