@@ -43,7 +43,9 @@ def model_bytes(model: Model, x: np.ndarray, config: TrainConfig) -> tuple[int, 
 
     residuals = jax.eval_shape(backward, variables["params"], variables, batch, key)
     points = len(x)
-    step = tree_bytes(variables["params"]) + tree_bytes(residuals) + 16 * points
+    # Going backward, the largest of the residuals has its gradient beside it.
+    largest = max(tree_bytes(leaf) for leaf in jax.tree.leaves(residuals))
+    step = tree_bytes(variables["params"]) + tree_bytes(residuals) + largest + 16 * points
     return tree_bytes(state) + points, step
 
 
