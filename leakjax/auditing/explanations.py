@@ -108,20 +108,13 @@ def defend_program(
     """
     targets = jnp.asarray(subject.targets)
     roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
-    model_ids = jnp.asarray(subject.model_ids)
-
     many = several or subject.maps > 1
-
-    def harden(model_id: jax.Array, point_id: jax.Array, x: jax.Array, plain: jax.Array) -> jax.Array:
-        return released(defense, plain, _key_of(subject, model_id, point_id, _DEFEND), x, several=many)
-
-    over_points = jax.vmap(harden, in_axes=(None, 0, 0, 0))
-    over_models = jax.vmap(over_points, in_axes=(0, None, None, 0))
+    harden = hardener(subject, defense, several=many)
 
     def chunk(
         plain: jax.Array, x: jax.Array, ids: jax.Array, agrees: jax.Array, membership: jax.Array
     ) -> Explanations:
-        maps = over_models(model_ids, ids, x, plain)
+        maps = harden(plain, x, ids)
         # Looked at before and after: a defense may turn a NaN into a number.
         finite = jnp.all(jnp.isfinite((plain + maps).reshape(*agrees.shape, -1)), axis=-1)
         there = finite.reshape(*agrees.shape, *(1,) * (maps.ndim - 2))
@@ -147,6 +140,27 @@ def defend_program(
         )
 
     return compiled(chunk, (1, 0, 0, 1, 1), _AXES)
+
+
+def hardener(subject: Subject, defense: Defense, *, several: bool = False) -> Program:
+    """What becomes of the maps of a chunk: each passes through a defense with a key of its model's and its point's.
+
+    Args:
+      subject: whose models' maps they are.
+      defense: what every map passes through.
+      several: whether an explanation holds several maps, [models, points, maps, ...].
+
+    Returns:
+      harden(maps [models, points, ...], x [points, ...], ids int32 [points]) -> maps.
+    """
+    model_ids = jnp.asarray(subject.model_ids)
+
+    def one(model_id: jax.Array, point_id: jax.Array, x: jax.Array, plain: jax.Array) -> jax.Array:
+        return released(defense, plain, _key_of(subject, model_id, point_id, _DEFEND), x, several=several)
+
+    over_points = jax.vmap(one, in_axes=(None, 0, 0, 0))
+    over_models = jax.vmap(over_points, in_axes=(0, None, None, 0))
+    return lambda maps, x, ids: over_models(model_ids, ids, x, maps)
 
 
 def released(defense: Defense, plain: jax.Array, key: jax.Array, x: jax.Array, *, several: bool) -> jax.Array:

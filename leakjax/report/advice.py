@@ -10,6 +10,8 @@ from leakjax.report.recommend import recommended
 
 # Predictions that catch so many times what guessing does leak by themselves, whatever becomes of explanations.
 _MANY = 2.0
+# Directions blurred to such a cosine, from mild to strong: what any map may be hardened by.
+_BLURRED = (0.9, 0.6, 0.3)
 
 
 def next_steps(report: Report) -> list[str]:
@@ -50,15 +52,11 @@ def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
     if found is not None and found.defense != headline.PLAIN:
         steps = [f"Release explanations hardened by {found.defense}, never plain ones."]
     elif tried:
-        steps = [
-            "Try stronger hardening, as --defenses='none,normalize()+cosine_noise(0.9)', or "
-            f"release no explanations where the service shows {', or '.join(leaky)}."
-        ]
+        steps = [f"{_stronger(report)}elease no explanations where the service shows {', or '.join(leaky)}."]
     else:
         steps = [
             "Audit hardened explanations beside the plain ones: "
-            "--defenses=none,preset:gradient, or, where answers were measured "
-            "elsewhere, attributions that leakjax.defend.apply has hardened. Until then release none where "
+            "--defenses=none,preset:gradient. Until then release none where "
             f"the service shows {', or '.join(leaky)}."
         ]
     if "no measurable leak" in grades.values():
@@ -67,6 +65,15 @@ def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
             "answers have given it away already."
         )
     return steps
+
+
+def _stronger(report: Report) -> str:
+    """The beginning of a sentence: what to try that is stronger than all that was tried, where there is such a thing."""
+    kept = [row.cosine.value for row in report.utility if row.defense != headline.PLAIN]
+    blurred = next((one for one in _BLURRED if one < min(kept, default=1.0)), None)
+    if blurred is None:
+        return "R"
+    return f"Try stronger hardening, as --defenses='none,normalize()+cosine_noise({blurred})', or r"
 
 
 def _larger(report: Report) -> str:

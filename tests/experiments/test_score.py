@@ -41,6 +41,8 @@ def call(values, capsys, tmp_path):
         ("--seed=-1", "seed=-1: must be in 0..4294967295"),
         ("--seed=4294967296", "seed=4294967296: must be in 0..4294967295"),
         ("--attacks=", "attacks='': must name at least one"),
+        ("--defenses=none,clip", "defense='clip': "),
+        ("--defenses=", "defenses='': must name at least one"),
         ("--releases=labl", "releases='labl': must be one of"),
         ("--targets=a", "targets='a': must be whole numbers"),
         ("--answers=/nowhere.npz", "/nowhere.npz: no such file"),
