@@ -29,8 +29,12 @@ def next_steps(report: Report) -> list[str]:
     if not steps:
         steps.append(
             "Nothing needs to be done about these explanations. Audit again when the training, the "
-            "explainer or what the service shows changes; --fail_above=0.005 makes the audit a gate of a "
-            "release pipeline."
+            "explainer or what the service shows changes"
+            + (
+                "; --fail_above=0.005 makes the audit a gate of a release pipeline."
+                if _trained(report)
+                else "."
+            )
         )
     return steps + _backgrounds(report) + _predictions(report)
 
@@ -68,9 +72,9 @@ def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
 
 
 def _stronger(report: Report) -> str:
-    """The beginning of a sentence: what to try that is stronger than all that was tried, where there is such a thing."""
+    """The beginning of a sentence: what to try that is stronger than all that was tried, if we know of anything."""
     kept = [row.cosine.value for row in report.utility if row.defense != headline.PLAIN]
-    blurred = next((one for one in _BLURRED if one < min(kept, default=1.0)), None)
+    blurred = next((one for one in _BLURRED if one < min(filter(words.measured, kept), default=1.0)), None)
     if blurred is None:
         return "R"
     return f"Try stronger hardening, as --defenses='none,normalize()+cosine_noise({blurred})', or r"
@@ -107,5 +111,10 @@ def _predictions(report: Report) -> list[str]:
     return [
         f"The predictions leak by themselves, {words.percent(found)} where guessing finds "
         f"{words.percent(chance)}: no hardening of explanations mends that. Training that overfits less "
-        "does, or private training (--noise_multiplier)."
+        f"does, or private training{' (--noise_multiplier)' if _trained(report) else ''}."
     ]
+
+
+def _trained(report: Report) -> bool:
+    """Whether `experiments.audit` trained the models, whose flags are of use then."""
+    return "noise_multiplier" in report.config

@@ -139,7 +139,7 @@ def roc(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     panels = [name for name in headline.defenses(report.leakage) if curve_of(report, "both", explainer, name)]
     if not panels:
         return None
-    columns = 1 if look.narrow else min(len(panels), COLUMNS)
+    columns = 1 if look.narrow else 2 if len(panels) == 4 else min(len(panels), COLUMNS)
     lines = -(-len(panels) // columns)
     # Room for titles of two lines and the legend, beside panels that are squares.
     size = (_PHONE if look.narrow else 1.0 + 3.7 * columns, (2.6 if look.narrow else 1.9) + 3.6 * lines)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from leakjax._validate import UsageError
+from leakjax.defend import parse
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import LeakageRow, Report, UtilityRow
 from leakjax.report import words
@@ -94,8 +96,19 @@ def said(report: Report) -> list[str]:
         f"It leaves a cosine of {words.ratio(found.utility.cosine.value)} to the plain explanation (1 is "
         f"unchanged, 0 what an unrelated one has) and {words.percent(found.utility.top_overlap.value)} of "
         f"its most important features{_by_chance(report)}. It was chosen by these very numbers: before you "
-        "rely on it, audit it alone with another --seed.",
+        f"rely on it, audit it alone with another --seed.{_applied(found.defense)}",
     ]
+
+
+def _applied(defense: str) -> str:
+    """How a program hardens an explanation so; nothing of a defense that is the user's own."""
+    try:
+        parse(defense)
+    except UsageError:
+        return ""
+    return (
+        f' To harden one: leakjax.defend.apply(leakjax.defend.parse("{defense}"), explanation, key=key, x=x).'
+    )
 
 
 def _by_chance(report: Report) -> str:

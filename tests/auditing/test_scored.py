@@ -135,7 +135,7 @@ def test_it_says_what_an_audit_of_the_same_models_says(ensemble, points):
 
 def test_a_defense_that_looks_at_the_query_needs_the_query(forest):
     without = {name: a for name, a in forest.items() if name != "x"}
-    with pytest.raises(UsageError, match="^x=None: project_out needs the query x.*an array x") as error:
+    with pytest.raises(UsageError, match=r"^x=None: project_out needs the query x.*an array x") as error:
         leakjax.score(without, defenses=["none", "normalize()+project_out()"], key=jax.random.key(0))
     assert "\n" not in str(error.value)
     others = {**forest, "x": forest["x"][:, :2]}
