@@ -172,7 +172,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_string(
         "explainers",
-        "gradient,input_x_gradient,smoothgrad(samples=5),integrated_gradients(steps=5)",
+        "gradient,integrated_gradients(steps=5)",
         training_flags.choices(
             "Explainers, separated by commas, or cheap (at most 10 model runs each) or all. Images: grid=4 makes a "
             "masking method work on 4x4 cells. The first serves in the controls.",

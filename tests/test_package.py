@@ -56,7 +56,11 @@ def test_a_package_index_shows_no_link_or_picture_of_this_repository():
 def test_links_in_the_readme_lead_somewhere():
     readme = (ROOT / "README.md").read_text()
     for link in re.findall(r"\]\(([^)]*)\)", readme):
-        assert link.startswith("https://") or (ROOT / link).exists(), link
+        path, _, place = link.partition("#")
+        assert link.startswith("https://") or (ROOT / path).exists(), link
+        if place:
+            headings = re.findall(r"^#+ (.*)$", (ROOT / path).read_text(), re.MULTILINE)
+            assert place in {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}, link
 
 
 @pytest.mark.slow

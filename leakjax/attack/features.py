@@ -14,10 +14,11 @@ Whatever is taken over points rests on the statistics of the group's targets, wh
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from leakjax.attack.statistics import Statistics
 
@@ -36,28 +37,26 @@ class Pooled(NamedTuple):
     differs from point to point beyond chance.
     """
 
-    unit: jax.Array
-    variance_in: jax.Array
-    variance_out: jax.Array
-    gap: jax.Array
-    gap_variance: jax.Array
-    centre: jax.Array
-    range: jax.Array
+    unit: Any
+    variance_in: Any
+    variance_out: Any
+    gap: Any
+    gap_variance: Any
+    centre: Any
+    range: Any
 
 
-def _unit(spread: jax.Array) -> jax.Array:
-    """The median of the spreads [points, signals] that are not 0."""
-    middle = jnp.nanmedian(jnp.where(spread > 0, spread, jnp.nan), axis=0, keepdims=True)
-    return jnp.where(jnp.isfinite(middle) & (middle > 0), middle, 1.0)
+def _unit(spread: np.ndarray) -> np.ndarray:
+    """The median of the spreads [points, signals] that are not 0, [1, signals]; 1 where all are."""
+    units = [np.median(one[one > 0]) if (one > 0).any() else 1.0 for one in spread.T]
+    return np.array(units, np.float32)[None]
 
 
-def _mean(values: jax.Array, where: jax.Array) -> jax.Array:
-    return jnp.sum(jnp.where(where, values, 0.0), axis=0, keepdims=True) / jnp.maximum(
-        where.sum(axis=0, keepdims=True), 1
-    )
+def _mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    total = np.sum(values, axis=0, keepdims=True, where=where, dtype=np.float64)
+    return (total / np.maximum(where.sum(axis=0, keepdims=True), 1)).astype(np.float32)
 
 
-@jax.jit
 def pool(statistics: Statistics) -> Pooled:
     """What all points say of each signal.
 
@@ -67,19 +66,19 @@ def pool(statistics: Statistics) -> Pooled:
     Returns:
       `Pooled`.
     """
-    s = statistics
+    s = Statistics._make(map(np.asarray, statistics))
     unit = _unit(s.spread)
-    scale = jnp.minimum(s.spread / unit, _MOST)
+    scale = np.minimum(s.spread / unit, _MOST)
     live = (s.spread > 0) & (s.count_in > 1) & (s.count_out > 1)
     of_in = s.variance_in * scale**2 * _unbiased(s.count_in)
     of_out = s.variance_out * scale**2 * _unbiased(s.count_out)
     gaps = (s.mean_in - s.mean_out) * scale
     gap = _mean(gaps, live)
     variance_in, variance_out = _mean(of_in, live) + _TINY, _mean(of_out, live) + _TINY
-    chance = of_in / jnp.maximum(s.count_in, 1) + of_out / jnp.maximum(s.count_out, 1)
-    beyond = jnp.maximum(_mean((gaps - gap) ** 2 - chance, live), 1e-6 * (variance_in + variance_out))
-    centre = jnp.median(s.centre, axis=0, keepdims=True)
-    width = jnp.median(jnp.abs(s.centre - centre), axis=0, keepdims=True) + unit
+    chance = of_in / np.maximum(s.count_in, 1) + of_out / np.maximum(s.count_out, 1)
+    beyond = np.maximum(_mean((gaps - gap) ** 2 - chance, live), 1e-6 * (variance_in + variance_out))
+    centre = np.median(s.centre, axis=0, keepdims=True)
+    width = np.median(np.abs(s.centre - centre), axis=0, keepdims=True) + unit
     return Pooled(unit, variance_in, variance_out, gap, beyond, centre, width)
 
 
@@ -87,8 +86,8 @@ def pool(statistics: Statistics) -> Pooled:
 _MOST = 1e6
 
 
-def _unbiased(count: jax.Array) -> jax.Array:
-    return count / jnp.maximum(count - 1, 1)
+def _unbiased(count: np.ndarray) -> np.ndarray:
+    return count / np.maximum(count - 1, 1)
 
 
 @functools.partial(jax.jit, static_argnames="chosen")

@@ -233,8 +233,8 @@ def grouped(view: View, membership: np.ndarray, plan: Roles) -> list[Group]:
       `Group` of each group.
     """
     rows = _calibration_points(membership.shape[1])
-    found = []
-    for number in range(plan.groups):
+
+    def of_group(number: int) -> Group:
         targets, calibrators = plan.of(number)
         pooled = features.pool(_of_pair(view.reduced.statistics, targets[0]))
         known = plan.known[targets[0]]
@@ -243,8 +243,9 @@ def grouped(view: View, membership: np.ndarray, plan: Roles) -> list[Group]:
             for each in view.discrete
         ]
         made = [_features(view, pooled, rates, *at) for at in ((targets, slice(None)), (calibrators, rows))]
-        found.append(Group(*made))
-    return found
+        return Group(*made)
+
+    return on_all_cores(of_group, range(plan.groups))
 
 
 def beside(*views: list[Group]) -> list[Group]:
@@ -315,9 +316,13 @@ def _features(
         categorical.log_ratios(Counts(*map(of_pairs, found)), rate, each.codes_of_kind)
         for found, rate, each in zip(reduced.counts, rates, view.discrete, strict=True)
     ]
-    matched = features.cut(jnp.nan_to_num(of_pairs(reduced.filters)))
-    of_signals = features.features(about, pooled)
-    return np.concatenate([np.asarray(of_signals), np.asarray(matched), *ratios], axis=-1)
+    return np.concatenate([_of_signals_and_maps(about, pooled, of_pairs(reduced.filters)), *ratios], axis=-1)
+
+
+@jax.jit
+def _of_signals_and_maps(about: Statistics, pooled: features.Pooled, filters: jax.Array) -> jax.Array:
+    matched = features.cut(jnp.nan_to_num(filters))
+    return jnp.concatenate([features.features(about, pooled), matched], axis=-1)
 
 
 def _of_pair(found: Statistics, pair: int) -> Statistics:

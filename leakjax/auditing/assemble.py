@@ -11,6 +11,7 @@ from leakjax.auditing.measure import Measured
 from leakjax.auditing.options import Run
 from leakjax.auditing.prepare import Prepared
 from leakjax.auditing.resolve import Methods
+from leakjax.auditing.unlike import unlike
 from leakjax.evaluate.document import Report
 
 
@@ -49,6 +50,7 @@ def assemble(
         operating = detail.operating(results) if methods.stacked else []
         parts = detail.parts(results) if methods.stacked else []
         epsilon = detail.epsilon(results, _delta(run)) if methods.stacked else []
+        odd = unlike(measured.whole, results)
         neighbours, queries = worth.neighbours(results), worth.worth(results)
     return Report(
         config=dict(run.config or {}),
@@ -68,6 +70,7 @@ def assemble(
         epsilon=epsilon,
         neighbours=neighbours,
         worth=queries,
+        unlike=odd,
         examples=rows.examples(points, results, measured.shown)
         if run.show_records
         else typical.examples(prepared.subject, methods.explainers, methods.defenses),

@@ -12,7 +12,7 @@ from leakjax.auditing import adequacy, controls
 from leakjax.auditing.decides import controls_mark
 from leakjax.auditing.explanations import defend_program, explain_program
 from leakjax.auditing.judge import Judge
-from leakjax.auditing.measure import Measured, attack
+from leakjax.auditing.measure import Measured, attack, attack_beside
 from leakjax.auditing.prepare import Prepared
 from leakjax.auditing.resolve import Methods
 from leakjax.auditing.rows import Results
@@ -74,15 +74,17 @@ def _work(prepared: Prepared, methods: Methods, measured: Measured) -> dict[str,
     several = bool(methods.named[name].parts)
     shown = defend_program(subject, identity(), several=True) if several else plain
     placebo = defend_program(subject, identity(), placebo=True, several=several)
+    base = sitting.base.under(sitting.subject.releases[0])
+    beside = functools.partial(
+        attack_beside, subject=sitting.subject, predictions=sitting.predictions, base=base
+    )
     run = functools.partial(
         controls.run,
         sitting.subject,
         sitting.judge,
         functools.partial(attack, programs.predict, explain, shown),
-        functools.partial(attack, programs.predict, explain, placebo),
-        functools.partial(
-            attack, programs.predict, explain_program(subject, adequacy.dressed(subject)), plain
-        ),
+        functools.partial(beside, explain, placebo),
+        functools.partial(beside, explain_program(subject, adequacy.dressed(subject)), plain),
         prepared.untrained,
     )
     smallest = functools.partial(

@@ -36,7 +36,12 @@ def chunk_size(models: int, features: int) -> int:
     return min(limit, 2 ** (most.bit_length() - 1))
 
 
-def compiled(function: Program, arguments: tuple[int | None, ...], results: Any) -> Program:
+def compiled(
+    function: Program,
+    arguments: tuple[int | None, ...],
+    results: Any,
+    mesh: jax.sharding.Mesh | None = None,
+) -> Program:
     """Compiles a function of a chunk so that each device runs it on its own part of the points.
 
     By shard_map and not by the compiler's own partitioning: that gathers where it knows no better (in a batched
@@ -47,6 +52,7 @@ def compiled(function: Program, arguments: tuple[int | None, ...], results: Any)
       function: of a chunk.
       arguments: the axis of points of each argument; None for one that every device holds whole.
       results: what the function returns, with the axis of points in place of every array.
+      mesh: the devices; those of `local_mesh` when None.
 
     Returns:
       The program; called with what `Chunks.put` has laid out.
@@ -57,8 +63,9 @@ def compiled(function: Program, arguments: tuple[int | None, ...], results: Any)
         with _precision.stated():
             return function(*chunk)
 
+    mesh = local_mesh() if mesh is None else mesh
     return jax.jit(
-        jax.shard_map(at_stated_precision, mesh=_mesh(), in_specs=given, out_specs=returned, check_vma=False)
+        jax.shard_map(at_stated_precision, mesh=mesh, in_specs=given, out_specs=returned, check_vma=False)
     )
 
 
@@ -73,7 +80,7 @@ class Chunks:
         """Args: subject: what is audited; its variables go to every device."""
         self._points = len(subject.points.x)
         features = subject.maps * int(np.prod(subject.points.x.shape[1:]))
-        self._mesh = _mesh()
+        self._mesh = local_mesh()
         devices = self._mesh.size
         self._size = -(-min(chunk_size(subject.models, features), self._points) // devices) * devices
         self.variables = self.put(subject.variables, None)
@@ -130,7 +137,8 @@ def on_one_device(where: bool) -> Iterator[None]:
         _DEVICES.reset(token)
 
 
-def _mesh() -> jax.sharding.Mesh:
+def local_mesh() -> jax.sharding.Mesh:
+    """The devices that programs run on here."""
     return jax.sharding.Mesh(np.array(jax.local_devices()[: _DEVICES.get()]), ("points",))
 
 

@@ -32,7 +32,12 @@ Attack = Callable[[Subject], Scores]
 
 
 def run(
-    subject: Subject, judge: Judge, attack: Attack, placebo: Attack, dressed: Attack, untrained: Any
+    subject: Subject,
+    judge: Judge,
+    attack: Attack,
+    placebo: Callable[[], Scores],
+    dressed: Callable[[], Scores],
+    untrained: Any,
 ) -> list[Control]:
     """All controls.
 
@@ -40,8 +45,8 @@ def run(
       subject: what is audited.
       judge: of the subject.
       attack: with plain explanations by one explainer, which stands for all.
-      placebo: the same, of explanations that were shuffled between the models.
-      dressed: the same, of explanations that say what the prediction says and nothing else.
+      placebo: attacks explanations of the subject that were shuffled between the models.
+      dressed: attacks explanations of the subject that say what the prediction says and nothing else.
       untrained: variables of as many models that saw no data, leaves [models, ...]; None where there are none.
 
     Returns:
@@ -63,7 +68,7 @@ def run(
         lambda: within(
             "placebo",
             "Do explanations that were shuffled between the models add anything to the prediction?",
-            _headline_margin(*_first(placebo(subject)), judge),
+            _headline_margin(*_first(placebo()), judge),
             0.0,
         ),
         lambda: _dressed(subject, judge, dressed),
@@ -142,11 +147,11 @@ def smallest_margin(subject: Subject, judge: Judge, predictions: Predictions) ->
     return SmallestMargin(fpr=judge.headline, value=value)
 
 
-def _dressed(subject: Subject, judge: Judge, dressed: Attack) -> Control:
+def _dressed(subject: Subject, judge: Judge, dressed: Callable[[], Scores]) -> Control:
     name, question = "dressed", "Does the prediction, dressed as an explanation, add anything to itself?"
     if subject.releases[0] == "none":
         return not_run(name, question, "the first release shows no prediction; name another one first")
-    return within(name, question, _headline_margin(*_first(dressed(subject)), judge), 0.0)
+    return within(name, question, _headline_margin(*_first(dressed()), judge), 0.0)
 
 
 def _first(scores: Scores) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ import numpy as np
 from leakjax.attack import stacked
 from leakjax.attack.map_signals import MAP_SIGNALS, SUMS, map_signals, signed_signals
 from leakjax.attack.seen import FEW_CLASSES
-from leakjax.auditing.chunks import Chunks, Program, compiled
+from leakjax.auditing.chunks import Chunks, Program, compiled, local_mesh
 from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.subject import Subject
 from leakjax.defend import Defense, apply
@@ -110,36 +110,64 @@ def defend_program(
     roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
     many = several or subject.maps > 1
     harden = hardener(subject, defense, several=many)
+    reduce = _reduction(several, many, local_mesh())
 
-    def chunk(
-        plain: jax.Array, x: jax.Array, ids: jax.Array, agrees: jax.Array, membership: jax.Array
-    ) -> Explanations:
+    def chunk(plain: jax.Array, x: jax.Array, ids: jax.Array) -> Any:
         maps = harden(plain, x, ids)
         # Looked at before and after: a defense may turn a NaN into a number.
-        finite = jnp.all(jnp.isfinite((plain + maps).reshape(*agrees.shape, -1)), axis=-1)
-        there = finite.reshape(*agrees.shape, *(1,) * (maps.ndim - 2))
+        finite = jnp.all(jnp.isfinite((plain + maps).reshape(*maps.shape[:2], -1)), axis=-1)
+        there = finite.reshape(*finite.shape, *(1,) * (maps.ndim - 2))
         shown = jnp.where(there, maps, 0.0)
         maps = jnp.where(there, maps, jnp.nan)
-        if placebo:
-            maps = permute_over_models(maps, subject.key, ids)
-        first = (lambda all_maps: all_maps[:, :, 0]) if many else (lambda one: one)
-        signals, seen = map_signals(first(maps), x), [maps]
+        few = targets[:_UTILITY_TARGETS]
+        changes = [jax.vmap(jax.vmap(measure))(plain[few], shown[few]) for measure in MEASURES.values()]
+        return (
+            permute_over_models(maps, subject.key, ids) if placebo else maps,
+            jnp.stack(changes, axis=-1).mean(axis=0),
+            finite,
+            shown[targets[0], :, 0] if many else shown[targets[0]],
+        )
+
+    hardened = compiled(chunk, (1, 0, 0), (1, 0, 1, 0))
+
+    def program(plain: Any, x: Any, ids: Any, agrees: Any, membership: Any) -> Explanations:
+        maps, change, finite, examples = hardened(plain, x, ids)
+        log_l1, reduced, together = reduce(maps, x, agrees, membership, *roles)
+        return Explanations(log_l1, change, finite, reduced, together, examples)
+
+    return program
+
+
+@functools.lru_cache
+def _reduction(several: bool, many: bool, mesh: jax.sharding.Mesh) -> Program:
+    """Compiles what an attack needs of a chunk's maps: once for all defenses, explainers and subjects of a shape.
+
+    Args:
+      several: whether an explanation holds maps of several methods.
+      many: whether it holds several maps at all, [models, points, maps, ...].
+      mesh: the devices that it is compiled for.
+
+    Returns:
+      program(maps, x, agrees, membership, known, scored) -> log_l1, reduced and together of `Explanations`.
+    """
+
+    def chunk(
+        maps: jax.Array, x: jax.Array, agrees: jax.Array, membership: jax.Array, *roles: jax.Array
+    ) -> tuple[jax.Array, stacked.Reduced, stacked.Reduced]:
+        first = maps[:, :, 0] if many else maps
+        signals, seen = map_signals(first, x), [maps]
         together = signed_signals(signals, agrees)
         if many:
             others = _of_others(maps, x, sums_alone=not several)
-            signals, seen = jnp.concatenate([signals, others], axis=-1), [maps, first(maps)]
-        few = targets[:_UTILITY_TARGETS]
-        changes = [jax.vmap(jax.vmap(measure))(plain[few], shown[few]) for measure in MEASURES.values()]
-        return Explanations(
-            log_l1=signals[..., MAP_SIGNALS.index("log_l1")],
-            change=jnp.stack(changes, axis=-1).mean(axis=0),
-            finite=finite,
-            reduced=stacked.reduce_points(signals, seen, (), membership, *roles),
-            together=stacked.reduce_points(together, (), (), membership, *roles),
-            examples=first(shown)[targets[0]],
+            signals, seen = jnp.concatenate([signals, others], axis=-1), [maps, first]
+        return (
+            signals[..., MAP_SIGNALS.index("log_l1")],
+            stacked.reduce_points(signals, seen, (), membership, *roles),
+            stacked.reduce_points(together, (), (), membership, *roles),
         )
 
-    return compiled(chunk, (1, 0, 0, 1, 1), _AXES)
+    axes = (1, stacked.reduced_axes(0), stacked.reduced_axes(0))
+    return compiled(chunk, (1, 0, 1, 1, None, None), axes, mesh)
 
 
 def hardener(subject: Subject, defense: Defense, *, several: bool = False) -> Program:

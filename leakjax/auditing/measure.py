@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,10 +19,10 @@ from leakjax.auditing.explanations import (
 )
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.neighbours import ask
-from leakjax.auditing.predictions import predict_program, stream_predictions
+from leakjax.auditing.predictions import Predictions, predict_program, stream_predictions
 from leakjax.auditing.resolve import Methods
 from leakjax.auditing.rows import Found, Result, Results, Sitting, explained
-from leakjax.auditing.score import Scores, baseline, score
+from leakjax.auditing.score import Baseline, Scores, baseline, score
 from leakjax.auditing.subject import Subject
 from leakjax.explain import Explainer
 
@@ -121,14 +121,21 @@ def attack(predict: Program, explain: Program, defend: Program, subject: Subject
     Returns:
       The scores.
     """
-    predictions: Any = None
-    explanations: list[Explanations] = []
     for explains in _progress.track((False, True)):  # one bar for both
-        if explains:
-            explanations = stream_explanations(explain, [defend], subject, predictions, np.array([], int))
-        else:
+        if not explains:
             predictions = stream_predictions(predict, subject)
-    return score(subject, baseline(subject, predictions, subject.releases[:1]), explanations[0])
+            base = baseline(subject, predictions, subject.releases[:1])
+        else:
+            scores = attack_beside(explain, defend, subject, predictions, base)
+    return scores
+
+
+def attack_beside(
+    explain: Program, defend: Program, subject: Subject, predictions: Predictions, base: Baseline
+) -> Scores:
+    """The attack on explanations beside predictions that were attacked before. Args: as of `attack` and `score`."""
+    (found,) = stream_explanations(explain, [defend], subject, predictions, np.array([], int))
+    return score(subject, base, found)
 
 
 def sit(subject: Subject, predict: Program) -> Sitting:

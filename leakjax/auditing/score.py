@@ -28,6 +28,13 @@ class Baseline(NamedTuple):
     features: Mapping[str, list[Group]]
     log_odds: Mapping[str, list[Group]]
 
+    def under(self, release: str) -> "Baseline":
+        """The attack under one of its releases alone."""
+        if release not in self.features:  # too few models
+            return self
+        only = {release: self.features[release]}, {release: self.log_odds[release]}
+        return Baseline(self.there, self.labels, *only)
+
 
 class Scores(NamedTuple):
     """Scores of the stacked attack, higher = member.

@@ -21,7 +21,7 @@ def next_steps(report: Report) -> list[str]:
     grades = headline_grades(report)
     if not grades:
         return ["Audit explanations: none were attacked."]
-    steps = []
+    steps = _unlike(report)
     if "leaks" in grades.values():
         steps += _mend(report, grades)
     if "inconclusive" in grades.values():
@@ -37,6 +37,20 @@ def next_steps(report: Report) -> list[str]:
             )
         )
     return steps + _backgrounds(report) + _predictions(report)
+
+
+def _unlike(report: Report) -> list[str]:
+    """Each target that its shadows do not stand for."""
+    differ: dict[int, list[str]] = {}
+    for row in report.unlike:
+        differ.setdefault(row.model, []).append(
+            f"{row.what} {row.value:.3g}, theirs {row.least:.3g} to {row.most:.3g}"
+        )
+    return [
+        f"Do not trust what is said of model {model}: it is unlike its shadows ({'; '.join(what)}). Train shadows as "
+        "it was trained, on as many records."
+        for model, what in differ.items()
+    ]
 
 
 def headline_grades(report: Report) -> dict[str, headline.Grade]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from leakjax.evaluate.document import SmallestMargin
+from leakjax.evaluate.document import SmallestMargin, UnlikeRow
 from leakjax.report import advice, alike, annex, checks, figures, recommend
 from tests.report.fake_report import (
     MARGINS,
@@ -155,6 +155,19 @@ def test_a_recommendation_of_a_known_defense_says_how_a_program_applies_it():
     said = recommend.said(fake_report(leakage=named, utility=useful))[-1]
     assert f'leakjax.defend.apply(leakjax.defend.parse("{known}"), explanation, key=key, x=x)' in said
     assert "leakjax.defend" not in recommend.said(fake_report())[-1]  # whose defenses are nobody's
+
+
+def test_a_target_that_is_unlike_its_shadows_comes_first():
+    rows = [
+        UnlikeRow(model=3, what=what, value=value, least=0.9, most=0.95)
+        for what, value in (("accuracy", 0.7123), ("another figure", 2.0))
+    ]
+    steps = advice.next_steps(fake_report(unlike=rows))
+    assert steps[0] == (
+        "Do not trust what is said of model 3: it is unlike its shadows (accuracy 0.712, theirs 0.9 to 0.95; another "
+        "figure 2, theirs 0.9 to 0.95). Train shadows as it was trained, on as many records."
+    )
+    assert steps[1:] == advice.next_steps(fake_report())
 
 
 def test_predictions_that_leak_are_said_to_be_beyond_hardening():

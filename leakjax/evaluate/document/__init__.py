@@ -18,6 +18,7 @@ from leakjax.evaluate.document.audit import (
     ShadowsRow,
     SmallestMargin,
     Task,
+    UnlikeRow,
     UtilityRow,
     WorthRow,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "ShadowsRow",
     "SmallestMargin",
     "Task",
+    "UnlikeRow",
     "UtilityRow",
     "View",
     "WorthRow",

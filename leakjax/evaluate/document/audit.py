@@ -200,6 +200,17 @@ class SmallestMargin:
 
 
 @document()
+class UnlikeRow:
+    """A target that its shadows do not stand for, so that what is said of it may be wrong."""
+
+    model: int = described("id of the attacked model")
+    what: str = described("the figure in which it differs")
+    value: float = described("of the target")
+    least: float = described("of its shadows")
+    most: float = described("of its shadows")
+
+
+@document()
 class PrivateTraining:
     """What training guarantees of every single point, whatever an attacker sees of the model."""
 
@@ -289,6 +300,11 @@ class Report:
     )
     worth: Sequence[WorthRow] = described(
         "how many such queries each explanation is worth; empty where none were asked for", default=()
+    )
+    unlike: Sequence[UnlikeRow] = described(
+        "attacked models that lie farther beyond all of their shadows than these lie apart; empty with fewer than 16 "
+        "models",
+        default=(),
     )
     backgrounds: Sequence[BackgroundRow] = described(
         "whether explanations name the rows that they compare with; empty where no explainer takes a background",

@@ -9,7 +9,7 @@ from leakjax.papers.theorem.document import LemmaRow, TheoremRow
 _PAPER = "Shokri, Strobel & Zick (arXiv 1907.00164)"
 _HOSPITAL = (
     "the Diabetic Hospital set is none of the data sets here, and claims9, in its place elsewhere, has nine classes "
-    "where the experiment needs two; a user's copy runs by experiments.records --dataset=csv:PATH"
+    "where the experiment needs two; a user's copy runs by experiments.records --dataset=npz:PATH"
 )
 _DOGS = (
     "its 2,400 pictures of ImageNet and their Inception features are not published; a user's copy runs by "
