@@ -6,12 +6,13 @@ from leakjax.evaluate import headline
 from leakjax.evaluate.document import Report
 from leakjax.evaluate.leakage import chance_tpr
 from leakjax.report import backgrounds, words
-from leakjax.report.recommend import recommended
+from leakjax.report.recommend import promising, recommended
 
 # Predictions that catch so many times what guessing does leak by themselves, whatever becomes of explanations.
 _MANY = 2.0
 # Directions blurred to such a cosine, from mild to strong: what any map may be hardened by.
 _BLURRED = (0.9, 0.6, 0.3)
+_NEAR = 0.05  # a cosine of 0.62 was left by a noise of 0.6
 
 
 def next_steps(report: Report) -> list[str]:
@@ -69,6 +70,11 @@ def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
     tried = [name for name in headline.defenses(report.leakage) if name != headline.PLAIN]
     if found is not None and found.defense != headline.PLAIN:
         steps = [f"Release explanations hardened by {found.defense}, never plain ones."]
+    elif maybe := promising(report):
+        steps = [
+            f"Explanations hardened by {maybe.defense} may be safe, but this audit is too small to say so. "
+            f"Until one is large enough, release none where the service shows {', or '.join(leaky)}."
+        ]
     elif tried:
         steps = [f"{_stronger(report)}elease no explanations where the service shows {', or '.join(leaky)}."]
     else:
@@ -88,7 +94,8 @@ def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
 def _stronger(report: Report) -> str:
     """The beginning of a sentence: what to try that is stronger than all that was tried, if we know of anything."""
     kept = [row.cosine.value for row in report.utility if row.defense != headline.PLAIN]
-    blurred = next((one for one in _BLURRED if one < min(filter(words.measured, kept), default=1.0)), None)
+    least = min(filter(words.measured, kept), default=1.0)
+    blurred = next((one for one in _BLURRED if one < least - _NEAR), None)
     if blurred is None:
         return "R"
     return f"Try stronger hardening, as --defenses='none,normalize()+cosine_noise({blurred})', or r"

@@ -79,7 +79,7 @@ def test_a_recommendation_says_what_it_keeps_and_what_chance_keeps():
         ),
         (
             {"leakage": leakage({"gradient": (0.03, 0.02, 0.02)})},
-            "Try stronger hardening",
+            "Release no explanations where the service shows",
             "never plain ones",
         ),
         ({"leakage": leakage({"gradient": (0.0, 0.0, 0.0)})}, "Nothing needs to be done", "Release"),
@@ -124,6 +124,7 @@ def test_the_next_step_follows_from_what_was_found(changes, said, unsaid):
             math.nan,
             "Try stronger hardening, as --defenses='none,normalize()+cosine_noise(0.9)', or release no",
         ),
+        (0.62, "Try stronger hardening, as --defenses='none,normalize()+cosine_noise(0.3)', or release no"),
         (0.2, "Release no explanations where the service shows all probabilities."),
     ],
 )
@@ -133,6 +134,19 @@ def test_hardening_is_advised_that_is_stronger_than_all_that_was_tried(kept, sai
         replace(row, cosine=estimate(kept if row.defense != "none" else 1.0, 0.0)) for row in report.utility
     ]
     assert advice.next_steps(replace(report, utility=tried))[0].startswith(said)
+
+
+def test_a_hardening_that_is_inconclusive_is_neither_recommended_nor_passed_over():
+    rows = leakage({"gradient": (0.04, 0.03, 0.0)})
+    report = fake_report(leakage=rows, smallest_margin=SmallestMargin(fpr="0.01", value=0.03))
+    assert recommend.recommended(report) is None
+    assert recommend.promising(report).defense == STRONG
+    first, second = advice.next_steps(report)[:2]
+    assert first.startswith(
+        f"Explanations hardened by {STRONG} may be safe, but this audit is too small to say so."
+    )
+    assert "Until one is large enough, release none where the service shows all probabilities" in first
+    assert second.startswith("The predictions leak by themselves")
 
 
 def test_flags_of_training_are_named_where_the_audit_trained():

@@ -108,7 +108,7 @@ def coverage(draws: Sequence[Mapping[str, Any]], look: Look = LOOKS[""]) -> "Fig
         [100 * np.array(d["graph"]["coverage"]) / d["membership"]["records"] for d in draws]
     )
     axes[0].hist(shares, bins=40, weights=np.full(len(shares), 100 / len(shares)), color=MUTED)
-    axes[0].set_xlabel("records revealed by walking the influence graph (%)")
+    axes[0].set_xlabel("records revealed by walking (%)")
     axes[0].set_ylabel("starting records (%)")
     return figure
 
