@@ -54,6 +54,7 @@ def attacked(sees, found, explainer="gradient"):
         (around(0.6), around(0.5), "agrees"),
         (around(0.6), around(0.6), "disagrees"),
         (EXACTLY, EXACTLY, "not measured"),
+        (around(0.6), EXACTLY, "not measured"),
     ],
 )
 def test_a_network_that_learned_nothing_confirms_nothing(plain, normalised, says):
