@@ -12,7 +12,7 @@ reads an .npz file by `numpy.savez` (mapped into memory, not compressed) with
                   ("prediction" or "explanation") of each
     x             [points, ...], the inputs, for products of maps with inputs, and defenses that look at them
     queries       [models, points, queries, classes], logits at further inputs near each point
-    groups        text [points]
+    groups        text [points], by which leakage is broken down as well
 
 of which `member` and one explanation are needed, and writes the report of an audit, but for the training, to
 --workdir. Each attribution is attacked as it is and as each of --defenses leaves it; one that was hardened before it
@@ -37,7 +37,7 @@ from leakjax.oracle import release
 from leakjax.report import publish, show
 from leakjax.report.progress import Stages
 
-from . import _main, training_flags
+from . import _config_file, _main, training_flags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +81,7 @@ def define_flags() -> None:
     flags.DEFINE_list("releases", list(release.DEFAULT), "What the service shows beside an explanation.")
     flags.DEFINE_integer("seed", 0, "Of all randomness.")
     _main.define_take_over()
+    _config_file.define_flag()
 
 
 def main(values: flags.FlagValues) -> int:
@@ -114,7 +115,7 @@ def main(values: flags.FlagValues) -> int:
             targets=config.targets,
             key=jax.random.key(config.seed),
             attacker=Attacker(config.label_known, config.explained_class, config.releases),  # type: ignore[arg-type]
-            run=Run(say=stages.say),
+            run=Run("group" if "groups" in arrays else None, say=stages.say),
         )
         publish(report, claimed)
     show(report, workdir)

@@ -108,7 +108,11 @@ def score(
     config: dict[str, Any] = {"answers": name, "attacks": [attack.name for attack in listed]}
     config |= {"defenses": list(hardeners), "releases": list(subject.releases)}
     config |= {"label_known": subject.label_known, "explained_class": subject.explained_class}
-    config |= {"controls_not_run": [_UNTRAINED]}
+    config |= {
+        "targets": None if targets is None else [int(target) for target in targets],
+        "group": run.group,
+    }
+    config |= {"key": jax.random.key_data(key).tolist(), "controls_not_run": [_UNTRAINED]}
     prepared = Prepared(subject, None, np.zeros(0, int))
     measured = Measured(results, sitting, np.zeros(0, int), Programs(lambda: None, {}), {})
     report = assemble(

@@ -83,6 +83,8 @@ def test_it_makes_the_document_of_an_audit_with_the_controls_that_need_no_model(
         "score_sign",
         "hardened",
     }
+    assert report.config["targets"] is None
+    assert report.config["key"] == jax.random.key_data(jax.random.key(0)).tolist()
     assert report.config["controls_not_run"] == ["untrained: there are answers and no models"]
 
 
