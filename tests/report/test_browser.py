@@ -58,6 +58,18 @@ def test_the_page_of_another_study_is_cut_at_no_width_either(tmp_path, width):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("dark", [True, False])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_figure_is_drawn_on_the_paper_of_the_page(text, tmp_path, width, dark):
+    report = fake_monitor()
+    for shown in (text, of_monitors.page(report, monitors.images(report))):
+        found = browser.seen(shown, tmp_path, width, dark=dark)
+        assert (max(found["paper"]) < 64) == dark
+        assert found["corners"] == [found["paper"]] * len(found["images"])
+        assert found["images"]
+
+
+@pytest.mark.slow
 def test_on_a_phone_each_cell_says_its_heading_and_a_narrow_figure_is_shown(text, tmp_path):
     phone, desk = (browser.seen(text, tmp_path, width) for width in (390, 1280))
     assert desk["headings"] == 0
