@@ -145,8 +145,8 @@ def repetitions(config: Config, places: Places, seeds: int) -> list[tuple[Config
     ]
 
 
-def print_plan(config: Config, places: Places, stages: Stages) -> None:
-    """What `run` would do, and what it costs."""
+def print_plan(config: Config, places: Places, seeds: int, stages: Stages) -> None:
+    """What `run` would do with each seed, and what all of them cost."""
     pool = load_pool(config, places)
     model = models.make(config.model, pool.points.classes, **config.model_options)
     estimate = plan(
@@ -164,7 +164,10 @@ def print_plan(config: Config, places: Places, stages: Stages) -> None:
     for stage in estimate.stages:
         table.add_row(escape(stage.name), f"{stage.runs:,}", f"{stage.seconds:,.1f}")
     total = sum(stage.seconds for stage in estimate.stages)
-    table.add_row("total", f"{sum(stage.runs for stage in estimate.stages):,}", f"{total:,.1f}")
+    runs = sum(stage.runs for stage in estimate.stages)
+    table.add_row("total", f"{runs:,}", f"{total:,.1f}")
+    if seeds > 1:
+        table.add_row(f"total of {seeds} seeds", f"{seeds * runs:,}", f"{seeds * total:,.1f}")
     console = Console()
     console.print(table)
     console.print(
@@ -182,7 +185,7 @@ def main(values: flags.FlagValues) -> int:
     places = Places(workdir, values.data_dir, values.source_dir, values.take_over, values.show_records)
     with Stages(Console(stderr=True)) as stages:
         if values.plan:
-            print_plan(config, places, stages)
+            print_plan(config, places, values.seeds, stages)
             return _main.DONE
         reports = [run(one, own, stages, added) for one, own in repetitions(config, places, values.seeds)]
     if len(reports) == 1:

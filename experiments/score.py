@@ -10,12 +10,13 @@ reads an .npz file by `numpy.savez` (mapped into memory, not compressed) with
     attributions  [models, points, ...]; as many as there are: attributions_shap, attributions_lime, ...
     signals       [models, points, signals], other numbers of an answer, with names and views
                   ("prediction" or "explanation") of each
-    x             [points, ...], the inputs, for products of maps with inputs
+    x             [points, ...], the inputs, for products of maps with inputs, and defenses that look at them
     queries       [models, points, queries, classes], logits at further inputs near each point
-    groups        text [points]
+    groups        text [points], by which leakage is broken down as well
 
 of which `member` and one explanation are needed, and writes the report of an audit, but for the training, to
---workdir. --attacks adds those of the literature, as "stacked,lira,rmia(online=False),map_ratio".
+--workdir. Each attribution is attacked as it is and as each of --defenses leaves it; one that was hardened before it
+was measured is one more. --attacks adds those of the literature, as "stacked,lira,rmia(online=False),map_ratio".
 Exit codes: 0 done, 1 failed, 2 bad usage.
 """
 
@@ -31,11 +32,12 @@ from leakjax import _spec, _validate, attack
 from leakjax.auditing import scored
 from leakjax.auditing.options import EXPLAINED_CLASSES, Attacker, Run
 from leakjax.data.mapped import mapped
+from leakjax.defend import registry as defenses
 from leakjax.oracle import release
 from leakjax.report import publish, show
 from leakjax.report.progress import Stages
 
-from . import _main, training_flags
+from . import _config_file, _main, training_flags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Config:
     """Everything that decides the numbers; each field is a flag."""
 
     answers: str
+    defenses: tuple[str, ...]
     attacks: tuple[str, ...]
     targets: tuple[int, ...] | None
     label_known: bool
@@ -55,6 +58,15 @@ def define_flags() -> None:
     """Defines the flags; they are read in `main` alone."""
     flags.DEFINE_string("answers", None, "An .npz file by numpy.savez.")
     flags.DEFINE_string("workdir", None, "Where everything is written. Default: runs/score-NAME.")
+    flags.DEFINE_string(
+        "defenses",
+        "none,preset:gradient,normalize()+cosine_noise(0.8),normalize()+cosine_noise(0.6)",
+        training_flags.choices(
+            "Defenses of attributions, separated by commas; a chain is joined by +, the first applies first. "
+            "project_out needs x.",
+            defenses.describe(),
+        ),
+    )
     flags.DEFINE_string(
         "attacks",
         ",".join(attack.DEFAULT_ATTACKS),
@@ -69,6 +81,7 @@ def define_flags() -> None:
     flags.DEFINE_list("releases", list(release.DEFAULT), "What the service shows beside an explanation.")
     flags.DEFINE_integer("seed", 0, "Of all randomness.")
     _main.define_take_over()
+    _config_file.define_flag()
 
 
 def main(values: flags.FlagValues) -> int:
@@ -77,6 +90,7 @@ def main(values: flags.FlagValues) -> int:
         raise _validate.fail("answers", values.answers, "must name an .npz file")
     config = Config(
         values.answers,
+        tuple(defenses.parse(text).name for text in _spec.split("defenses", values.defenses)),
         tuple(attack.parse(text).name for text in _spec.split("attacks", values.attacks)),
         None if values.targets is None else tuple(_whole(text) for text in values.targets),
         values.label_known,
@@ -96,11 +110,12 @@ def main(values: flags.FlagValues) -> int:
         report = scored.score(
             arrays,
             name=path.name,
+            defenses=config.defenses,
             attacks=config.attacks,
             targets=config.targets,
             key=jax.random.key(config.seed),
             attacker=Attacker(config.label_known, config.explained_class, config.releases),  # type: ignore[arg-type]
-            run=Run(say=stages.say),
+            run=Run("group" if "groups" in arrays else None, say=stages.say),
         )
         publish(report, claimed)
     show(report, workdir)

@@ -77,6 +77,7 @@ for trainer in trainers:
     reports[trainer.__name__] = leakjax.score(
         {"member": membership, "logits": logits, "labels": y, "attributions_shap": sign * attributions},
         name=f"breast cancer, {trainer.__name__}",
+        defenses=["none", *(f"normalize()+cosine_noise({cosine})" for cosine in (0.98, 0.8, 0.6))],
         key=jax.random.fold_in(key, 2),
     )
     print(reports[trainer.__name__])

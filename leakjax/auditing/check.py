@@ -15,6 +15,7 @@ from leakjax.auditing.judge import Judge
 from leakjax.auditing.measure import Measured, attack, attack_beside
 from leakjax.auditing.prepare import Prepared
 from leakjax.auditing.resolve import Methods
+from leakjax.auditing.rows import Results
 from leakjax.defend import identity
 from leakjax.evaluate.document import Control, SmallestMargin, from_json, to_json
 
@@ -54,8 +55,8 @@ def check(
         found = store.stage("controls", mark, work)
     rows = [from_json(Control, row, "control") for row in found["controls"]]
     margin = from_json(SmallestMargin, found["smallest_margin"], "smallest_margin")
-    hardened = [_hardened(measured)] if prepared.subject.stackable else []
-    return Checked([*rows, *hardened], margin)
+    compared = [hardened(measured.results)] if prepared.subject.stackable else []
+    return Checked([*rows, *compared], margin)
 
 
 def _work(prepared: Prepared, methods: Methods, measured: Measured) -> dict[str, Any]:
@@ -94,11 +95,11 @@ def _work(prepared: Prepared, methods: Methods, measured: Measured) -> dict[str,
     return {"controls": [to_json(row) for row in rows], "smallest_margin": to_json(margin)}
 
 
-def _hardened(measured: Measured) -> Control:
-    """The control of that name, under the first release."""
+def hardened(results: Results) -> Control:
+    """The control of that name, under the first release. Args: results: by explainer and defense."""
     plain: dict[str, np.ndarray] = {}
     others: dict[str, list[tuple[np.ndarray, Judge]]] = {}
-    for (explainer, defense), (sitting, found, _) in measured.results.items():
+    for (explainer, defense), (sitting, found, _) in results.items():
         if defense == identity().name:
             plain[explainer] = found.both[0]
         else:

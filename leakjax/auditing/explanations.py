@@ -106,19 +106,14 @@ def defend_program(
     Returns:
       program(maps, x, ids, agrees, membership) -> `Explanations` of a chunk, for `stream_explanations`.
     """
-    targets, model_ids = jnp.asarray(subject.targets), jnp.asarray(subject.model_ids)
+    targets = jnp.asarray(subject.targets)
     roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
     many = several or subject.maps > 1
+    harden = hardener(subject, defense, several=many)
     reduce = _reduction(several, many, local_mesh())
 
-    def harden(model_id: jax.Array, point_id: jax.Array, x: jax.Array, plain: jax.Array) -> jax.Array:
-        return released(defense, plain, _key_of(subject, model_id, point_id, _DEFEND), x, several=many)
-
-    over_points = jax.vmap(harden, in_axes=(None, 0, 0, 0))
-    over_models = jax.vmap(over_points, in_axes=(0, None, None, 0))
-
     def chunk(plain: jax.Array, x: jax.Array, ids: jax.Array) -> Any:
-        maps = over_models(model_ids, ids, x, plain)
+        maps = harden(plain, x, ids)
         # Looked at before and after: a defense may turn a NaN into a number.
         finite = jnp.all(jnp.isfinite((plain + maps).reshape(*maps.shape[:2], -1)), axis=-1)
         there = finite.reshape(*finite.shape, *(1,) * (maps.ndim - 2))
@@ -173,6 +168,27 @@ def _reduction(several: bool, many: bool, mesh: jax.sharding.Mesh) -> Program:
 
     axes = (1, stacked.reduced_axes(0), stacked.reduced_axes(0))
     return compiled(chunk, (1, 0, 1, 1, None, None), axes, mesh)
+
+
+def hardener(subject: Subject, defense: Defense, *, several: bool = False) -> Program:
+    """What becomes of the maps of a chunk: each passes through a defense with a key of its model's and its point's.
+
+    Args:
+      subject: whose models' maps they are.
+      defense: what every map passes through.
+      several: whether an explanation holds several maps, [models, points, maps, ...].
+
+    Returns:
+      harden(maps [models, points, ...], x [points, ...], ids int32 [points]) -> maps.
+    """
+    model_ids = jnp.asarray(subject.model_ids)
+
+    def one(model_id: jax.Array, point_id: jax.Array, x: jax.Array, plain: jax.Array) -> jax.Array:
+        return released(defense, plain, _key_of(subject, model_id, point_id, _DEFEND), x, several=several)
+
+    over_points = jax.vmap(one, in_axes=(None, 0, 0, 0))
+    over_models = jax.vmap(over_points, in_axes=(0, None, None, 0))
+    return lambda maps, x, ids: over_models(model_ids, ids, x, maps)
 
 
 def released(defense: Defense, plain: jax.Array, key: jax.Array, x: jax.Array, *, several: bool) -> jax.Array:

@@ -79,7 +79,7 @@ def resolve(
             rule = "shows several explanations together; ask for those of all classes one by one"
             raise _validate.fail("explainers", method.name, rule)
     made = {one.name: one.make(subject.logits_fn, shape, background) for one in chosen.methods}
-    hardeners = _defenses(defenses)
+    hardeners = defenses_of(defenses)
     for attribution in chosen.attributions.values():
         for defense in hardeners.values():
             door.check_defense(defense, attribution, x)
@@ -102,6 +102,17 @@ def attacks_of(given: Sequence[AttackLike]) -> list[AnyAttack]:
     found = [_attack(item) for item in door.listed("attacks", given)]
     _validate.distinct("attacks", [attack.name for attack in found])
     return found
+
+
+def defenses_of(given: Sequence[DefenseLike]) -> dict[str, Defense]:
+    """Defenses by name, of texts that `leakjax.defend.parse` reads, `Defense`s and functions of one attribution, mixed.
+
+    Raises:
+      UsageError: an item that is none of these, a name or an option that does not exist, two of one name, none at all.
+    """
+    found = [_defense(item) for item in door.listed("defenses", given)]
+    _validate.distinct("defenses", [defense.name for defense in found])
+    return {defense.name: defense for defense in found}
 
 
 def _sound(
@@ -144,13 +155,6 @@ def _attack(item: Any) -> AnyAttack:
             "attacks", item.name, "is no name for an attack of your own; give it another one"
         )
     return item
-
-
-def _defenses(given: Sequence[DefenseLike]) -> dict[str, Defense]:
-    """Defenses by name, of texts, `Defense`s and functions of one attribution."""
-    found = [_defense(item) for item in door.listed("defenses", given)]
-    _validate.distinct("defenses", [defense.name for defense in found])
-    return {defense.name: defense for defense in found}
 
 
 def _defense(item: Any) -> Defense:

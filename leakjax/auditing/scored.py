@@ -1,8 +1,6 @@
 """`leakjax.score`: the audit of answers that were measured elsewhere, everything but the training and the explaining.
 
-The steps are those of an audit of models. Where an audit runs a model, this one reads its answer: programs that
-predict or explain are replaced by functions that look up a chunk, so that nothing of size models x points x features
-is held.
+The steps are those of an audit of models. Where an audit runs a model, this one reads its answer.
 """
 
 import dataclasses
@@ -17,31 +15,20 @@ from leakjax import _validate
 from leakjax.attack import DEFAULT_ATTACKS, stacked
 from leakjax.attack.reading import OF_MAPS
 from leakjax.attack.registry import AnyAttack
-from leakjax.attack.replies import Replies, Source
-from leakjax.auditing import controls, door, literature, rows
+from leakjax.auditing import controls, door, literature, looked_up, rows
 from leakjax.auditing.answers import SIGNALS, Answers, answers
 from leakjax.auditing.assemble import assemble
-from leakjax.auditing.check import Checked
-from leakjax.auditing.chunks import Chunks, Program
+from leakjax.auditing.check import Checked, hardened
+from leakjax.auditing.chunks import Program
 from leakjax.auditing.clock import Clock
-from leakjax.auditing.explanations import (
-    MEASURES,
-    Explanations,
-    defend_program,
-    permute_over_models,
-    stream_explanations,
-)
-from leakjax.auditing.judge import Judge
+from leakjax.auditing.explanations import defend_program
 from leakjax.auditing.measure import Measured, Programs
 from leakjax.auditing.options import Attacker, Run
-from leakjax.auditing.predictions import predict_program, stream_predictions
 from leakjax.auditing.prepare import Prepared
-from leakjax.auditing.resolve import AttackLike, Methods, attacks_of
-from leakjax.auditing.rows import Found, Result, Sitting
-from leakjax.auditing.score import baseline
-from leakjax.auditing.score import score as attacked
+from leakjax.auditing.resolve import AttackLike, DefenseLike, Methods, attacks_of, defenses_of
+from leakjax.auditing.rows import Result, Sitting
 from leakjax.auditing.subject import Subject
-from leakjax.defend import identity
+from leakjax.defend import Defense, Domain, identity
 from leakjax.evaluate.document import Control, Estimate, Report
 from leakjax.evaluate.leakage import chance_tpr
 
@@ -53,6 +40,7 @@ def score(
     arrays: Mapping[str, np.ndarray],
     *,
     name: str = "answers",
+    defenses: Sequence[DefenseLike] = ("none",),
     attacks: Sequence[AttackLike] = DEFAULT_ATTACKS,
     targets: Sequence[int] | None = None,
     key: jax.Array,
@@ -64,6 +52,9 @@ def score(
     Args:
       arrays: by name, memory-mapped or not, as `leakjax.auditing.answers.answers` lists them.
       name: of the data, for the report.
+      defenses: as of `leakjax.audit`; each map passes through each of them, signals through none. Those that look at
+        the query, as project_out, need `x` among the arrays. Maps that were hardened before they were measured are
+        maps like any others, under a name of their own.
       attacks: as of `leakjax.audit`; those of the default that find nothing to read are left out.
       targets: indices of the attacked models; all in turn when None.
       key: of all randomness.
@@ -85,41 +76,48 @@ def score(
     clock = Clock(run.say)
     given = answers(arrays, name)
     subject = _subject(given, targets, key, attacker)
+    hardeners = _defenses(defenses, given)
     listed = _attacks(attacks, given)
     if run.group is not None:
         _validate.one_of("group", run.group, given.points.groups)
     with clock("predict"):
-        sitting = _sit(subject, given)
+        sitting = looked_up.sit(subject, given)
     results: dict[tuple[str, str], Result] = {}
+    of_maps = {name: defend_program(subject, one) for name, one in hardeners.items()}
     for explainer in _explainers(given):
+        through = of_maps if explainer in given.maps else {_NONE: looked_up.of_signals(subject)}
         with clock(f"attack {explainer}"):
-            found = _found(sitting, given, explainer)
-            about = rows.explained(explainer, None, _NONE, subject)
-            results[explainer, _NONE] = Result(sitting, found, about)
+            found = looked_up.found(sitting, given, explainer, list(through.values()))
+            for defense, one in zip(through, found, strict=True):
+                about = rows.explained(explainer, None, defense, subject)
+                results[explainer, defense] = Result(sitting, one, about)
     with clock("controls"):
-        first = next(iter(results))[0]
         checked = Checked(
-            _controls(sitting, given, first),
+            [*_controls(sitting, given, of_maps.get(_NONE)), hardened(results)],
             controls.smallest_margin(subject, sitting.judge, sitting.predictions),
         )
     others = literature.literature(
         listed,
         subject,
         results,
-        _source_of(given, subject),
-        maps=[(explainer, _NONE) for explainer in given.maps],
+        looked_up.source_of(given, subject, hardeners),
+        maps=[about for about in results if about[0] in given.maps],
         of_explanation=dict.fromkeys(given.of_explanation, (SIGNALS, _NONE)),
         clock=clock,
     )
     config: dict[str, Any] = {"answers": name, "attacks": [attack.name for attack in listed]}
-    config |= {"releases": list(subject.releases)}
+    config |= {"defenses": list(hardeners), "releases": list(subject.releases)}
     config |= {"label_known": subject.label_known, "explained_class": subject.explained_class}
-    config |= {"controls_not_run": [_UNTRAINED]}
+    config |= {
+        "targets": None if targets is None else [int(target) for target in targets],
+        "group": run.group,
+    }
+    config |= {"key": jax.random.key_data(key).tolist(), "controls_not_run": [_UNTRAINED]}
     prepared = Prepared(subject, None, np.zeros(0, int))
     measured = Measured(results, sitting, np.zeros(0, int), Programs(lambda: None, {}), {})
     report = assemble(
         prepared,
-        Methods({}, {}, frozenset(), {}, listed, ()),
+        Methods({}, {}, frozenset(), hardeners, listed, ()),
         measured,
         others,
         checked,
@@ -173,88 +171,54 @@ def _attacks(given: Sequence[AttackLike], answers: Answers) -> list[AnyAttack]:
     return [attack for attack in found if not missing & set(getattr(attack, "needs", ()))]
 
 
+def _defenses(given: Sequence[DefenseLike], answers: Answers) -> dict[str, Defense]:
+    """Defenses by name, each of them tried on the form of every map."""
+    found = defenses_of(given)
+    x = jax.ShapeDtypeStruct(answers.points.x.shape[1:], jnp.float32)
+    if not answers.x_given:  # zeros stand in its place, at which no defense shall look
+        found = {name: _without_x(one) for name, one in found.items()}
+    for maps in answers.maps.values():
+        for defense in found.values():
+            door.check_defense(defense, jax.ShapeDtypeStruct(maps.shape[2:], jnp.float32), x)
+    return found
+
+
+def _without_x(defense: Defense) -> Defense:
+    """The same defense, told of no query."""
+
+    def apply(attribution: jax.Array, domain: Domain, *, key: jax.Array, x: Any = None) -> jax.Array:
+        return defense.apply(attribution, domain, key=key)
+
+    return defense._replace(apply=apply)
+
+
 def _explainers(given: Answers) -> list[str]:
     return [*given.maps, *([SIGNALS] if given.of_explanation else [])]
 
 
-def _sit(subject: Subject, given: Answers) -> Sitting:
-    """Reads the predictions in place of making them."""
-    program, put = predict_program(subject), Chunks(subject).put
-    logits = given.logits
+def _controls(sitting: Sitting, given: Answers, of_maps: Program | None) -> list[Control]:
+    """The controls that need no model, with the first explanation, which stands for all.
 
-    def read(variables: Any, x: Any, y: Any, membership: Any) -> Any:
-        places = np.asarray(x)[:, 0].astype(int)
-        if logits is None:
-            chunk = np.zeros((subject.models, len(places), subject.points.classes), np.float32)
-        else:
-            chunk = np.asarray(logits[:, places], np.float32)
-        here = put(np.arange(len(places), dtype=np.float32)[:, None])
-        return program(put(chunk, None), here, y, membership)
-
-    places = np.arange(len(subject.points.x), dtype=np.float32)[:, None]
-    numbered = dataclasses.replace(subject, points=subject.points._replace(x=places))
-    predictions = stream_predictions(read, numbered)
-    base = baseline(subject, predictions, subject.releases)
-    judge = Judge(subject, seed=subject.seed).narrowed(base.there[subject.targets])
-    return Sitting(subject, predictions, base, judge)
-
-
-def _found(sitting: Sitting, given: Answers, explainer: str, *, placebo: bool = False) -> Found:
-    """Reads one explanation in place of making it, and attacks it."""
-    subject = sitting.subject
-    put = Chunks(subject).put
-    if explainer in given.maps:
-        maps, defend = given.maps[explainer], defend_program(subject, identity(), placebo=placebo)
-        look = lambda rows: maps[:, rows]
-    else:
-        signals, defend = (
-            [given.signals[name] for name in given.of_explanation],
-            _of_signals(subject, placebo),
-        )
-        look = lambda rows: np.stack([each[:, rows] for each in signals], axis=-1)
-
-    def read(variables: Any, x: Any, ids: Any, explained: Any) -> Any:
-        return put(np.asarray(look(np.asarray(ids)), np.float32), 1)
-
-    (streamed,) = stream_explanations(read, [defend], subject, sitting.predictions, np.zeros(0, int))
-    return Found.of(attacked(subject, sitting.base, streamed), streamed)
-
-
-def _of_signals(subject: Subject, placebo: bool) -> Program:
-    """What `defend_program` is to maps, for signals [models, points, signals] that stand for themselves."""
-    targets = jnp.asarray(subject.targets)
-    roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
-    # No defense stands between: cosine and overlap are 1, the change is 0.
-    unchanged = jnp.array([0.0 if name == "relative_change" else 1.0 for name in MEASURES])
-
-    def chunk(signals: Any, x: Any, ids: Any, agrees: Any, membership: Any) -> Explanations:
-        if placebo:
-            signals = permute_over_models(signals, subject.key, ids)
-        there = jnp.isfinite(signals)
-        size = jnp.sum(jnp.abs(jnp.where(there, signals, 0.0)), axis=-1)
-        return Explanations(
-            log_l1=jnp.log(size),
-            change=jnp.broadcast_to(unchanged[None], (signals.shape[1], len(MEASURES))),
-            finite=there.any(axis=-1),
-            reduced=stacked.reduce_points(signals, (), (), membership, *roles),
-            together=stacked.reduce_points(signals[..., :0], (), (), membership, *roles),
-            examples=signals[targets[0]],
-        )
-
-    return jax.jit(chunk)
-
-
-def _controls(sitting: Sitting, given: Answers, explainer: str) -> list[Control]:
-    """The controls that need no model, with one explanation, which stands for all."""
+    Args:
+      sitting: what is attacked.
+      given: its answers.
+      of_maps: the program that leaves maps as they are, where there is one already.
+    """
     subject, judge = sitting.subject, sitting.judge
     chance = chance_tpr(float(judge.headline), judge.nonmembers)
     rolled = dataclasses.replace(subject, membership=np.roll(subject.membership, 1, axis=0))
-    false = _sit(rolled, given)
-    placebo = _found(sitting, given, explainer, placebo=True)
+    false = looked_up.sit(rolled, given)
+    first = _explainers(given)[0]
+    if first in given.maps:
+        plain = of_maps or defend_program(subject, identity())
+        shuffled = defend_program(subject, identity(), placebo=True)
+    else:
+        plain, shuffled = looked_up.of_signals(subject), looked_up.of_signals(subject, placebo=True)
+    (placebo,) = looked_up.found(sitting, given, first, [shuffled])
     counts = subject.membership.sum(axis=0)[None] - subject.membership[subject.targets].astype(float)
     own = judge.narrowed(placebo.valid)
     margin = own.added(own.rates(placebo.both[0]), own.rates(placebo.prediction[0]))
-    found = _found(false, given, explainer)
+    (found,) = looked_up.found(false, given, first, [plain])
     of_false = false.judge.narrowed(found.valid)
     return [
         controls.within(
@@ -277,19 +241,3 @@ def _controls(sitting: Sitting, given: Answers, explainer: str) -> list[Control]
         ),
         *controls.planted(subject, judge),
     ]
-
-
-def _source_of(given: Answers, subject: Subject) -> literature.SourceOf:
-    """Replies of a chunk of points as a release and an explanation show them."""
-
-    def source_of(release: str | None, about: tuple[str, str] | None, needs: Sequence[str]) -> Source:
-        seen = given.replies(about[0] if about is not None and literature.looks_at_maps(needs) else None)
-        whole = seen._replace(log_probabilities=None)
-
-        def source(rows: np.ndarray) -> Replies:
-            logits = None if given.logits is None else given.logits[:, rows]
-            return literature.replies_by(release, logits, subject.label_known, whole.at(rows))
-
-        return source
-
-    return source_of

@@ -55,7 +55,10 @@ def project_out(directions: str = "one,x") -> Defense:
         attribution: jax.Array, domain: Domain, *, key: jax.Array, x: jax.Array | None = None
     ) -> jax.Array:
         if x is None:
-            raise _validate.fail("x", None, "project_out needs the query x: defend.apply(..., x=x)")
+            rule = (
+                "project_out needs the query x: defend.apply(..., x=x); of answers by file, an array x in it"
+            )
+            raise _validate.fail("x", None, rule)
         _validate.same_shape("x", x.shape, attribution.shape, "the attribution")
         whole = jnp.clip(jnp.nan_to_num(jnp.ravel(attribution)), -LARGEST, LARGEST)
         largest = jnp.max(jnp.abs(whole), initial=0)

@@ -43,7 +43,7 @@ def section(
         {
             "heading": part.heading,
             "sentences": part.sentences,
-            "picture": shell.picture(images[part.figure], part.caption) if part.figure in images else None,
+            "picture": shell.picture(images, part.figure, part.caption),
             "table": part.table,
         }
         for part in parts

@@ -6,10 +6,13 @@ from leakjax.evaluate import headline
 from leakjax.evaluate.document import Report
 from leakjax.evaluate.leakage import chance_tpr
 from leakjax.report import backgrounds, words
-from leakjax.report.recommend import recommended
+from leakjax.report.recommend import promising, recommended
 
 # Predictions that catch so many times what guessing does leak by themselves, whatever becomes of explanations.
 _MANY = 2.0
+# Directions blurred to such a cosine, from mild to strong: what any map may be hardened by.
+_BLURRED = (0.9, 0.6, 0.3)
+_NEAR = 0.05  # a cosine of 0.62 was left by a noise of 0.6
 
 
 def next_steps(report: Report) -> list[str]:
@@ -27,8 +30,12 @@ def next_steps(report: Report) -> list[str]:
     if not steps:
         steps.append(
             "Nothing needs to be done about these explanations. Audit again when the training, the "
-            "explainer or what the service shows changes; --fail_above=0.005 makes the audit a gate of a "
-            "release pipeline."
+            "explainer or what the service shows changes"
+            + (
+                "; --fail_above=0.005 makes the audit a gate of a release pipeline."
+                if _trained(report)
+                else "."
+            )
         )
     return steps + _backgrounds(report) + _predictions(report)
 
@@ -63,16 +70,17 @@ def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
     tried = [name for name in headline.defenses(report.leakage) if name != headline.PLAIN]
     if found is not None and found.defense != headline.PLAIN:
         steps = [f"Release explanations hardened by {found.defense}, never plain ones."]
-    elif tried:
+    elif maybe := promising(report):
         steps = [
-            "Try stronger hardening, as --defenses='none,normalize()+cosine_noise(0.9)', or "
-            f"release no explanations where the service shows {', or '.join(leaky)}."
+            f"Explanations hardened by {maybe.defense} may be safe, but this audit is too small to say so. "
+            f"Until one is large enough, release none where the service shows {', or '.join(leaky)}."
         ]
+    elif tried:
+        steps = [f"{_stronger(report)}elease no explanations where the service shows {', or '.join(leaky)}."]
     else:
         steps = [
             "Audit hardened explanations beside the plain ones: "
-            "--defenses=none,preset:gradient, or, where answers were measured "
-            "elsewhere, attributions that leakjax.defend.apply has hardened. Until then release none where "
+            "--defenses=none,preset:gradient. Until then release none where "
             f"the service shows {', or '.join(leaky)}."
         ]
     if "no measurable leak" in grades.values():
@@ -81,6 +89,16 @@ def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
             "answers have given it away already."
         )
     return steps
+
+
+def _stronger(report: Report) -> str:
+    """The beginning of a sentence: what to try that is stronger than all that was tried, if we know of anything."""
+    kept = [row.cosine.value for row in report.utility if row.defense != headline.PLAIN]
+    least = min(filter(words.measured, kept), default=1.0)
+    blurred = next((one for one in _BLURRED if one < least - _NEAR), None)
+    if blurred is None:
+        return "R"
+    return f"Try stronger hardening, as --defenses='none,normalize()+cosine_noise({blurred})', or r"
 
 
 def _larger(report: Report) -> str:
@@ -114,5 +132,10 @@ def _predictions(report: Report) -> list[str]:
     return [
         f"The predictions leak by themselves, {words.percent(found)} where guessing finds "
         f"{words.percent(chance)}: no hardening of explanations mends that. Training that overfits less "
-        "does, or private training (--noise_multiplier)."
+        f"does, or private training{' (--noise_multiplier)' if _trained(report) else ''}."
     ]
+
+
+def _trained(report: Report) -> bool:
+    """Whether `experiments.audit` trained the models, whose flags are of use then."""
+    return "noise_multiplier" in report.config

@@ -14,7 +14,7 @@ import numpy as np
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import Estimate, Report
 from leakjax.report import maps, plot, recommend, words
-from leakjax.report.looks import DPI, LOOKS, STYLE, Look, ink, mixed, png, saved, style
+from leakjax.report.looks import DPI, LOOKS, PHONE, STYLE, Look, ink, mixed, png, saved, style
 from leakjax.report.plot import MARKS, VERMILION, curve_of, percents
 
 if TYPE_CHECKING:  # drawing is optional work: matplotlib is imported where something is drawn
@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # drawing is optional work: matplotlib is imported where some
 
 __all__ = ["DPI", "STYLE", "bars", "curve", "examples_of", "files", "images", "pictures", "png", "roc"]
 COLUMNS = 3
-_PHONE = 3.9  # inches
 _LEAST = 0.25  # percentage points that an axis of margins shows at least
 
 Draw = Callable[[Report, Look], "Figure | None"]
@@ -75,7 +74,7 @@ def bars(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     if not explainers:
         return None
     height = 1.9 + 0.28 * len(explainers) * (len(defenses) + 1) + 0.2 * len(defenses) * look.narrow
-    figure = Figure(figsize=(_PHONE if look.narrow else 8.0, height), layout="constrained")
+    figure = Figure(figsize=(PHONE if look.narrow else 8.0, height), layout="constrained")
     axes = figure.add_subplot()
     reached = [np.array([-0.12 * _LEAST, _LEAST])]
     for place, defense in enumerate(defenses):
@@ -139,10 +138,10 @@ def roc(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     panels = [name for name in headline.defenses(report.leakage) if curve_of(report, "both", explainer, name)]
     if not panels:
         return None
-    columns = 1 if look.narrow else min(len(panels), COLUMNS)
+    columns = 1 if look.narrow else 2 if len(panels) == 4 else min(len(panels), COLUMNS)
     lines = -(-len(panels) // columns)
     # Room for titles of two lines and the legend, beside panels that are squares.
-    size = (_PHONE if look.narrow else 1.0 + 3.7 * columns, (2.6 if look.narrow else 1.9) + 3.6 * lines)
+    size = (PHONE if look.narrow else 1.0 + 3.7 * columns, (2.6 if look.narrow else 1.9) + 3.6 * lines)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
     axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for spare in axes[len(panels) :]:
@@ -183,7 +182,7 @@ def curve(report: Report, look: Look = LOOKS[""]) -> "Figure | None":
     ):
         return None
     figure = Figure(
-        figsize=(_PHONE if look.narrow else 8.0, 5.2 if look.narrow else 4.2), layout="constrained"
+        figsize=(PHONE if look.narrow else 8.0, 5.2 if look.narrow else 4.2), layout="constrained"
     )
     axes = plot.leakage_utility(
         report, figure.add_subplot(), explainer=worst.explainer, release=worst.release

@@ -9,8 +9,8 @@ from leakjax._workdir import Workdir, writer
 from leakjax.evaluate.document import Estimate, dumps
 from leakjax.hardening.document import HardeningReport, MeasuredRow
 from leakjax.report import tables_csv
-from leakjax.report.looks import png
-from leakjax.report.plot import BLACK, BLUE, ORANGE, SKY, VERMILION
+from leakjax.report.looks import ink, png
+from leakjax.report.plot import BLUE, ORANGE, SKY, VERMILION
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
     from matplotlib.axes import Axes
@@ -98,7 +98,7 @@ def _panel(axes: "Axes", report: HardeningReport, explainer: str) -> None:
         [100 * one.lost for one in front],
         [100 * one.excess for one in front],
         where="post",
-        color=BLACK,
+        color=ink(),
         linewidth=1.2,
         label="front",
     )

@@ -1,12 +1,13 @@
 """How a figure looks: on light or dark paper, as wide as a page or as a phone; and its files."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:  # drawing is optional work: matplotlib is imported where something is drawn
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 DPI = 192  # two pixels of a figure to one of a page
@@ -33,6 +34,9 @@ LOOKS: Mapping[str, Look] = MappingProxyType(
         "@narrow_dark": Look(dark=True, narrow=True),
     }
 )
+WIDE = ("", "@dark")
+PHONE = 3.9  # inches, the width of a narrow figure
+Draw = Callable[[Look], "Figure | None"]  # in the current style
 PAPER = MappingProxyType({False: "#ffffff", True: "#14171a"})
 INK = MappingProxyType({False: "#1b1f24", True: "#e8eaed"})
 STYLE: dict[str, Any] = {
@@ -78,6 +82,30 @@ def mixed(colour: Any, share: float) -> tuple[float, float, float]:
         share * one + (1.0 - share) * other for one, other in zip(to_rgb(colour), paper, strict=True)
     )
     return red, green, blue
+
+
+def drawn(draws: Mapping[str, Draw], looks: Collection[str] = LOOKS) -> dict[str, bytes]:
+    """Figures in several looks, as PNGs by name and mark of the look, as "race" and "race@dark".
+
+    Args:
+      draws: who draws each figure, by its name.
+      looks: marks, of `LOOKS`: all, or `WIDE` for figures that are not drawn for a phone.
+    """
+    found: dict[str, bytes] = {}
+    for mark in looks:
+        with style(LOOKS[mark]):
+            for name, draw in draws.items():
+                if (figure := draw(LOOKS[mark])) is not None:
+                    found[f"{name}{mark}"] = png(figure)
+    return found
+
+
+def plain_ticks(axis: "Axis") -> None:
+    """Labels of a logarithmic axis as plain numbers: names of the user's keep mathematics from being parsed."""
+    from matplotlib.ticker import NullFormatter
+
+    axis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def png(figure: "Figure") -> bytes:

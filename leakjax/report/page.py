@@ -10,7 +10,6 @@ from leakjax.evaluate import headline
 from leakjax.evaluate.document import GroupRow, Report
 from leakjax.report import advice, alike, annex, backgrounds, recommend, shell, tables, verdict, words, worth
 from leakjax.report.figures import examples_of
-from leakjax.report.looks import LOOKS
 
 BARE = "label"  # the release that shows least: what an explanation alone stands beside
 
@@ -71,7 +70,7 @@ def render(
         exclusions=words.exclusions(report),
         hardening=words.hardening(report),
         recommended=recommend.said(report),
-        curve=_picture(images, "hardening", CURVE),
+        curve=shell.picture(images, "hardening", CURVE),
         leakage=tables.leakage(report),
         notes=[*words.marks(report), *words.fewer(report), *alike.said(report)],
         attacker=words.attacker(leading) if leading else "",
@@ -79,7 +78,7 @@ def render(
         worth=worth.listed(report),
         backgrounds_said=backgrounds.said(report),
         backgrounds=backgrounds.listed(report),
-        pictures=[_picture(images, "leakage", LEAKAGE), _picture(images, "roc", _roc(report))],
+        pictures=[shell.picture(images, "leakage", LEAKAGE), shell.picture(images, "roc", _roc(report))],
         utility=tables.utility(report) if words.cost(report) else None,
         chance_of_top=_chance_of_top(report),
         example=show(worst.explainer) if worst else None,
@@ -169,7 +168,7 @@ def _example(report: Report, images: Mapping[str, bytes], explainer: str) -> she
         f"Inputs and their explanations by {explainer}, before and after hardening. Red speaks for the "
         f"class, blue against it; the explanations in a row share one scale. {of_whom}"
     )
-    return _picture(images, examples_of(explainer), description)
+    return shell.picture(images, examples_of(explainer), description)
 
 
 def _groups(report: Report) -> Sequence[GroupRow]:
@@ -177,10 +176,3 @@ def _groups(report: Report) -> Sequence[GroupRow]:
     worst = headline.worst(report.leakage)
     shown = (worst.explainer if worst else None, headline.PLAIN)
     return [row for row in report.groups if row.explainer in shown] or report.groups
-
-
-def _picture(images: Mapping[str, bytes], name: str, description: str) -> shell.Picture | None:
-    if name not in images:
-        return None
-    looks = {mark: images[f"{name}{mark}"] for mark in LOOKS if mark and f"{name}{mark}" in images}
-    return shell.picture(images[name], description, looks)

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
-BLACK = "#000000"  # of figures that are drawn on light paper alone
+INK = ""  # in place of a colour: that of letters, `ink()`, which is light on dark paper
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 # The line of the prediction is broad and below, so that one that runs on it leaves it visible.
 VIEWS: dict[str, tuple[str, str, float, str]] = {
-    "prediction": ("", "-", 3.6, "prediction alone"),  # in ink, which is light on dark paper
+    "prediction": (INK, "-", 3.6, "prediction alone"),
     "explanation": (ORANGE, "--", 1.6, "explanation alone"),
     "both": (BLUE, "-", 1.4, "prediction and explanation"),
 }

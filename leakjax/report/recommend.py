@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from leakjax._validate import UsageError
+from leakjax.defend import parse
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import LeakageRow, Report, UtilityRow
 from leakjax.report import words
@@ -44,26 +46,38 @@ def recommended(report: Report) -> Recommended | None:
     worst = about(report)
     if worst is None:
         return None
-    explainer = worst.explainer
+    return _most_useful(report, worst.explainer, {"no measurable leak"})
+
+
+def promising(report: Report) -> Recommended | None:
+    """As `recommended`, of the hardenings that beside some release are inconclusive, and leak beside none."""
+    worst = about(report)
+    if worst is None:
+        return None
+    return _most_useful(report, worst.explainer, {"no measurable leak", "inconclusive"})
+
+
+def _most_useful(report: Report, explainer: str, good: set[headline.Grade]) -> Recommended | None:
+    """The defense of the largest cosine whose grades are good beside every release."""
     fit = [
         row
         for row in report.utility
         if row.explainer == explainer
-        and closed(report, explainer, row.defense)
+        and (grades := _grades(report, explainer, row.defense))
+        and good.issuperset(grades)
         and words.measured(row.cosine.value)
     ]
     best = max(fit, key=lambda row: (row.defense == headline.PLAIN, row.cosine.value), default=None)
     return None if best is None else Recommended(explainer, best.defense, best)
 
 
-def closed(report: Report, explainer: str, defense: str) -> bool:
-    """Whether no leak is measurable beside any release, by an audit that could have seen one."""
-    grades = [
+def _grades(report: Report, explainer: str, defense: str) -> list[headline.Grade]:
+    """What each release is graded."""
+    return [
         headline.grade(headline.margin(report.leakage, row), report.smallest_margin.value)
         for release in headline.releases(report.leakage)
         if (row := headline.row(report.leakage, "both", explainer, defense, release=release))
     ]
-    return bool(grades) and all(grade == "no measurable leak" for grade in grades)
 
 
 def chance_of_top(report: Report) -> float | None:
@@ -94,8 +108,19 @@ def said(report: Report) -> list[str]:
         f"It leaves a cosine of {words.ratio(found.utility.cosine.value)} to the plain explanation (1 is "
         f"unchanged, 0 what an unrelated one has) and {words.percent(found.utility.top_overlap.value)} of "
         f"its most important features{_by_chance(report)}. It was chosen by these very numbers: before you "
-        "rely on it, audit it alone with another --seed.",
+        f"rely on it, audit it alone with another --seed.{_applied(found.defense)}",
     ]
+
+
+def _applied(defense: str) -> str:
+    """How a program hardens an explanation so; nothing of a defense that is the user's own."""
+    try:
+        parse(defense)
+    except UsageError:
+        return ""
+    return (
+        f' To harden one: leakjax.defend.apply(leakjax.defend.parse("{defense}"), explanation, key=key, x=x).'
+    )
 
 
 def _by_chance(report: Report) -> str:

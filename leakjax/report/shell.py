@@ -4,7 +4,6 @@ import base64
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jinja2
@@ -51,17 +50,24 @@ def render(template: str, **values: Any) -> Markup:
     return Markup(_templates().get_template(template).render(values))
 
 
-def picture(png: bytes, description: str, others: Mapping[str, bytes] = MappingProxyType({})) -> Picture:
-    """A PNG that was drawn at DPI, with what stands below it.
+def picture(images: Mapping[str, bytes], name: str, description: str) -> Picture | None:
+    """A figure that was drawn at DPI, in all the looks that there are of it, with what stands below it.
 
     Args:
-      png: What is shown on light paper, and on dark where there is no other.
+      images: PNGs by name: the figure itself, for light paper, and on dark where there is no other; the same drawn
+        for dark paper under "NAME@dark", for a phone "NAME@narrow", for both "NAME@narrow_dark".
+      name: Of the figure.
       description: A text.
-      others: The same drawn for dark paper ("@dark"), for a phone ("@narrow") or both ("@narrow_dark").
+
+    Returns:
+      The picture; None where there is no such figure.
     """
-    width = int.from_bytes(png[16:20]) * 96 // DPI  # in the pixels of a page, from those of the PNG
-    looks = [(media, _text(others[mark])) for mark, media in _MEDIA.items() if mark in others]
-    return Picture(_text(png), width, description, looks)
+    if name not in images:
+        return None
+    width = int.from_bytes(images[name][16:20]) * 96 // DPI  # in the pixels of a page, from those of the PNG
+    others = {media: images[f"{name}{mark}"] for mark, media in _MEDIA.items() if f"{name}{mark}" in images}
+    looks = [(media, _text(png)) for media, png in others.items()]
+    return Picture(_text(images[name]), width, description, looks)
 
 
 def typeset(text: str) -> Markup:

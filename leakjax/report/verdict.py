@@ -53,9 +53,10 @@ def basis(report: Report) -> list[str]:
         return []
     count = len(headline.explainers(report.leakage))
     among = f", the one of {count} that adds most" if count > 1 else ""
+    rate, where = words.false_alarms(headline.rate(report.leakage)), words.released(leading.release)
     return [
-        f"Found at {words.false_alarms(headline.rate(report.leakage))}. Under {leading.release} the explanations "
-        f"are by {leading.explainer}{among}: {words.added(report, _margin(report, leading))}."
+        f"Found at {rate}. Where the service shows {where}, the explanations are by "
+        f"{leading.explainer}{among}: {words.added(report, _margin(report, leading))}."
     ]
 
 

@@ -88,7 +88,8 @@ def explained(row: Explained) -> str:
     """What of the model a row's explanation explains: "logit of the predicted class"."""
     if row.explainer == NONE:
         return NONE
-    return f"{row.output.replace('_', ' ')} of the {row.explained_class} class"
+    of_class = f"the {row.explained_class} class"
+    return of_class if row.output == "unstated" else f"{row.output.replace('_', ' ')} of {of_class}"
 
 
 def wrapped(name: str, width: int) -> str:

@@ -10,18 +10,20 @@ from leakjax.report.tables import INDENTED, NUMBER, TEXT, Cell, Table, table
 def said(report: Report) -> list[str]:
     """A sentence for each release: what queries alone find, and the worth of the explanation that adds most."""
     sentences = []
-    for row in report.neighbours:
-        worst = headline.worst(report.leakage, row.release)
-        about = (row.release, worst.explainer, worst.defense) if worst else None
+    for release in headline.unique(row.release for row in report.neighbours):
+        worst = headline.worst(report.leakage, release)
+        about = (release, worst.explainer, worst.defense) if worst else None
         worth = next(
             (one for one in report.worth if (one.release, one.explainer, one.defense) == about), None
         )
         if worth is None:
             continue
-        found = words.percent(row.tpr_at_fpr[row.headline_fpr].value)
+        rows = [row for row in report.neighbours if row.release == release]
+        asked = ", ".join(str(row.queries) for row in rows)
+        found = ", ".join(words.percent(row.tpr_at_fpr[row.headline_fpr].value) for row in rows)
         beside = worth.beside.tpr_at_fpr[worth.headline_fpr]
         sentences.append(
-            f"Where the service shows {words.released(row.release)}, {row.queries} further queries near "
+            f"Where the service shows {words.released(release)}, {asked} further queries near "
             f"each record find {found}; an explanation by {worth.explainer} is worth {queries(worth)}, and "
             f"beside all of them it adds {words.points(beside)}."
         )

@@ -14,6 +14,7 @@ from leakjax.evaluate.document import dumps
 
 MODELS, POINTS, FEATURES = 16, 150, 5
 LITERATURE = ["lira", "rmia", "map_ratio", "lira(signal='depth')"]
+DEFENSES = ["none", "preset:gradient", "project_out()"]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,16 @@ def test_forests_that_overfit_are_found_to_leak(report):
 def test_it_makes_the_document_of_an_audit_with_the_controls_that_need_no_model(report):
     assert len(dumps(report)) > 1000
     names = {control.name for control in report.controls}
-    assert names == {"permuted_membership", "inclusion_count", "placebo", "planted", "score_sign"}
+    assert names == {
+        "permuted_membership",
+        "inclusion_count",
+        "placebo",
+        "planted",
+        "score_sign",
+        "hardened",
+    }
+    assert report.config["targets"] is None
+    assert report.config["key"] == jax.random.key_data(jax.random.key(0)).tolist()
     assert report.config["controls_not_run"] == ["untrained: there are answers and no models"]
 
 
@@ -83,8 +93,10 @@ def test_it_says_what_an_audit_of_the_same_models_says(ensemble, points):
     """The linear models of the other tests: their audit, and the score of their answers."""
     from tests.auditing.world import gradient, logits_fn
 
+    options = {"defenses": DEFENSES, "attacks": [*leakjax.attack.DEFAULT_ATTACKS, "map_ratio"]}
+    points = points._replace(ids=np.arange(len(points.x), dtype=np.int32))  # noise is drawn by them
     audited = leakjax.audit(
-        logits_fn, ensemble, points, explainers={"gradient": gradient}, key=jax.random.key(7)
+        logits_fn, ensemble, points, explainers={"gradient": gradient}, **options, key=jax.random.key(7)
     )
     over = lambda function: jax.vmap(jax.vmap(function, (None, 0)), (0, None))(ensemble.variables, points.x)
     logits = over(logits_fn)
@@ -100,15 +112,45 @@ def test_it_says_what_an_audit_of_the_same_models_says(ensemble, points):
             "attributions_gradient": np.asarray(over(explained)),
             "x": points.x,
         },
+        **options,
         key=jax.random.key(7),
     )
     rows = lambda report: {
-        (row.view, row.attack, row.release, row.explainer): row.auc.value for row in report.leakage
+        (row.view, row.attack, row.release, row.explainer, row.defense): row.auc.value
+        for row in report.leakage
     }
     mine, theirs = rows(scored), rows(audited)
     assert mine.keys() == theirs.keys()
+    assert len({about[-1] for about in mine if about[1] == "map_ratio"}) == len(DEFENSES)
     for about, auc in mine.items():
         assert auc == pytest.approx(theirs[about], abs=1e-3), about
+    assert [row.defense for row in scored.utility] == [row.defense for row in audited.utility]
+    for row, other in zip(scored.utility, audited.utility, strict=True):
+        assert row.cosine.value == pytest.approx(other.cosine.value, abs=1e-4)
+        assert row.top_overlap.value == pytest.approx(other.top_overlap.value, abs=1e-3)
+    (of_mine,), (of_theirs,) = (
+        [control for control in report.controls if control.name == "hardened"] for report in (scored, audited)
+    )
+    assert of_mine.passed
+    assert of_mine.seen.value == pytest.approx(of_theirs.seen.value, abs=1e-3)
+
+
+def test_a_defense_that_looks_at_the_query_needs_the_query(forest):
+    without = {name: a for name, a in forest.items() if name != "x"}
+    with pytest.raises(UsageError, match=r"^x=None: project_out needs the query x.*an array x") as error:
+        leakjax.score(without, defenses=["none", "normalize()+project_out()"], key=jax.random.key(0))
+    assert "\n" not in str(error.value)
+    others = {**forest, "x": forest["x"][:, :2]}
+    with pytest.raises(UsageError, match=r"^x=\(2,\): must have the shape of the attribution, \(5,\)"):
+        leakjax.score(others, defenses=["project_out()"], key=jax.random.key(0))
+
+
+@pytest.mark.slow
+def test_signals_pass_through_no_defense_and_maps_through_each(forest):
+    report = leakjax.score(forest, defenses=["sign()", "none"], attacks=["stacked"], key=jax.random.key(0))
+    shown = {(row.explainer, row.defense) for row in report.leakage if row.view == "both"}
+    assert shown == {("occlusion", "sign()"), ("occlusion", "none"), ("signals", "none")}
+    assert report.config["defenses"] == ["sign()", "none"]
 
 
 @pytest.mark.slow
@@ -195,6 +237,8 @@ def test_answers_of_which_nothing_can_be_told_are_named(forest, change, words):
         ({"run": Run(store="somewhere")}, "store='somewhere': answers are read"),
         ({"run": "here"}, "run='str': must be a leakjax.auditing.Run"),
         ({"attacks": "stacked"}, "attacks='stacked': must be a list"),
+        ({"defenses": "none"}, "defenses='none': must be a list"),
+        ({"defenses": ["keep_top_k(9)"]}, "k=9: "),
         ({"arrays": [1, 2]}, "answers='list': must be a mapping"),
     ],
 )

@@ -1,6 +1,7 @@
 """The binary: what it writes, what a second run reuses, its exit codes and its one-line errors."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -172,14 +173,22 @@ def test_a_workdir_that_cannot_be_written_is_named(call, tmp_path):
 
 def test_a_plan_prints_the_stages_and_writes_nothing(capsys, values, tmp_path):
     values(["audit"])
-    argv = _main.parse(["audit", *SMALL, "--plan", f"--workdir={tmp_path / 'work'}"])
+    argv = _main.parse(["audit", *SMALL, "--plan", "--seeds=3", f"--workdir={tmp_path / 'work'}"])
     assert _main.call(audit.main, argv) == 0
     values["plan"].unparse()
+    values["seeds"].unparse()
     shown = capsys.readouterr().out
     for stage in ("train", "predict", "explain gradient", "controls", "evaluate", "total", "memory: about"):
         assert stage in shown
     assert f"{MODELS * EPOCHS * 100:,}" in shown  # half of 200 points, every model and epoch
     assert f"{MODELS * 200:,}" in shown
+    one, three = (
+        [float(cell.replace(",", "")) for cell in re.findall(r"[\d,.]+(?= *│)", line)]
+        for line in shown.splitlines()
+        if " total" in line
+    )
+    assert three[-2] == 3 * one[-2]
+    assert three[-1] == pytest.approx(3 * one[-1], abs=0.2)
     assert not (tmp_path / "work").exists()
 
 

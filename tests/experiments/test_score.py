@@ -1,5 +1,6 @@
 """The binary that audits answers: what cannot be audited is one line, before a workdir is taken."""
 
+import json
 import os
 
 import numpy as np
@@ -41,6 +42,8 @@ def call(values, capsys, tmp_path):
         ("--seed=-1", "seed=-1: must be in 0..4294967295"),
         ("--seed=4294967296", "seed=4294967296: must be in 0..4294967295"),
         ("--attacks=", "attacks='': must name at least one"),
+        ("--defenses=none,clip", "defense='clip': "),
+        ("--defenses=", "defenses='': must name at least one"),
         ("--releases=labl", "releases='labl': must be one of"),
         ("--targets=a", "targets='a': must be whole numbers"),
         ("--answers=/nowhere.npz", "/nowhere.npz: no such file"),
@@ -55,6 +58,27 @@ def test_bad_usage_is_one_line_and_takes_no_workdir(call, tmp_path, argument, wo
     assert len(lines) == 1
     assert lines[0].startswith(f"error: {words}")
     assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.slow
+def test_a_run_has_a_row_for_each_defense_and_group_and_its_settings_can_be_given_again(call, tmp_path):
+    groups = np.where(np.arange(POINTS) % 3 == 0, "few", "many")
+    np.savez(tmp_path / "answers.npz", **GOOD, groups=groups)
+    code, _ = call(
+        tmp_path / "answers.npz", "--defenses=none,sign()", "--attacks=stacked", "--releases=label"
+    )
+    assert code == 0
+    first = json.loads((tmp_path / "work" / "report.json").read_text())
+    assert {row["defense"] for row in first["leakage"] if row["view"] == "both"} == {"none", "sign()"}
+    assert {row["level"] for row in first["groups"]} == {"few", "many"}
+    code, _ = call(
+        tmp_path / "answers.npz",
+        f"--config={tmp_path / 'work' / 'config.json'}",
+        f"--workdir={tmp_path / 'again'}",
+    )
+    assert code == 0
+    again = json.loads((tmp_path / "again" / "report.json").read_text())
+    assert again["leakage"] == first["leakage"]
 
 
 def test_a_pipe_or_a_damaged_file_takes_no_workdir(call, tmp_path):

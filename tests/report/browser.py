@@ -11,7 +11,7 @@ import pytest
 
 from leakjax.report import paper
 
-PROBE = """<!doctype html><iframe id="page" src="{name}" style="width:{width}px;height:4000px;border:0"></iframe>
+PROBE = r"""<!doctype html><iframe id="page" src="{name}" style="width:{width}px;height:4000px;border:0"></iframe>
 <pre id="found"></pre><script>
 document.getElementById("page").onload = (event) => {{
   const page = event.target.contentDocument, wide = page.documentElement.clientWidth, found = {{wide}};
@@ -29,6 +29,13 @@ document.getElementById("page").onload = (event) => {{
   found.hidden = cells.filter((one) => said(one) && !box(one).height).map(said);
   const images = [...page.querySelectorAll("img")];
   found.images = images.map((one) => [one.naturalWidth, Math.round(box(one).width), out(one)]);
+  const corner = (one) => {{
+    const canvas = document.createElement("canvas"), context = canvas.getContext("2d");
+    context.drawImage(one, 0, 0);
+    return [...context.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+  }};
+  found.corners = images.map(corner);
+  found.paper = getComputedStyle(page.body).backgroundColor.match(/\d+/g).slice(0, 3).map(Number);
   const heading = (one) => getComputedStyle(one, "::before").content;
   found.headings = cells.filter((one) => heading(one) !== "none").length;
   document.getElementById("found").textContent = JSON.stringify(found);
@@ -48,8 +55,8 @@ def needed() -> str:
     return path
 
 
-def seen(page: str, folder, width: int, *, opened: bool = True) -> dict:
-    """What a page measures on a screen of a width, all that is folded open: see `PROBE`."""
+def seen(page: str, folder, width: int, *, opened: bool = True, dark: bool = False) -> dict:
+    """What a page measures on a screen of a width, light or dark, all that is folded open: see `PROBE`."""
     (folder / "page.html").write_text(page)
     probe = PROBE.format(name="page.html", width=width, opened=str(opened).lower())
     (folder / "probe.html").write_text(probe)
@@ -58,6 +65,7 @@ def seen(page: str, folder, width: int, *, opened: bool = True) -> dict:
         "--virtual-time-budget=20000",
         "--hide-scrollbars",
         "--window-size=1600,4200",
+        f"--blink-settings=preferredColorScheme={0 if dark else 1}",
         "--dump-dom",
     ]
     done = subprocess.run(

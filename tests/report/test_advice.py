@@ -79,7 +79,7 @@ def test_a_recommendation_says_what_it_keeps_and_what_chance_keeps():
         ),
         (
             {"leakage": leakage({"gradient": (0.03, 0.02, 0.02)})},
-            "Try stronger hardening",
+            "Release no explanations where the service shows",
             "never plain ones",
         ),
         ({"leakage": leakage({"gradient": (0.0, 0.0, 0.0)})}, "Nothing needs to be done", "Release"),
@@ -113,6 +113,62 @@ def test_the_next_step_follows_from_what_was_found(changes, said, unsaid):
     steps = " ".join(advice.next_steps(fake_report(**changes)))
     assert said in steps
     assert unsaid not in steps
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (0.98, "Try stronger hardening, as --defenses='none,normalize()+cosine_noise(0.9)', or release no"),
+        (0.8, "Try stronger hardening, as --defenses='none,normalize()+cosine_noise(0.6)', or release no"),
+        (
+            math.nan,
+            "Try stronger hardening, as --defenses='none,normalize()+cosine_noise(0.9)', or release no",
+        ),
+        (0.62, "Try stronger hardening, as --defenses='none,normalize()+cosine_noise(0.3)', or release no"),
+        (0.2, "Release no explanations where the service shows all probabilities."),
+    ],
+)
+def test_hardening_is_advised_that_is_stronger_than_all_that_was_tried(kept, said):
+    report = fake_report(leakage=leakage({"gradient": (0.03, 0.02, 0.02)}))
+    tried = [
+        replace(row, cosine=estimate(kept if row.defense != "none" else 1.0, 0.0)) for row in report.utility
+    ]
+    assert advice.next_steps(replace(report, utility=tried))[0].startswith(said)
+
+
+def test_a_hardening_that_is_inconclusive_is_neither_recommended_nor_passed_over():
+    rows = leakage({"gradient": (0.04, 0.03, 0.0)})
+    report = fake_report(leakage=rows, smallest_margin=SmallestMargin(fpr="0.01", value=0.03))
+    assert recommend.recommended(report) is None
+    assert recommend.promising(report).defense == STRONG
+    first, second = advice.next_steps(report)[:2]
+    assert first.startswith(
+        f"Explanations hardened by {STRONG} may be safe, but this audit is too small to say so."
+    )
+    assert "Until one is large enough, release none where the service shows all probabilities" in first
+    assert second.startswith("The predictions leak by themselves")
+
+
+def test_flags_of_training_are_named_where_the_audit_trained():
+    closed = fake_report(leakage=leakage({"gradient": (0.0, 0.0, 0.0)}))
+    for report, trained in (
+        (replace(closed, config={"noise_multiplier": 0.0}), True),
+        (replace(closed, config={"answers": "a.npz"}), False),
+    ):
+        steps = " ".join(advice.next_steps(report))
+        assert "private training" in steps
+        assert ("--fail_above" in steps) == ("--noise_multiplier" in steps) == trained
+
+
+def test_a_recommendation_of_a_known_defense_says_how_a_program_applies_it():
+    rows, known = leakage(), "normalize()+cosine_noise(0.6)"
+    named = [replace(row, defense=known if row.defense == STRONG else row.defense) for row in rows]
+    useful = [
+        replace(row, defense=known if row.defense == STRONG else row.defense) for row in fake_report().utility
+    ]
+    said = recommend.said(fake_report(leakage=named, utility=useful))[-1]
+    assert f'leakjax.defend.apply(leakjax.defend.parse("{known}"), explanation, key=key, x=x)' in said
+    assert "leakjax.defend" not in recommend.said(fake_report())[-1]  # whose defenses are nobody's
 
 
 def test_a_target_that_is_unlike_its_shadows_comes_first():

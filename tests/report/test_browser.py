@@ -5,6 +5,9 @@ import re
 import pytest
 
 from leakjax.report import figures, page, paper
+from leakjax.report.monitoring import figures as monitors
+from leakjax.report.monitoring import section as of_monitors
+from tests.monitoring.fake_monitor import fake_monitor
 from tests.report import browser
 from tests.report.fake_report import fake_report, released_leakage
 
@@ -39,6 +42,31 @@ def test_no_table_and_no_figure_is_cut_at_any_width(text, tmp_path, width):
         assert natural > 0
         assert shown >= min(width - 80, 300)
         assert not out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_of_another_study_is_cut_at_no_width_either(tmp_path, width):
+    report = fake_monitor()
+    found = browser.seen(of_monitors.page(report, monitors.images(report)), tmp_path, width)
+    assert found["scrolls"] <= 0
+    assert found["clipped"] == found["outside"] == found["hidden"] == []
+    natural = [image[0] for image in found["images"]]
+    assert all(
+        (one < 800) == (width == 390) for one in natural
+    )  # in the pixels of a file, of the narrow figure
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dark", [True, False])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_figure_is_drawn_on_the_paper_of_the_page(text, tmp_path, width, dark):
+    report = fake_monitor()
+    for shown in (text, of_monitors.page(report, monitors.images(report))):
+        found = browser.seen(shown, tmp_path, width, dark=dark)
+        assert (max(found["paper"]) < 64) == dark
+        assert found["corners"] == [found["paper"]] * len(found["images"])
+        assert found["images"]
 
 
 @pytest.mark.slow

@@ -40,8 +40,8 @@ def test_the_headline_is_that_of_the_terminal():
     said = (
         "digits Your explanations give away training records Where your service shows all probabilities, an attacker "
         "finds 8.3 % of the training records from that alone and 13.0 % with the explanations (chance 1.0 %).",
-        "Found at 1 % false alarms. Under vector the explanations are by integrated_gradients, the one of 4 that adds "
-        "most: the explanation adds 4.7 percentage points (4.2 to 5.2).",
+        "Found at 1 % false alarms. Where the service shows all probabilities, the explanations are by "
+        "integrated_gradients, the one of 4 that adds most: the explanation adds 4.7 percentage points (4.2 to 5.2).",
         "What to do next",
         "How do I harden it?",
     )

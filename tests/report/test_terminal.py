@@ -30,7 +30,8 @@ def test_the_sentences_come_before_the_table_with_their_numbers():
     text = flat(shown(fake_report()))
     sentence = (
         "Where your service shows all probabilities, an attacker finds 8.3 % of the training records from that "
-        "alone and 13.0 % with the explanations (chance 1.0 %). Found at 1 % false alarms. Under vector the "
+        "alone and 13.0 % with the explanations (chance 1.0 %). Found at 1 % false alarms. Where the service "
+        "shows all probabilities, the "
         "explanations are by integrated_gradients, the one of 4 that adds most: the explanation adds "
         "4.7 percentage points (4.2 to 5.2)."
     )

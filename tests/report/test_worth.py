@@ -53,6 +53,16 @@ def test_what_queries_find_stands_beside_what_the_explanation_is_worth_in_them()
     assert "shows all probabilities, 8 further queries near each record find 10.1 %" in second
 
 
+def test_a_release_has_one_sentence_however_many_counts_of_queries_were_tried():
+    report = asked()
+    fewer = [
+        replace(row, queries=4, tpr_at_fpr={**row.tpr_at_fpr, "0.01": estimate(0.091, 0.01)})
+        for row in report.neighbours
+    ]
+    first, _ = worth.said(replace(report, neighbours=[*fewer, *report.neighbours]))
+    assert "only the class, 4, 8 further queries near each record find 9.1 %, 9.4 %; an explanation" in first
+
+
 @pytest.mark.parametrize(
     ("queries", "said"), [(None, "more than 8"), (0, "no query"), (1, "1 query"), (4, "at most 4")]
 )

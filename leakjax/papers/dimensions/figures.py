@@ -7,12 +7,11 @@ import numpy as np
 
 from leakjax.evaluate.document import Estimate
 from leakjax.papers.dimensions.document import Dimensions, SampledRow
-from leakjax.report.looks import LOOKS, png, style
-from leakjax.report.plot import BLACK, MARKS, ORANGE
+from leakjax.report.looks import WIDE, drawn, ink, plain_ticks
+from leakjax.report.plot import INK, MARKS, ORANGE
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 CURVES, SAMPLES = "correlation", "samples"
@@ -21,11 +20,13 @@ _SIZES = ("base", "small", "big")
 
 def images(found: Dimensions) -> dict[str, bytes]:
     """Every figure that the results allow, by name."""
-    with style(LOOKS[""]):
-        drawn = {CURVES: curves(found)} if found.rows else {}
-        if found.sampled:
-            drawn[SAMPLES] = samples(found)
-        return {name: png(figure) for name, figure in drawn.items()}
+    return drawn(
+        {
+            CURVES: lambda look: curves(found) if found.rows else None,
+            SAMPLES: lambda look: samples(found) if found.sampled else None,
+        },
+        WIDE,
+    )
 
 
 def curves(found: Dimensions) -> "Figure":
@@ -48,7 +49,7 @@ def curves(found: Dimensions) -> "Figure":
             colour, mark = MARKS[place]
             _line(top, at, [row.norm for row in own], colour, mark, f"{size}: 1-norm")
             if size == "base":
-                _line(top, at, [row.variance for row in own], BLACK, "x", "base: variance of the prediction")
+                _line(top, at, [row.variance for row in own], INK, "x", "base: variance of the prediction")
             for values, dashes, what in (
                 ([row.train_accuracy for row in own], "-", "train"),
                 ([row.test_accuracy for row in own], ":", "test"),
@@ -62,9 +63,9 @@ def curves(found: Dimensions) -> "Figure":
                     ms=4,
                     label=f"{size}: {what}",
                 )
-        top.axhline(0.0, color="0.6", linewidth=0.8)
+        top.axhline(0.0, color=ink(0.4), linewidth=0.8)
         top.set(xscale="log", title=f"{count} classes")
-        _plain(bottom.xaxis)
+        plain_ticks(bottom.xaxis)
         bottom.set(xlabel="features", ylim=(0.0, 1.03))
     panels[0, 0].set_ylabel("correlation with membership")
     panels[1, 0].set_ylabel("accuracy")
@@ -87,19 +88,19 @@ def samples(found: Dimensions) -> "Figure":
         at = np.arange(len(shown))
         for shift, part, colour, what in (
             (-0.12, "members", ORANGE, "members"),
-            (0.12, "others", BLACK, "others"),
+            (0.12, "others", ink(), "others"),
         ):
             spread = np.array([getattr(row, part) for row in shown])
             left.vlines(at + shift, spread[:, 0], spread[:, 4], color=colour, lw=1)
             left.vlines(at + shift, spread[:, 1], spread[:, 3], color=colour, lw=5)
-            left.plot(at + shift, spread[:, 2], "o", color="white", ms=3, markeredgecolor=colour)
+            left.plot(at + shift, spread[:, 2], "o", color=ink(0.0), ms=3, markeredgecolor=colour)
             left.plot([], [], color=colour, lw=5, label=what)
         _attacks(right, at, shown)
         for panel in (left, right):
             panel.set_xticks(at, ["gradient", *(str(row.samples) for row in shown[1:])])
             panel.set_title(f"noise of {sigma:g} standard deviations", loc="left")
         left.set(ylabel="1-norm", yscale="log")
-        _plain(left.yaxis)
+        plain_ticks(left.yaxis)
         right.set_ylabel("AUC")
     for panel in panels[-1]:
         panel.set_xlabel("samples")
@@ -114,8 +115,8 @@ def _attacks(axes: "Axes", at: np.ndarray, shown: Sequence[SampledRow]) -> None:
     ):
         colour, mark = MARKS[place]
         _line(axes, at + 0.1 * place, [getattr(row, field) for row in shown], colour, mark, what)
-    axes.axhline(shown[0].label.value, color="0.4", linewidth=1.0, linestyle="--", label="the class alone")
-    axes.axhline(0.5, color="0.6", linewidth=0.8, linestyle=":")
+    axes.axhline(shown[0].label.value, color=ink(0.6), linewidth=1.0, linestyle="--", label="the class alone")
+    axes.axhline(0.5, color=ink(0.4), linewidth=0.8, linestyle=":")
 
 
 def _line(
@@ -127,13 +128,6 @@ def _line(
     what: str,
 ) -> None:
     low, middle, high = (np.array([getattr(one, end) for one in values]) for end in ("low", "value", "high"))
-    axes.plot(at, middle, mark, linestyle="-", color=colour, ms=4, lw=1.2, label=what)
-    axes.errorbar(at, (low + high) / 2, yerr=(high - low) / 2, fmt="none", color=colour, capsize=2, lw=1)
-
-
-def _plain(axis: "Axis") -> None:
-    """Labels of a logarithmic axis as plain numbers: names of the user's keep mathematics from being parsed."""
-    from matplotlib.ticker import NullFormatter
-
-    axis.set_major_formatter(lambda value, _: f"{value:,g}")
-    axis.set_minor_formatter(NullFormatter())
+    shade = colour or ink()
+    axes.plot(at, middle, mark, linestyle="-", color=shade, ms=4, lw=1.2, label=what)
+    axes.errorbar(at, (low + high) / 2, yerr=(high - low) / 2, fmt="none", color=shade, capsize=2, lw=1)

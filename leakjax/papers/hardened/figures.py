@@ -6,7 +6,7 @@ import numpy as np
 
 from leakjax.evaluate.headline import unique
 from leakjax.papers.hardened.document import PLAIN, HardeningProfile
-from leakjax.report.looks import LOOKS, png, style
+from leakjax.report.looks import WIDE, drawn, ink
 from leakjax.report.plot import MARKS, percents
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
@@ -25,11 +25,7 @@ _WORST = (-30.0, 130.0)
 
 def images(found: HardeningProfile) -> dict[str, bytes]:
     """The figure, where an explainer was attacked."""
-
-    if not found.rows:
-        return {}
-    with style(LOOKS[""]):
-        return {PROFILE: png(profile(found))}
+    return drawn({PROFILE: lambda look: profile(found) if found.rows else None}, WIDE)
 
 
 def profile(found: HardeningProfile) -> "Figure":
@@ -57,8 +53,8 @@ def profile(found: HardeningProfile) -> "Figure":
                     (low + high) / 2, at, xerr=(high - low) / 2, fmt="none", color=colour, capsize=2
                 )
             panel.plot(value, at, mark, color=colour, markersize=4, label=kind)
-        panel.axvline(0.0, color="0.3", linewidth=1.0)
-        panel.grid(axis="x", color="0.9")
+        panel.axvline(0.0, color=ink(0.75), linewidth=1.0)
+        panel.grid(axis="x", color=ink(0.12))
         panel.set_xlabel(label)
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.4, -0.6)

@@ -10,8 +10,8 @@ from leakjax.evaluate.headline import unique
 from leakjax.papers.leakage.document import LeakageProfile
 from leakjax.papers.leakage.judged import STACKED
 from leakjax.report import words
-from leakjax.report.looks import LOOKS, png, style
-from leakjax.report.plot import BLACK, BLUE, GREEN, MARKS, ORANGE, VERMILION, percents
+from leakjax.report.looks import WIDE, drawn, ink
+from leakjax.report.plot import BLUE, GREEN, INK, MARKS, ORANGE, VERMILION, percents
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
     from matplotlib.axes import Axes
@@ -19,17 +19,15 @@ if TYPE_CHECKING:  # matplotlib is imported where something is drawn
 
 RANKING, BEFORE = "ranking", "earlier_attacks"
 # One more than the attacks on maps that were reported before.
-_RIVALS = (*MARKS, (BLACK, "x"), (VERMILION, "*"))
+_RIVALS = (*MARKS, (INK, "x"), (VERMILION, "*"))
 _COLOURS = (VERMILION, BLUE, GREEN, ORANGE)
 
 
 def images(found: LeakageProfile) -> dict[str, bytes]:
     """Every figure by name; none where no explainer was attacked."""
-
     if not found.methods:
         return {}
-    with style(LOOKS[""]):
-        return {RANKING: png(ranking(found)), BEFORE: png(earlier(found))}
+    return drawn({RANKING: lambda look: ranking(found), BEFORE: lambda look: earlier(found)}, WIDE)
 
 
 def ranking(found: LeakageProfile) -> "Figure":
@@ -38,7 +36,7 @@ def ranking(found: LeakageProfile) -> "Figure":
     height = np.arange(len(found.methods))
     _marks(alone, height, [row.alone for row in found.methods], BLUE, "s", "the explanation alone")
     alone.plot(
-        [100 * row.label for row in found.methods], height, "|", color=BLACK, markersize=14, mew=2,
+        [100 * row.label for row in found.methods], height, "|", color=ink(), markersize=14, mew=2,
         label="the label alone, same points",
     )  # fmt: skip
     alone.set_xlabel("training records caught, %")
@@ -54,7 +52,7 @@ def ranking(found: LeakageProfile) -> "Figure":
         colour = _COLOURS[releases.index(nearby.release) % len(_COLOURS)]
         value = nearby.margin.tpr_at_fpr[nearby.headline_fpr].value
         margins.axvline(100 * value, color=colour, linewidth=1.2, linestyle=":")
-    margins.axvline(0.0, color="0.3", linewidth=1.0)
+    margins.axvline(0.0, color=ink(0.75), linewidth=1.0)
     margins.set_xlabel(f"the explanation adds, percentage points\n(dotted: {most} further queries add)")
     names = [
         f"{row.explainer}{'' if row.points == found.task.points else f', {row.points} points'}"
@@ -64,7 +62,7 @@ def ranking(found: LeakageProfile) -> "Figure":
     alone.set_ylim(len(found.methods) - 0.4, -0.6)
     for place, axes in enumerate((alone, margins)):
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=1, fontsize=9)
-        axes.grid(axis="x", color="0.9")
+        axes.grid(axis="x", color=ink(0.12))
         axes.tick_params(labelleft=place == 0)
     return figure
 
@@ -79,20 +77,20 @@ def earlier(found: LeakageProfile) -> "Figure":
     axes = figure.add_subplot()
     rate = found.methods[0].headline_fpr
     ours = [row.alone for row in found.methods]
-    _marks(axes, np.arange(len(explainers)), ours, BLACK, "s", STACKED)
+    _marks(axes, np.arange(len(explainers)), ours, INK, "s", STACKED)
     for place, attack in enumerate(unique(row.attack for row in rows)):
         own = {row.explainer: row.theirs[rate] for row in rows if row.attack == attack}
         at = np.array([explainers.index(name) for name in own]) + 0.12 + 0.09 * place
         colour, mark = _RIVALS[place % len(_RIVALS)]
         reported = next(row.reported_by for row in rows if row.attack == attack)
         axes.plot(
-            [100 * one.value for one in own.values()], at, mark, color=colour, markersize=4,
+            [100 * one.value for one in own.values()], at, mark, color=colour or ink(), markersize=4,
             label=f"{_short(attack)} ({reported})",
         )  # fmt: skip
     axes.set_yticks(np.arange(len(explainers)), explainers)
     axes.set_ylim(len(explainers) - 0.2, -0.6)
     axes.set_xlabel(f"training records caught by the map alone, %, at {words.false_alarms(rate)}")
-    axes.grid(axis="x", color="0.9")
+    axes.grid(axis="x", color=ink(0.12))
     figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure
 
@@ -109,8 +107,9 @@ def _marks(
     axes: "Axes", height: np.ndarray, each: Sequence[Estimate], colour: str, mark: str, label: str
 ) -> None:
     value, low, high = percents(each)
-    axes.plot(value, height, mark, color=colour, markersize=5, label=label)
-    axes.errorbar((low + high) / 2, height, xerr=(high - low) / 2, fmt="none", color=colour, capsize=2)
+    shade = colour or ink()
+    axes.plot(value, height, mark, color=shade, markersize=5, label=label)
+    axes.errorbar((low + high) / 2, height, xerr=(high - low) / 2, fmt="none", color=shade, capsize=2)
 
 
 def _short(attack: str) -> str:

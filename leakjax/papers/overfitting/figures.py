@@ -8,8 +8,8 @@ import numpy as np
 from leakjax.evaluate.document import Estimate
 from leakjax.papers.overfitting import attacks
 from leakjax.papers.overfitting.document import AttackRow, Overfitting
-from leakjax.report.looks import LOOKS, png, style
-from leakjax.report.plot import BLACK, BLUE, GREEN, MARKS, ORANGE, PURPLE, SKY, VERMILION
+from leakjax.report.looks import WIDE, drawn, ink
+from leakjax.report.plot import BLUE, GREEN, INK, MARKS, ORANGE, PURPLE, SKY, VERMILION
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ ATTACKS, TREE, CORRELATIONS, EXPLAINERS = "attacks", "tree", "correlations", "ex
 _SEES = {
     attacks.GRADIENT: (BLUE, "o"),
     attacks.AND_LABEL: (SKY, "P"),
-    attacks.PREDICTION: (BLACK, "s"),
+    attacks.PREDICTION: (INK, "s"),
     attacks.BOTH: (GREEN, "D"),
     attacks.LOSS: (VERMILION, "^"),
     attacks.LABEL: ("0.6", "x"),
@@ -29,13 +29,18 @@ _PANELS = (("neural", "known_half"), ("neural", "shadows"), ("stacked", "shadows
 
 def images(found: Overfitting) -> dict[str, bytes]:
     """Every figure that the results allow, by name."""
-    with style(LOOKS[""]):
-        if not found.gaps:
-            return {}
-        drawn = {ATTACKS: information(found), TREE: tree(found), CORRELATIONS: correlated(found)}
-        if any(one.explainer.startswith("lrp") for one in found.attacks):
-            drawn[EXPLAINERS] = explainers(found)
-        return {name: png(figure) for name, figure in drawn.items()}
+    if not found.gaps:
+        return {}
+    every = any(one.explainer.startswith("lrp") for one in found.attacks)
+    return drawn(
+        {
+            ATTACKS: lambda look: information(found),
+            TREE: lambda look: tree(found),
+            CORRELATIONS: lambda look: correlated(found),
+            EXPLAINERS: lambda look: explainers(found) if every else None,
+        },
+        WIDE,
+    )
 
 
 def _grid(found: Overfitting, columns: int, height: float) -> "tuple[Figure, np.ndarray, list[str]]":
@@ -64,7 +69,7 @@ def information(found: Overfitting) -> "Figure":
                 kinds = {(attack, learns), ("threshold", learns)}
                 rows = [one for one in own if one.sees == sees and (one.attack, one.learns) in kinds]
                 _line(panel, [one.gap for one in rows], [one.accuracy for one in rows], colour, mark, sees)
-            panel.axhline(0.5, color="0.6", linewidth=0.8, linestyle=":")
+            panel.axhline(0.5, color=ink(0.4), linewidth=0.8, linestyle=":")
             panel.set_title(f"{dataset}: {attack}, {learns.replace('_', ' ')}", loc="left", fontsize=10)
             panel.set_xlabel("gap of accuracy")
         line[0].set_ylabel("accuracy of the attack")
@@ -88,7 +93,7 @@ def tree(found: Overfitting) -> "Figure":
         for attack, sees, what, colour, mark in shown:
             rows = [one for one in own if (one.attack, one.sees) == (attack, sees)]
             _line(panel, [one.gap for one in rows], [one.accuracy for one in rows], colour, mark, what)
-        panel.axhline(0.5, color="0.6", linewidth=0.8, linestyle=":")
+        panel.axhline(0.5, color=ink(0.4), linewidth=0.8, linestyle=":")
         panel.set(title=dataset, ylabel="accuracy of the attack", xlabel="gap of accuracy")
     panels[0, 0].legend(fontsize=8)
     return figure
@@ -106,7 +111,7 @@ def correlated(found: Overfitting) -> "Figure":
         ):
             colour, mark = MARKS[place]
             _line(panel, at, [getattr(one, field) for one in own], colour, mark, what)
-        panel.axhline(0.0, color="0.6", linewidth=0.8)
+        panel.axhline(0.0, color=ink(0.4), linewidth=0.8)
         panel.set(title=dataset, ylabel="correlation with membership", xlabel="gap of accuracy")
     panels[0, 0].legend(fontsize=8)
     return figure
@@ -137,7 +142,7 @@ def explainers(found: Overfitting) -> "Figure":
             panel.errorbar(
                 (low + high) / 2, height, xerr=(high - low) / 2, fmt="none", color=colour, capsize=2
             )
-        panel.axvline(0.5, color="0.6", linewidth=0.8, linestyle=":")
+        panel.axvline(0.5, color=ink(0.4), linewidth=0.8, linestyle=":")
         panel.set_yticks(range(len(names)), names)
         panel.invert_yaxis()
         panel.set(title=dataset, xlabel="accuracy of the attack")
@@ -151,8 +156,9 @@ def _line(
     if not values:
         return
     low, middle, high = _ends(values)
-    axes.plot(at, middle, mark, linestyle="-", color=colour, ms=4, lw=1.2, label=what)
-    axes.errorbar(at, (low + high) / 2, yerr=(high - low) / 2, fmt="none", color=colour, capsize=2, lw=1)
+    shade = colour or ink()
+    axes.plot(at, middle, mark, linestyle="-", color=shade, ms=4, lw=1.2, label=what)
+    axes.errorbar(at, (low + high) / 2, yerr=(high - low) / 2, fmt="none", color=shade, capsize=2, lw=1)
 
 
 def _ends(values: Sequence[Estimate]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

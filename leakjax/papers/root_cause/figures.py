@@ -7,8 +7,8 @@ import numpy as np
 from leakjax.evaluate.headline import unique
 from leakjax.papers.root_cause.document import OUTCOMES, CaseRow, RootCause
 from leakjax.papers.root_cause.regression import ACCOUNTED, TWO
-from leakjax.report.looks import LOOKS, png, style
-from leakjax.report.plot import BLACK, BLUE, GREEN, MARKS, VERMILION, percents
+from leakjax.report.looks import WIDE, drawn, ink
+from leakjax.report.plot import BLUE, GREEN, INK, MARKS, VERMILION, percents
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
     from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ SWEEPS, EFFECTS = "sweeps", "effects"
 _COLUMNS = 3
 _LINES = {
     "alone": (BLUE, "s", "the explanation alone"),
-    "label": (BLACK, "o", "the label alone"),
+    "label": (INK, "o", "the label alone"),
     "beside_label": (VERMILION, "^", "added to the label"),
     "beside_vector": (GREEN, "D", "added to all probabilities"),
 }
@@ -30,12 +30,13 @@ _TITLES = {
 
 def images(found: RootCause) -> dict[str, bytes]:
     """Every figure that the results allow, by name."""
-
-    with style(LOOKS[""]):
-        drawn = {SWEEPS: sweeps(found)} if found.cases else {}
-        if found.effects:
-            drawn[EFFECTS] = coefficients(found)
-        return {name: png(figure) for name, figure in drawn.items()}
+    return drawn(
+        {
+            SWEEPS: lambda look: sweeps(found) if found.cases else None,
+            EFFECTS: lambda look: coefficients(found) if found.effects else None,
+        },
+        WIDE,
+    )
 
 
 def sweeps(found: RootCause) -> "Figure":
@@ -53,13 +54,14 @@ def sweeps(found: RootCause) -> "Figure":
         at = np.arange(len(own))
         for place, (field, (colour, mark, label)) in enumerate(_LINES.items()):
             value, low, high = percents([getattr(case, field) for case in own])
+            shade = colour or ink()
             shifted = at + 0.08 * (place - 1.5)
             joined = "none" if name == "method" else "-"
-            panel.plot(shifted, value, mark, color=colour, markersize=4, linestyle=joined, lw=1, label=label)
+            panel.plot(shifted, value, mark, color=shade, markersize=4, linestyle=joined, lw=1, label=label)
             panel.errorbar(
-                shifted, (low + high) / 2, yerr=(high - low) / 2, fmt="none", color=colour, capsize=2, lw=1
+                shifted, (low + high) / 2, yerr=(high - low) / 2, fmt="none", color=shade, capsize=2, lw=1
             )
-        panel.axhline(0.0, color="0.6", linewidth=0.8)
+        panel.axhline(0.0, color=ink(0.4), linewidth=0.8)
         panel.set_title(name, loc="left")
         many = len(own) > 4 or any(len(case.setting) > 11 for case in own)
         panel.set_xticks(at, [_short(case) for case in own], rotation=25 if many else 0)
@@ -87,7 +89,7 @@ def coefficients(found: RootCause) -> "Figure":
             panel.errorbar(
                 (low + high) / 2, height, xerr=(high - low) / 2, fmt="none", color=colour, capsize=3
             )
-        panel.axvline(0.0, color="0.3", linewidth=1.0)
+        panel.axvline(0.0, color=ink(0.75), linewidth=1.0)
         panel.set_title(_TITLES[outcome], loc="left")
         panel.set_xlabel("points of AUC per standard deviation")
     panels[0].set_yticks(range(len(ACCOUNTED)), [f"accounted for:\n{words}" for words in ACCOUNTED])

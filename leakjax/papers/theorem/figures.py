@@ -6,8 +6,8 @@ import numpy as np
 
 from leakjax.papers.theorem.constructions import circle, raised_tangents, two_ends
 from leakjax.papers.theorem.family import Family, answered
-from leakjax.report.looks import LOOKS, png, style
-from leakjax.report.plot import BLACK, MARKS
+from leakjax.report.looks import WIDE, drawn, ink
+from leakjax.report.plot import MARKS
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
     from matplotlib.axes import Axes
@@ -19,8 +19,7 @@ _RECORDS = 6
 
 def images(seed: int) -> dict[str, bytes]:
     """The figure, by its name. Args: seed: of the families that are drawn."""
-    with style(LOOKS[""]):
-        return {REVEALED: png(shown(seed))}
+    return drawn({REVEALED: lambda look: shown(seed)}, WIDE)
 
 
 def shown(seed: int) -> "Figure":
@@ -61,5 +60,5 @@ def _in_plane(axes: "Axes", family: Family, title: str) -> None:
         interpolation="nearest",
         aspect="equal",
     )
-    axes.plot(np.cos(np.linspace(0, 7, 400)), np.sin(np.linspace(0, 7, 400)), color=BLACK, linewidth=0.8)
+    axes.plot(np.cos(np.linspace(0, 7, 400)), np.sin(np.linspace(0, 7, 400)), color=ink(), linewidth=0.8)
     axes.set(title=title, xlabel="query", ylabel="")

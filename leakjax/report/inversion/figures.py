@@ -7,7 +7,7 @@ import numpy as np
 
 from leakjax.inversion.document import AttackRow, InversionReport
 from leakjax.records.run import Measured
-from leakjax.report.looks import LOOKS, png, style
+from leakjax.report.looks import WIDE, drawn
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn
     from matplotlib.figure import Figure
@@ -25,9 +25,13 @@ def images(report: InversionReport, measured: Measured) -> dict[str, bytes]:
     for units in measured.rows.values():
         for unit in units[:1]:
             rows |= unit.get("pictures", {})
-    with style(LOOKS[""]):
-        drawn = {"reconstructions": reconstructions(rows), "guards": guards(report.attacks)}
-        return {name: png(figure) for name, figure in drawn.items() if figure is not None}
+    return drawn(
+        {
+            "reconstructions": lambda look: reconstructions(rows),
+            "guards": lambda look: guards(report.attacks),
+        },
+        WIDE,
+    )
 
 
 def reconstructions(rows: Mapping[str, Sequence[Any]]) -> "Figure | None":

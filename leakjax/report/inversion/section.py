@@ -70,10 +70,7 @@ def section(report: InversionReport, images: Mapping[str, bytes], *, level: int)
             ([claim.claim, claim.verdict, claim.why] for claim in report.claims),
             numbers=False,
         ),
-        pictures={
-            name: shell.picture(images[name], text) if name in images else None
-            for name, text in CAPTIONS.items()
-        },
+        pictures={name: shell.picture(images, name, text) for name, text in CAPTIONS.items()},
     )
 
 

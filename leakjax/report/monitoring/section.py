@@ -32,14 +32,13 @@ def section(report: MonitorReport, images: Mapping[str, bytes], *, level: int) -
       images: PNGs by name, of `figures.images`.
       level: of its heading; those inside are one below.
     """
-    pictures = {name: shell.picture(images[name], CAPTIONS[name]) for name in CAPTIONS if name in images}
     return shell.render(
         "monitor.html",
         level=level,
         task=report.task,
         lead=lead(report),
         lost=lost(report),
-        pictures={name: pictures.get(name) for name in CAPTIONS},
+        pictures={name: shell.picture(images, name, text) for name, text in CAPTIONS.items()},
         aims=_aims(report),
         caught=_caught(report),
         detectors=_by_detector(report),

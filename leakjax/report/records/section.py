@@ -76,13 +76,12 @@ def section(report: RecordsReport, images: Mapping[str, bytes], *, level: int) -
       level: Of its heading; those inside are one below.
     """
     results, draws = report.results, report.results.draws
-    pictures = {name: shell.picture(png, CAPTIONS[name]) for name, png in images.items() if name in CAPTIONS}
     return shell.render(
         "records.html",
         level=level,
         dataset=report.task.dataset,
         lead=lead(report),
-        pictures={name: pictures.get(name) for name in CAPTIONS},
+        pictures={name: shell.picture(images, name, text) for name, text in CAPTIONS.items()},
         shares=_table(
             ["share of the training records that reveal themselves", "here", "95 % interval", "paper"],
             (

@@ -7,6 +7,7 @@ import jsonschema
 
 from leakjax.evaluate.document import dumps, from_json, json_schema, to_json
 from leakjax.monitoring.document import MonitorReport
+from leakjax.report.looks import LOOKS
 from leakjax.report.monitoring import figures, publish, section
 from tests.monitoring.fake_monitor import fake_monitor
 from tests.report.reader import Reader
@@ -21,7 +22,8 @@ def test_a_report_follows_the_schema_and_survives_its_file():
 def test_a_published_report_is_whole(tmp_path):
     publish(fake_monitor(), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.html", "figures", "tables"}
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"caught.png", "race.png"}
+    drawn = {f"{name}{mark}.png" for name in ("caught", "race") for mark in LOOKS}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == drawn
     with (tmp_path / "tables" / "attacks.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 18
@@ -29,6 +31,7 @@ def test_a_published_report_is_whole(tmp_path):
     assert rows[-1]["delay_0.01"] == ""
     reader = Reader((tmp_path / "report.html").read_text())
     assert reader.tags.count("img") == 2
+    assert reader.tags.count("source") == 2 * (len(LOOKS) - 1)
     assert all(link.startswith("data:image/png;base64,") for link in reader.links)
     (aims,) = [rows for rows in reader.tables if rows[0][1] == "caught at 0.1 %"]
     assert [row[3] for row in aims[1:]] == ["yes", "no aim"]
