@@ -31,9 +31,9 @@ from leakjax import models, shadow
 from leakjax._validate import at_least, one_of, seed
 from leakjax.data.membership import DESIGNS
 from leakjax.report.progress import Stages
-from leakjax.shadow import hosts, private
+from leakjax.shadow import private
 
-from . import _main, training_flags
+from . import _main, host_flags, training_flags
 
 
 def define_flags() -> None:
@@ -50,10 +50,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("folds", 5, "Of --design=out_of_fold.")
     flags.DEFINE_integer("teachers", 8, "Of --design=disjoint.")
     flags.DEFINE_list("left_out", ["0"], "Rows of the points that --design=leave_one_out names.")
-    flags.DEFINE_bool("distributed", False, "Find the other processes: on TPU pods and under Slurm.")
-    flags.DEFINE_string("coordinator", None, "Address host:port of process 0, where they are not found.")
-    flags.DEFINE_integer("processes", 1, "How many processes share the work.")
-    flags.DEFINE_integer("process", 0, "Which of them this is, from 0.")
+    host_flags.define_flags()
 
 
 def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
@@ -62,12 +59,7 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
     at_least("models", values.models, 1)
     seed("seed", values.seed)
     one_of("design", values.design, DESIGNS)
-    share = hosts.join(
-        distributed=values.distributed,
-        coordinator=values.coordinator,
-        processes=values.processes,
-        process=values.process,
-    )
+    share = host_flags.joined(values)
     points = training_flags.load_data(values, values)
     model = models.make(values.model, points.classes)
     ids = np.arange(values.models, dtype=np.int32)
