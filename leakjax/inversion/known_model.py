@@ -47,13 +47,14 @@ def measure(world: World, index: int, targets: int, candidates: int) -> list[Raw
     real = x.reshape(len(rows), -1)
     priors = priors_of(world.auxiliary.x, world.auxiliary.y, world.points.classes)
     variables = world.variables(index)
+    logits_fn: Any = world.model.logits_fn  # hashable, as functions are
     out: list[Raw] = []
     for text, guard in [
         *((text, "none") for text in SHOWN),
         *((SHOWN[0], name) for name in list(GUARDS)[1:]),
     ]:
         expected, error = MODELLED[guard]
-        explain = _explains(world.model.logits_fn, shape, text, expected)
+        explain = _explains(logits_fn, shape, text, expected)
         offered = world.offered(index, text, guard=GUARDS[guard])
         answer = offered.ask(x)
         sought, classes = answer.explanations[0].reshape(len(rows), -1), answer.explained_class[:, 0]
