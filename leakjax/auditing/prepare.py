@@ -101,16 +101,16 @@ def _shuffled(variables: Any, key: jax.Array) -> Any:
     None where that changes nothing, as where a model is an index into something that only its `logits_fn` knows.
     """
     leaves, structure = jax.tree.flatten(variables)
-    keys = jax.random.split(jax.random.fold_in(key, 2), len(leaves))
-    shuffled = [_shuffle(leaf, key) for leaf, key in zip(leaves, keys, strict=True)]
+    generator = np.random.default_rng(np.asarray(jax.random.key_data(jax.random.fold_in(key, 2))))
+    shuffled = [_shuffle(leaf, generator) for leaf in leaves]
     if all(new is old or np.array_equal(new, old) for new, old in zip(shuffled, leaves, strict=True)):
         return None
     return jax.tree.unflatten(structure, shuffled)
 
 
-def _shuffle(leaf: Any, key: jax.Array) -> Any:
+def _shuffle(leaf: Any, generator: np.random.Generator) -> Any:
     """A leaf [models, ...] shuffled within each model; counters, keys and indices stay as they are."""
     if not jnp.issubdtype(leaf.dtype, jnp.inexact):
         return leaf
-    flat = jnp.reshape(leaf, (len(leaf), -1))
-    return jax.random.permutation(key, flat, axis=1, independent=True).reshape(leaf.shape)
+    flat = np.asarray(leaf).reshape(len(leaf), -1)
+    return generator.permuted(flat, axis=1).reshape(leaf.shape)  # JAX would compile a sort for every shape
