@@ -67,14 +67,15 @@ ROUGH = {"vargrad": 0.8, "smoothgrad_squared": 0.1}
 INPUTS = [name for name, row in EXPLAINERS.items() if row.family != "class activation"]
 
 
+@pytest.mark.parametrize("narrow", [jnp.bfloat16, jnp.float16])
 @pytest.mark.parametrize("name", INPUTS)
-def test_bfloat16_gives_what_float32_gives_but_for_rounding(name):
+def test_half_precision_gives_what_float32_gives_but_for_rounding(name, narrow):
     rng = np.random.default_rng(1)
     arrays = {"x": (3, 2), "first": (6, 8), "last": (8, 3), "background": (1, 3, 2)}
     arrays = {key: rng.normal(size=shape).astype(np.float32) for key, shape in arrays.items()}
     found = {}
-    for dtype in (jnp.bfloat16, jnp.float32):
-        of = {key: jnp.asarray(jnp.asarray(value, jnp.bfloat16), dtype) for key, value in arrays.items()}
+    for dtype in (narrow, jnp.float32):
+        of = {key: jnp.asarray(jnp.asarray(value, narrow), dtype) for key, value in arrays.items()}
         options = {"background": of["background"]} if name == "feature_permutation" else {}
         explain = EXPLAINERS[name].factory(curved, **options)
         found[dtype] = jax.jit(lambda v, x, explain=explain: explain(v, x, 1, key=KEY))(
