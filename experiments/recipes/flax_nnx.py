@@ -2,11 +2,14 @@
 # # A flax.nnx module
 #
 # An nnx model holds its own state. `nnx.split` takes it apart: the parameters, which are trained and stacked, and the
-# rest, which all models share. `eval()` before the split turns dropout and batch norm to evaluation mode.
+# rest, which all models share. `eval()` before the split turns dropout and batch norm to evaluation mode, and
+# `copy=True` gives every merge a state of its own: without it a model that writes into its state while it runs, as a
+# recurrent layer does, ends in flax's error. It silences flax's error of training mode too, so `eval()` comes first.
 
 # %%
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
 import optax
 from flax import nnx
@@ -40,7 +43,7 @@ training, _, _ = nnx.split(example, nnx.Param, ...)
 
 
 def logits_fn(parameters, x):
-    return nnx.merge(evaluating, parameters, rest)(x)
+    return nnx.merge(evaluating, parameters, rest, copy=True)(x)
 
 
 # %% [markdown]
@@ -55,7 +58,7 @@ def train(key, members):
 
     def loss(parameters, key):
         def forward(x, key):
-            return nnx.merge(training, parameters, rest)(x, nnx.Rngs(dropout=key))
+            return nnx.merge(training, parameters, rest, copy=True)(x, nnx.Rngs(dropout=key))
 
         logits = jax.vmap(forward)(x, jax.random.split(key, len(x)))
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, y)
@@ -74,6 +77,17 @@ def train(key, members):
 
 
 parameters = train(jax.random.split(jax.random.fold_in(key, 1), MODELS), membership)
+
+# %% [markdown]
+# ## One explanation: what the first model sees in the first point
+
+# %%
+first = jax.tree.map(lambda leaf: leaf[0], parameters)
+found = leakjax.explain.lrp(logits_fn)(first, points.x[0], points.y[0])
+leakjax.explain.show(points.x[0], found, axes=plt.subplots()[1], title=f"digit {points.y[0]}")
+
+# %% [markdown]
+# ## The audit
 
 # %%
 report = leakjax.audit(

@@ -9,6 +9,7 @@
 # %%
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
 import optax
 
@@ -63,6 +64,14 @@ def train(key, members):
 
 
 variables = train(jax.random.split(jax.random.fold_in(key, 1), MODELS), membership)
+
+# %% [markdown]
+# ## One explanation: what the first model sees in the first point
+
+# %%
+first = jax.tree.map(lambda leaf: leaf[0], variables)
+found = leakjax.explain.lrp(logits_fn)(first, points.x[0], points.y[0])
+leakjax.explain.show(points.x[0], found, axes=plt.subplots()[1], title=f"digit {points.y[0]}")
 
 # %% [markdown]
 # ## The audit

@@ -13,9 +13,11 @@ from leakjax.explain.types import LogitsFn, Variables
 def tag_module(logits_fn: LogitsFn, path: str) -> LogitsFn:
     """Tags what a flax.linen module returns, so that `at=path` and `layer=path` name its activation.
 
-    A module that is called twice has two activations: "path[0]" and "path[1]". In flax.nnx and equinox a module is
-    reached by Python itself, and a tag is put around it there: `model.conv = lambda x, conv=model.conv:
-    tag(conv(x), "conv")`, `equinox.tree_at(lambda model: model.conv, model, replace_fn=...)`.
+    A module that is called twice has two activations: "path[0]" and "path[1]". Elsewhere a tag is put behind the
+    module, in flax.nnx before the model is split: `model.conv = nnx.Sequential(model.conv, lambda h: tag(h, "conv"))`;
+    in equinox: `eqx.tree_at(lambda model: model.conv, model, replace_fn=lambda conv: eqx.nn.Sequential([conv,
+    eqx.nn.Lambda(lambda h: tag(h, "conv"))]))`. Both keep the weights among the variables, which a function that closes
+    over the module does not.
 
     Args:
       logits_fn: logits [classes] of one example, as `network.apply` of a linen module.

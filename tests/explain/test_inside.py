@@ -1,9 +1,11 @@
 """Activations inside a function, examples of several arrays, and what an explainer takes or refuses at its door."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import rich.progress
 
 from leakjax import explain
 from leakjax._validate import UsageError
@@ -115,9 +117,10 @@ def test_what_an_explainer_refuses_names_the_remedy(network, target, message):
         gradient(network)(None, X, target)
 
 
-@pytest.mark.parametrize("name", [name for name in EXPLAINERS if name != "feature_permutation"])
+@pytest.mark.parametrize("name", list(EXPLAINERS))
 def test_an_output_that_does_not_depend_on_the_example_has_zeros(name):
-    explain = EXPLAINERS[name].factory(lambda variables, x: jnp.arange(3.0))
+    options = {"background": np.zeros((2, 4, 4, 1), np.float32)} if EXPLAINERS[name].needs_background else {}
+    explain = EXPLAINERS[name].factory(lambda variables, x: jnp.arange(3.0), **options)
     found = explain(None, np.ones((4, 4, 1), np.float32), 1, key=KEY, **_cells(name))
     assert not np.any(found)
 
@@ -171,6 +174,44 @@ def test_variables_may_hold_what_is_no_array():
         np.testing.assert_allclose(found[0], one, rtol=1e-4, atol=1e-6)
         if name == "input_x_gradient":
             np.testing.assert_allclose(found, plain, rtol=1e-6)
+
+
+def test_a_whole_equinox_module_may_be_the_variables():
+    module = eqx.nn.MLP(4, 3, 5, 1, key=KEY)
+    arrays, rest = eqx.partition(module, eqx.is_array)
+    whole, apart = lambda v, x: v(x), lambda v, x: eqx.combine(v, rest)(x)
+    xs = RNG.normal(size=(3, 4)).astype(np.float32)
+    for name in ("gradient", "integrated_gradients", "deeplift", "lrp", "kernel_shap"):
+        factory = EXPLAINERS[name].factory
+        expected = factory(apart)(arrays, xs[0], 1, key=KEY)
+        np.testing.assert_allclose(factory(whole)(module, xs[0], 1, key=KEY), expected, rtol=1e-4, atol=1e-6)
+        both = [batched(factory(fn)) for fn in (whole, apart)]
+        found, expected = (
+            run(variables, xs, np.ones(3, int), key=KEY, ids=np.arange(3))
+            for run, variables in zip(both, (module, arrays), strict=True)
+        )
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_progress_is_told_by_shares_up_to_one(monkeypatch, capsys):
+    told, bar = [], rich.progress.track
+
+    def track(starts, description):
+        for done, start in enumerate(bar(starts, description), 1):
+            yield start
+            told.append(done / len(starts))
+
+    monkeypatch.setattr("rich.progress.track", track)
+    explain = gradient(lambda v, x: (x**2).sum()[None])
+    xs = RNG.normal(size=(5, 4)).astype(np.float32)
+    found = batched(explain, size=2, progress=True)(None, xs, np.zeros(5, int))
+    assert told == [1 / 3, 2 / 3, 1]
+    shown = capsys.readouterr().out
+    assert "explaining" in shown
+    assert "100%" in shown
+    np.testing.assert_allclose(found, 2 * xs, rtol=1e-6)
+    batched(explain, size=2)(None, xs, np.zeros(5, int))
+    assert len(told) == 3
 
 
 LINEAR = lambda variables, x: x @ variables

@@ -1,9 +1,11 @@
 """Activations named by the path of their module, beside the same model with a tag in its source."""
 
+import equinox as eqx
 import jax
 import numpy as np
 import pytest
 from flax import linen as nn
+from flax import nnx
 
 from leakjax import explain
 from leakjax._validate import UsageError
@@ -79,3 +81,38 @@ def test_the_logits_stay_and_a_path_that_is_none_is_named_with_those_that_are():
         explain.tag_module(Net().apply, "Conv_7")(VARIABLES, X)
     with pytest.raises(UsageError, match=r"there are none of flax.linen"):
         explain.tag_module(lambda variables, x: x, "Conv_7")(VARIABLES, X)
+
+
+class Two(nnx.Module):
+    """Two layers of nnx."""
+
+    def __init__(self, rngs):
+        self.first, self.last = nnx.Linear(4, 3, rngs=rngs), nnx.Linear(3, 2, rngs=rngs)
+
+    def __call__(self, x):
+        return self.last(jax.nn.tanh(self.first(x)))
+
+
+def test_a_tag_behind_a_module_of_nnx_or_equinox_leaves_its_weights_variables():
+    x = np.ones(4, np.float32)
+    behind = lambda h: explain.tag(h, "first")
+    model = Two(nnx.Rngs(0))
+    expected = model.last.kernel[...][:, 1] * (1 - np.tanh(model.first(x)) ** 2)
+    weights = len(jax.tree.leaves(nnx.state(model)))
+    model.first = nnx.Sequential(model.first, behind)
+    graph, state = nnx.split(model)
+    found = explain.gradient(lambda v, x: nnx.merge(graph, v, copy=True)(x), at="first")(state, x, 1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert len(jax.tree.leaves(state)) == weights
+
+    module = eqx.nn.MLP(4, 2, 3, 1, activation=jax.nn.tanh, key=KEY)
+    first, last = module.layers
+    tagged = eqx.tree_at(
+        lambda model: model.layers[0],
+        module,
+        replace_fn=lambda layer: eqx.nn.Sequential([layer, eqx.nn.Lambda(behind)]),
+    )
+    found = explain.gradient(lambda v, x: v(x), at="first")(tagged, x, 1)
+    np.testing.assert_allclose(found, last.weight[1] * (1 - np.tanh(first(x)) ** 2), rtol=1e-5)
+    count = lambda module: len(jax.tree.leaves(eqx.filter(module, eqx.is_array)))
+    assert count(tagged) == count(module)

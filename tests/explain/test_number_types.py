@@ -67,14 +67,15 @@ ROUGH = {"vargrad": 0.8, "smoothgrad_squared": 0.1}
 INPUTS = [name for name, row in EXPLAINERS.items() if row.family != "class activation"]
 
 
+@pytest.mark.parametrize("narrow", [jnp.bfloat16, jnp.float16])
 @pytest.mark.parametrize("name", INPUTS)
-def test_bfloat16_gives_what_float32_gives_but_for_rounding(name):
+def test_half_precision_gives_what_float32_gives_but_for_rounding(name, narrow):
     rng = np.random.default_rng(1)
     arrays = {"x": (3, 2), "first": (6, 8), "last": (8, 3), "background": (1, 3, 2)}
     arrays = {key: rng.normal(size=shape).astype(np.float32) for key, shape in arrays.items()}
     found = {}
-    for dtype in (jnp.bfloat16, jnp.float32):
-        of = {key: jnp.asarray(jnp.asarray(value, jnp.bfloat16), dtype) for key, value in arrays.items()}
+    for dtype in (narrow, jnp.float32):
+        of = {key: jnp.asarray(jnp.asarray(value, narrow), dtype) for key, value in arrays.items()}
         options = {"background": of["background"]} if name == "feature_permutation" else {}
         explain = EXPLAINERS[name].factory(curved, **options)
         found[dtype] = jax.jit(lambda v, x, explain=explain: explain(v, x, 1, key=KEY))(
@@ -83,3 +84,26 @@ def test_bfloat16_gives_what_float32_gives_but_for_rounding(name):
         assert found[dtype].dtype == dtype
     half, full = (np.asarray(value, np.float64) for value in found.values())
     np.testing.assert_allclose(half, full, atol=ROUGH.get(name, 0.05) * np.abs(full).max())
+
+
+def seen(variables, x):
+    """A convolution over an image of two channels, a rectifier and a dense layer."""
+    h = jax.lax.conv_general_dilated(
+        x[None], variables[0], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    return jax.nn.relu(h).reshape(-1) @ variables[1]
+
+
+@pytest.mark.parametrize("narrow", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize("name", [name for name in EXPLAINERS if name not in INPUTS])
+def test_class_activation_maps_in_half_precision(name, narrow):
+    rng = np.random.default_rng(1)
+    arrays = [rng.normal(size=shape) / 4 for shape in ((3, 3, 2, 4), (144, 3), (6, 6, 2))]
+    found = []
+    for dtype in (narrow, jnp.float32):
+        *variables, x = (jnp.asarray(jnp.asarray(value, narrow), dtype) for value in arrays)
+        explain = EXPLAINERS[name].factory(seen)
+        found.append(jax.jit(lambda v, x, explain=explain: explain(v, x, 1))(variables, x))
+        assert found[-1].dtype == dtype
+    half, full = (np.asarray(value, np.float64) for value in found)
+    np.testing.assert_allclose(half, full, atol=0.05 * np.abs(full).max())

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from leakjax._validate import UsageError
 from leakjax.explain import deconvnet, gradient, guided_backprop
@@ -73,6 +74,8 @@ def layer_norm(h):
     return (h - h.mean()) * jax.lax.rsqrt(variance + 1e-5)
 
 
+# Of six channels, as flax's own layers of normalisation take them.
+SCALES = {"params": {"scale": RNG.normal(size=6).astype(np.float32), "bias": np.ones(6, np.float32)}}
 OTHERS = {
     "gelu": jax.nn.gelu,
     "silu": jax.nn.silu,
@@ -86,6 +89,9 @@ OTHERS = {
     "prelu": lambda h: jnp.where(h >= 0, h, h * FIRST[0, 0]),
     "gaussian": lambda h: jnp.exp(-h * h),
     "layer norm": layer_norm,
+    "flax's layer norm": lambda h: nn.LayerNorm().apply(SCALES, h),
+    "flax's group norm": lambda h: nn.GroupNorm(2).apply(SCALES, h[None])[0],
+    "flax's group norm and gelu": lambda h: jax.nn.gelu(nn.GroupNorm(3).apply(SCALES, h[None])[0]),
     "standard deviation": lambda h: h / (jnp.sqrt(jnp.maximum(h.var(), 0)) + 1e-3),
 }
 
