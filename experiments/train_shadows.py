@@ -4,7 +4,8 @@ r"""Trains an ensemble of shadow models in blocks: any number, killable at any m
 
 trains 1,024 small networks on 1,797 handwritten digits, each on a random half. The same command goes on where it
 stopped; --models=2048 adds as many again. The audit reads them by --ensemble=runs/digits-1024, Python by
-leakjax.shadow.load("runs/digits-1024").
+leakjax.shadow.load("runs/digits-1024"). With --answers --explainers=gradient it writes what all models answer to all
+points to answers.npz beside them, which the audit of answers reads: python -m experiments.score --answers=FILE.
 
 On many hosts the same command runs on each, over one shared directory, each host training its own blocks:
 
@@ -14,7 +15,7 @@ On many hosts the same command runs on each, over one shared directory, each hos
 --distributed finds the others by itself on TPU pods and under Slurm. No host waits for another while it trains: where
 one dies, the others finish their blocks, and its own wait until it is started again; where process 0 dies, so do the
 others, and the same command goes on. With --processes and --process alone, without a coordinator, none can harm
-another. Exit codes: 0 done, 2 bad usage.
+another: whichever dies, process 0 too, the others finish. Exit codes: 0 done, 2 bad usage.
 """
 
 import json
@@ -27,8 +28,10 @@ import numpy as np
 from absl import flags
 from rich.console import Console
 
-from leakjax import models, shadow
-from leakjax._validate import at_least, one_of, seed
+from leakjax import _spec, models, shadow
+from leakjax._validate import UsageError, at_least, one_of, seed
+from leakjax.auditing import explainers
+from leakjax.auditing.written import write_answers
 from leakjax.data.membership import DESIGNS
 from leakjax.report.progress import Stages
 from leakjax.shadow import hosts, private
@@ -50,6 +53,12 @@ def define_flags() -> None:
     flags.DEFINE_integer("folds", 5, "Of --design=out_of_fold.")
     flags.DEFINE_integer("teachers", 8, "Of --design=disjoint.")
     flags.DEFINE_list("left_out", ["0"], "Rows of the points that --design=leave_one_out names.")
+    flags.DEFINE_bool("answers", False, "Write all models' logits and explanations to answers.npz.")
+    flags.DEFINE_string(
+        "explainers",
+        "gradient",
+        training_flags.choices("Of --answers: explainers, separated by commas.", explainers.describe()),
+    )
     flags.DEFINE_bool("distributed", False, "Find the other processes: on TPU pods and under Slurm.")
     flags.DEFINE_string("coordinator", None, "Address host:port of process 0, where they are not found.")
     flags.DEFINE_integer("processes", 1, "How many processes share the work.")
@@ -61,6 +70,10 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
     config = training_flags.read_training(values)
     at_least("models", values.models, 1)
     seed("seed", values.seed)
+    shown = _spec.split("explainers", values.explainers)
+    for text in shown:
+        if text not in explainers.LISTS:
+            explainers.parse(text)
     one_of("design", values.design, DESIGNS)
     share = hosts.join(
         distributed=values.distributed,
@@ -113,6 +126,19 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
         say=stages.say,
     )
     summary: dict[str, Any] = {"models": len(contents.ids), "diverged": contents.diverged.tolist()}
+    if values.answers:
+        missing = np.setdiff1d(ids, contents.ids)
+        if len(missing):
+            rule = "are other processes' and not trained yet; then the same command writes the answers"
+            raise UsageError(f"answers: {len(missing)} models {rule}")
+        file = workdir / "answers.npz"
+        # As the audit folds its key, so that both explain alike.
+        key = jax.random.fold_in(jax.random.key(values.seed), 2)
+        write_answers(
+            file, workdir, model, points, explainers=shown, models=ids, key=key, writer=share.process,
+            say=stages.say,
+        )  # fmt: skip
+        summary["answers"] = str(file)
     if config.noise_multiplier:
         epsilon = private.epsilon(config, len(points.x), delta=values.delta)
         summary |= {"epsilon": epsilon, "delta": values.delta}

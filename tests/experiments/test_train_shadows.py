@@ -6,6 +6,7 @@ import sys
 import numpy as np
 
 from leakjax import shadow
+from leakjax.data.mapped import mapped
 
 ENVIRONMENT = os.environ | {"JAX_PLATFORMS": "cpu"}
 
@@ -49,6 +50,25 @@ def test_a_design_is_a_flag(tmp_path):
     result = run(tmp_path, "--models=4", "--epochs=1", "--design=disjoint", "--teachers=4")
     assert result.returncode == 0, result.stderr
     np.testing.assert_array_equal(shadow.load(tmp_path).membership.sum(0), 1)
+
+
+def test_answers_are_written_beside_the_models(tmp_path):
+    options = "--models=3", "--block=2", "--epochs=1", "--model=mlp(widths=(8,))", "--answers"
+    result = run(tmp_path, *options, "--explainers=gradient,smoothgrad(samples=2)")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["answers"] == str(tmp_path / "answers.npz")
+    found = mapped(tmp_path / "answers.npz")
+    assert {name: array.shape for name, array in found.items()} == {
+        "member": (3, 120),
+        "labels": (120,),
+        "x": (120, 8, 8, 1),
+        "logits": (3, 120, 10),
+        "attributions_gradient": (3, 120, 8, 8, 1),
+        "attributions_smoothgrad(samples=2)": (3, 120, 8, 8, 1),
+    }
+    np.testing.assert_array_equal(found["member"], shadow.load(tmp_path).membership)
+    wrong = run(tmp_path, *options, "--explainers=gradiant")
+    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
 
 
 def test_a_seed_that_another_could_share_is_one_line(tmp_path):
