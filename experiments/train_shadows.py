@@ -31,6 +31,7 @@ from rich.console import Console
 from leakjax import _spec, models, shadow
 from leakjax._validate import UsageError, at_least, one_of, seed
 from leakjax.auditing import explainers
+from leakjax.auditing.pool import set_aside
 from leakjax.auditing.written import write_answers
 from leakjax.data.membership import DESIGNS
 from leakjax.report.progress import Stages
@@ -59,6 +60,9 @@ def define_flags() -> None:
         "gradient",
         training_flags.choices("Of --answers: explainers, separated by commas.", explainers.describe()),
     )
+    flags.DEFINE_integer(
+        "background", 0, "Points set aside, not trained on, for explainers; the audit wants the same number."
+    )
     flags.DEFINE_bool("distributed", False, "Find the other processes: on TPU pods and under Slurm.")
     flags.DEFINE_string("coordinator", None, "Address host:port of process 0, where they are not found.")
     flags.DEFINE_integer("processes", 1, "How many processes share the work.")
@@ -69,6 +73,7 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
     """Trains what the workdir lacks; returns what is stored, to be printed."""
     config = training_flags.read_training(values)
     at_least("models", values.models, 1)
+    at_least("background", values.background, 0)
     seed("seed", values.seed)
     shown = _spec.split("explainers", values.explainers)
     for text in shown:
@@ -81,7 +86,8 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
         processes=values.processes,
         process=values.process,
     )
-    points = training_flags.load_data(values, values)
+    pool = set_aside(training_flags.load_data(values, values), values.background)
+    points = pool.points
     model = models.make(values.model, points.classes)
     ids = np.arange(values.models, dtype=np.int32)
     if values.model_ids:
@@ -135,8 +141,8 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
         # As the audit folds its key, so that both explain alike.
         key = jax.random.fold_in(jax.random.key(values.seed), 2)
         write_answers(
-            file, workdir, model, points, explainers=shown, models=ids, key=key, writer=share.process,
-            say=stages.say,
+            file, workdir, model, points, explainers=shown, background=pool.background, models=ids, key=key,
+            writer=share.process, say=stages.say,
         )  # fmt: skip
         summary["answers"] = str(file)
     if config.noise_multiplier:

@@ -1,4 +1,4 @@
-"""What the models of a stored ensemble answer, written for `leakjax.score`: an .npz file that grows a chunk at a time."""
+"""What the models of a stored ensemble answer, written for `leakjax.score` a chunk at a time."""
 
 import functools
 import zipfile
@@ -30,6 +30,7 @@ def write_answers(
     points: Points,
     *,
     explainers: Sequence[str],
+    background: np.ndarray | None = None,
     models: int | Sequence[int] | np.ndarray | None = None,
     gap: float | None = None,
     key: jax.Array,
@@ -47,7 +48,8 @@ def write_answers(
       directory: of the ensemble, which `leakjax.shadow.train_blocks` trained on these points.
       model: the network that all share.
       points: the training pool.
-      explainers: texts as of `leakjax.audit`; none that needs a background.
+      explainers: texts as of `leakjax.audit`.
+      background: features [rows, ...] for those that need it.
       models: which, as of `leakjax.shadow.load`; those that diverged are left out.
       gap: as of `leakjax.shadow.load`.
       key: of explainers that draw; an audit with this key explains alike.
@@ -67,14 +69,14 @@ def write_answers(
     same_shape("points", points.x.shape[:1], member.shape[1:], "the points that the models were trained on")
     example, number = points.x[0], np.int32(0)
     variables = jax.eval_shape(model.init, jax.random.key(0), example)
-    chosen = methods.choose(explainers, model.logits_fn, variables, example, None, say, points.columns)
+    chosen = methods.choose(explainers, model.logits_fn, variables, example, background, say, points.columns)
 
     def logits(own: Any, model_id: Any, x: Any, point_id: Any) -> jax.Array:
         return model.logits_fn(own, x)
 
     answers = {"logits": logits}
     for named in chosen.methods:
-        explain = named.make(model.logits_fn, example.shape, None)
+        explain = named.make(model.logits_fn, example.shape, background)
 
         def attribution(own: Any, model_id: Any, x: Any, point_id: Any, explain: Any = explain) -> jax.Array:
             of_point = jax.random.fold_in(jax.random.fold_in(key, model_id), point_id)
@@ -132,6 +134,6 @@ def _write(
     """An array as `numpy.savez` writes it, its parts one after the other."""
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-        np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type]
+        np.lib.format.write_array_header_1_0(file, header)
         for part in parts:
             file.write(np.ascontiguousarray(part, dtype).data)

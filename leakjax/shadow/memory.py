@@ -29,8 +29,9 @@ def model_bytes(model: Model, x: np.ndarray, config: TrainConfig) -> tuple[int, 
 
     Returns:
       What it holds between two epochs; what it takes besides in a step: gradients, what the backward pass
-      needs of the forward one, and the order of the points. The second is an estimate, within a factor of
-      two of what XLA allocates.
+      needs of the forward one, and the order of the points. In private training each point of the padded batch
+      has a gradient of its own; where a gap is looked at after an epoch, that forward pass counts if it takes
+      more. The second is an estimate, within a factor of two of what XLA allocates.
     """
     example = jax.ShapeDtypeStruct(x.shape[1:], x.dtype)
     key = jax.eval_shape(lambda: jax.random.key(0))
