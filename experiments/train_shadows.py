@@ -29,7 +29,7 @@ from absl import flags
 from rich.console import Console
 
 from leakjax import _spec, models, shadow
-from leakjax._validate import UsageError, at_least, one_of, seed
+from leakjax._validate import at_least, one_of, seed
 from leakjax.auditing import explainers
 from leakjax.auditing.pool import set_aside
 from leakjax.auditing.written import write_answers
@@ -132,14 +132,15 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
         say=stages.say,
     )
     summary: dict[str, Any] = {"models": len(contents.ids), "diverged": contents.diverged.tolist()}
-    if values.answers:
-        missing = np.setdiff1d(ids, contents.ids)
-        if len(missing):
-            rule = "are other processes' and not trained yet; then the same command writes the answers"
-            raise UsageError(f"answers: {len(missing)} models {rule}")
-        file = workdir / "answers.npz"
+    missing = np.setdiff1d(ids, contents.ids)
+    if values.answers and len(missing):
+        stages.say(
+            f"no answers yet: {len(missing)} models are other processes'; then run the same command again"
+        )
+    elif values.answers:
         # As the audit folds its key, so that both explain alike.
         key = jax.random.fold_in(jax.random.key(values.seed), 2)
+        file = workdir / "answers.npz"
         write_answers(
             file, workdir, model, points, explainers=shown, background=pool.background, models=ids, key=key,
             writer=share.process, say=stages.say,

@@ -14,7 +14,7 @@ from leakjax import shadow
 from leakjax._validate import same_shape
 from leakjax._workdir import files
 from leakjax.auditing import explainers as methods
-from leakjax.auditing.chunks import chunk_size, compiled, local_mesh
+from leakjax.auditing.chunks import chunk_size, compiled
 from leakjax.data import Points
 from leakjax.models import Model
 from leakjax.shadow import store
@@ -101,9 +101,10 @@ def _asked(
     answer: Callable[..., jax.Array], blocks: Iterator[shadow.Ensemble], points: Points
 ) -> Iterator[Any]:
     """The answers of each model in turn, each chunk of points by itself; the next is computed meanwhile."""
-    devices = local_mesh().size
-    size = -(-min(chunk_size(1, int(np.prod(points.x.shape[1:]))), len(points.x)) // devices) * devices
-    program = compiled(jax.vmap(answer, (None, None, 0, 0)), (None, None, 0, 0), 0)
+    # This process's own, whoever else shares the folder: none waits for another.
+    mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("points",))
+    size = -(-min(chunk_size(1, int(np.prod(points.x.shape[1:]))), len(points.x)) // mesh.size) * mesh.size
+    program = compiled(jax.vmap(answer, (None, None, 0, 0)), (None, None, 0, 0), 0, mesh)
     chunks = []
     for start in range(0, len(points.x), size):
         rows = np.arange(start, start + size) % len(points.x)

@@ -4,9 +4,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from leakjax import shadow
 from leakjax.data.mapped import mapped
+from leakjax.shadow import TrainConfig, private
 
 ENVIRONMENT = os.environ | {"JAX_PLATFORMS": "cpu"}
 
@@ -76,3 +78,15 @@ def test_a_seed_that_another_could_share_is_one_line(tmp_path):
     assert result.returncode == 2
     assert result.stderr.splitlines() == ["error: seed=4294967296: must be in 0..4294967295"]
     assert not (tmp_path / "work").exists()
+
+
+def test_private_training_tells_its_epsilon(tmp_path):
+    pytest.importorskip("jax_privacy")
+    pytest.importorskip("dp_accounting")
+    options = "--models=2", "--epochs=2", "--model=mlp(widths=(8,))", "--noise_multiplier=1", "--delta=1e-4"
+    result = run(tmp_path, *options)
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    want = private.epsilon(TrainConfig(epochs=2, noise_multiplier=1.0), 120, delta=1e-4)
+    assert found == {"models": 2, "diverged": [], "epsilon": pytest.approx(want, rel=1e-6), "delta": 1e-4}
+    assert 0.5 < want < 10
