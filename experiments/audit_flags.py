@@ -18,7 +18,7 @@ from leakjax.defend import registry as defenses
 from leakjax.evaluate.document import ExplainedClass
 from leakjax.oracle import release
 
-from . import _config_file, _main, training_flags
+from . import _config_file, _main, host_flags, training_flags
 
 _COSTLY_POINTS = 500
 
@@ -148,6 +148,7 @@ def define_flags() -> None:
     _config_file.define_flag()
     flags.DEFINE_string("workdir", None, "Where everything is written. Default: runs/audit-DATASET.")
     training_flags.define_flags()
+    host_flags.define_flags()
     flags.DEFINE_integer("audit_points", None, "How many points of the pool are audited. Default: all.")
     flags.DEFINE_integer(
         "costly_points",

@@ -35,9 +35,9 @@ from leakjax.auditing.pool import set_aside
 from leakjax.auditing.written import write_answers
 from leakjax.data.membership import DESIGNS
 from leakjax.report.progress import Stages
-from leakjax.shadow import hosts, private
+from leakjax.shadow import private
 
-from . import _main, training_flags
+from . import _main, host_flags, training_flags
 
 
 def define_flags() -> None:
@@ -63,10 +63,7 @@ def define_flags() -> None:
     flags.DEFINE_integer(
         "background", 0, "Points set aside, not trained on, for explainers; the audit wants the same number."
     )
-    flags.DEFINE_bool("distributed", False, "Find the other processes: on TPU pods and under Slurm.")
-    flags.DEFINE_string("coordinator", None, "Address host:port of process 0, where they are not found.")
-    flags.DEFINE_integer("processes", 1, "How many processes share the work.")
-    flags.DEFINE_integer("process", 0, "Which of them this is, from 0.")
+    host_flags.define_flags()
 
 
 def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
@@ -80,12 +77,7 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
         if text not in explainers.LISTS:
             explainers.parse(text)
     one_of("design", values.design, DESIGNS)
-    share = hosts.join(
-        distributed=values.distributed,
-        coordinator=values.coordinator,
-        processes=values.processes,
-        process=values.process,
-    )
+    share = host_flags.joined(values)
     pool = set_aside(training_flags.load_data(values, values), values.background)
     points = pool.points
     model = models.make(values.model, points.classes)

@@ -1,4 +1,4 @@
-"""Points in chunks: what a compiled program does to a few hundred of them at a time, on all local devices.
+"""Points in chunks: what a compiled program does to a few hundred of them at a time, on all devices of all processes.
 
 How arrays lie is said by their axis of points: `compiled` takes a tree of such axes for what a program returns,
 `Chunks.run` takes the same tree to put the results of all chunks together.
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 
 from leakjax import _precision, _progress
 from leakjax.auditing.subject import Subject
@@ -52,7 +53,7 @@ def compiled(
       function: of a chunk.
       arguments: the axis of points of each argument; None for one that every device holds whole.
       results: what the function returns, with the axis of points in place of every array.
-      mesh: the devices; those of `local_mesh` when None.
+      mesh: the devices; those of `mesh_of_points` when None.
 
     Returns:
       The program; called with what `Chunks.put` has laid out.
@@ -63,31 +64,41 @@ def compiled(
         with _precision.stated():
             return function(*chunk)
 
-    mesh = local_mesh() if mesh is None else mesh
+    mesh = mesh_of_points() if mesh is None else mesh
     return jax.jit(
         jax.shard_map(at_stated_precision, mesh=mesh, in_specs=given, out_specs=returned, check_vma=False)
     )
 
 
 class Chunks:
-    """Walks over the points of a subject, each chunk of them spread over the local devices.
+    """Walks over the points of a subject, each chunk of them spread over the devices.
 
     Points are independent of each other, so no device waits for another; every device holds all models. While a
-    chunk is computed the one before it is fetched.
+    chunk is computed the one before it is fetched. Several processes walk in step: each holds what is put, computes its
+    part of every chunk and fetches the whole of it.
     """
 
     def __init__(self, subject: Subject) -> None:
         """Args: subject: what is audited; its variables go to every device."""
         self._points = len(subject.points.x)
         features = subject.maps * int(np.prod(subject.points.x.shape[1:]))
-        self._mesh = local_mesh()
+        self._mesh = mesh_of_points()
+        self._shared = len({device.process_index for device in self._mesh.devices.flat}) > 1
         devices = self._mesh.size
         self._size = -(-min(chunk_size(subject.models, features), self._points) // devices) * devices
         self.variables = self.put(subject.variables, None)
 
     def put(self, arrays: Any, axis: int | None = 0) -> Any:
         """Lays arrays of a chunk out on the devices, split along their axis of points, or whole where it is None."""
-        return jax.device_put(arrays, jax.sharding.NamedSharding(self._mesh, _spec(axis)))
+        sharding = jax.sharding.NamedSharding(self._mesh, _spec(axis))
+        if not self._shared:
+            return jax.device_put(arrays, sharding)
+
+        def parts(array: Any) -> jax.Array:
+            whole = np.asarray(array)
+            return jax.make_array_from_callback(whole.shape, sharding, lambda place: whole[place])
+
+        return jax.tree.map(parts, arrays)
 
     def run(
         self,
@@ -107,6 +118,8 @@ class Chunks:
         """
 
         def fetch(started: Found, rows: np.ndarray) -> Found:
+            if self._shared:
+                started = multihost_utils.process_allgather(started, tiled=True)
             # The last chunk was filled up with points of the first.
             first = lambda array, axis: np.asarray(array)[(slice(None),) * axis + (slice(len(rows)),)]
             return keep(jax.tree.map(first, started, axes), rows)
@@ -137,9 +150,10 @@ def on_one_device(where: bool) -> Iterator[None]:
         _DEVICES.reset(token)
 
 
-def local_mesh() -> jax.sharding.Mesh:
-    """The devices that programs run on here."""
-    return jax.sharding.Mesh(np.array(jax.local_devices()[: _DEVICES.get()]), ("points",))
+def mesh_of_points() -> jax.sharding.Mesh:
+    """The devices that points are spread over: all of all processes, or the first of this one by `on_one_device`."""
+    devices = jax.devices() if _DEVICES.get() is None else jax.local_devices()[: _DEVICES.get()]
+    return jax.sharding.Mesh(np.array(devices), ("points",))
 
 
 def _spec(axis: int | None) -> jax.P:

@@ -16,7 +16,7 @@ import numpy as np
 from leakjax.attack import stacked
 from leakjax.attack.map_signals import MAP_SIGNALS, SUMS, map_signals, signed_signals
 from leakjax.attack.seen import FEW_CLASSES
-from leakjax.auditing.chunks import Chunks, Program, compiled, local_mesh
+from leakjax.auditing.chunks import Chunks, Program, compiled, mesh_of_points
 from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.subject import Subject
 from leakjax.defend import Defense, apply
@@ -107,10 +107,10 @@ def defend_program(
       program(maps, x, ids, agrees, membership) -> `Explanations` of a chunk, for `stream_explanations`.
     """
     targets = jnp.asarray(subject.targets)
-    roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
+    roles = np.asarray(subject.roles.known), np.asarray(subject.roles.scored)
     many = several or subject.maps > 1
     harden = hardener(subject, defense, several=many)
-    reduce = _reduction(several, many, local_mesh())
+    reduce = _reduction(several, many, mesh_of_points())
 
     def chunk(plain: jax.Array, x: jax.Array, ids: jax.Array) -> Any:
         maps = harden(plain, x, ids)

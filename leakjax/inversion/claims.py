@@ -79,13 +79,13 @@ def _few_hundred(rows: Rows) -> Judged:
 
 def _granularity(rows: Rows) -> Judged:
     plain = _find(rows, reidentified.ATTACK, reidentified.MEASURE)
-    coarse = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard="16 segments")
-    signs = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard="16 signs")
+    coarse = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard="segments of 2 x 2")
+    signs = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard="signs of 2 x 2")
     if plain is None or coarse is None or signs is None:
         return _NOT
     less = _left(coarse, plain) < _KEPT
     why = (
-        f"16 segments in place of pixels name the subject in {coarse.found.value:.2f} of cases, pixels in "
+        f"segments of 2 x 2 in place of pixels name the subject in {coarse.found.value:.2f} of cases, pixels in "
         f"{plain.found.value:.2f}; their signs alone in {signs.found.value:.2f}"
     )
     return ("confirmed" if less else "refuted", why)

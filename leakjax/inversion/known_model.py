@@ -1,14 +1,17 @@
 """The part of a study that inverts one explanation of a network whose weights are known, whatever the explainer."""
 
+import functools
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from leakjax import _spec
-from leakjax.attack.invert.most_probable import most_probable
+from leakjax.attack.invert.most_probable import Explains, most_probable
 from leakjax.attack.invert.prior import priors_of
 from leakjax.defend import harden, parse
-from leakjax.explain import EXPLAINERS, Explainer
+from leakjax.explain import EXPLAINERS, LogitsFn
 from leakjax.explain.named import named_of
 from leakjax.inversion.guards import GUARDS, PRESET, SEGMENTS
 from leakjax.inversion.inverted import judged, subjects_of
@@ -17,7 +20,10 @@ from leakjax.inversion.world import World
 
 ATTACK = "inversion of a known model"
 SHOWN = ("gradient", "input_x_gradient", "integrated_gradients(steps=8)")
-MOST = 30  # targets
+MOST, FEATURES = (
+    30,
+    8_000,
+)  # targets, and features of all of them together: a step takes long where there are many
 # Of each guard on the first: what of it can be differentiated, and what else it does to a number, relative to their
 # root mean square: rounding is far below that, a sign is all of it, a norm of 1 over 64 numbers is 1/8 each.
 MODELLED = {
@@ -34,29 +40,40 @@ MODELLED = {
 def measure(world: World, index: int, targets: int, candidates: int) -> list[Raw]:
     """Finds the subjects of single explanations of one model; the ceiling begins at the subjects themselves."""
     draws = world.draws(index, ATTACK)
-    rows, among, subjects = subjects_of(world, draws, min(targets, MOST), candidates)
-    x, shape = world.points.x[rows], world.points.x.shape[1:]
+    shape = world.points.x.shape[1:]
+    most = min(MOST, max(1, FEATURES // int(np.prod(shape))))
+    rows, among, subjects = subjects_of(world, draws, min(targets, most), candidates)
+    x = world.points.x[rows]
     real = x.reshape(len(rows), -1)
     priors = priors_of(world.auxiliary.x, world.auxiliary.y, world.points.classes)
     variables = world.variables(index)
+    logits_fn: Any = world.model.logits_fn  # hashable, as functions are
     out: list[Raw] = []
     for text, guard in [
         *((text, "none") for text in SHOWN),
         *((SHOWN[0], name) for name in list(GUARDS)[1:]),
     ]:
-        call = _spec.read("explainers", text)
-        explainer = named_of(call, EXPLAINERS.find(call.name)).make(world.model.logits_fn, shape, None)
         expected, error = MODELLED[guard]
-        seen = harden(explainer, parse(expected))
-
-        def explain(flat: jax.Array, label: jax.Array, by: Explainer = seen) -> jax.Array:
-            return jnp.ravel(by(variables, flat.reshape(shape), label, key=jax.random.key(0)))
-
+        explain = _explains(logits_fn, shape, text, expected)
         offered = world.offered(index, text, guard=GUARDS[guard])
         answer = offered.ask(x)
         sought, classes = answer.explanations[0].reshape(len(rows), -1), answer.explained_class[:, 0]
-        found = most_probable(explain, sought, classes, priors, error=error, seed=index)
-        best = most_probable(explain, sought, classes, priors, error=error, starts=1, begin=real)
+        found, best = most_probable(
+            explain, variables, sought, classes, priors, error=error, seed=index, subjects=real
+        )
         mean = np.stack([priors[label].mean for label in classes])
         out += judged(ATTACK, text, guard, found, mean, best, real, among, subjects, offered, shape)
     return out
+
+
+@functools.lru_cache(maxsize=16)
+def _explains(logits_fn: LogitsFn, shape: tuple[int, ...], text: str, expected: str) -> Explains:
+    """The explanation of a flat input, through what the attacker expects of a guard: one function for all models."""
+    call = _spec.read("explainers", text)
+    named = named_of(call, EXPLAINERS.find(call.name)).make(logits_fn, shape, None)
+    seen = harden(named, parse(expected))
+
+    def explain(variables: Any, flat: jax.Array, label: jax.Array) -> jax.Array:
+        return jnp.ravel(seen(variables, flat.reshape(shape), label, key=jax.random.key(0)))
+
+    return explain

@@ -13,14 +13,17 @@ ATTACK = "search for an explanation"
 DISTANCE = "distance of the explanations, over the norm of the released one"
 EXPLAINER = "gradient"
 STEPS, MOST = 12, 20  # of a search, and targets of it
+ASKED = 50_000  # explained queries of all targets together at most
 PROBES = {"none": 0.02}  # of what is rounded or noisy a larger one
 
 
 def measure(world: World, index: int, targets: int, candidates: int) -> list[Raw]:
     """Searches the subjects of explanations of one model from the public mean of their class, under every guard."""
     draws = world.draws(index, ATTACK)
-    rows, among, subjects = subjects_of(world, draws, min(targets, MOST), candidates)
-    x, shape = world.points.x[rows], world.points.x.shape[1:]
+    shape = world.points.x.shape[1:]
+    most = min(MOST, max(1, ASKED // (STEPS * int(np.prod(shape)))))
+    rows, among, subjects = subjects_of(world, draws, min(targets, most), candidates)
+    x = world.points.x[rows]
     priors = priors_of(world.auxiliary.x, world.auxiliary.y, world.points.classes)
     out: list[Raw] = []
     for name, guard in GUARDS.items():

@@ -42,8 +42,8 @@ GUARDS = {
     "round_to(2)": Guard("round_to(2)"),
     "sign": Guard("sign"),
     "keep_top_k(6)": Guard("keep_top_k(6)"),
-    "16 segments": Guard("coarsen(2)"),
-    "16 signs": Guard("coarsen(2)+sign"),
+    "segments of 2 x 2": Guard("coarsen(2)"),
+    "signs of 2 x 2": Guard("coarsen(2)+sign"),
     "clipped, noise of 0.1": Guard(NOISE, repeats=AVERAGED),
     "clipped, noise of 1": Guard("clip_norm(1.0)+gaussian_noise(1.0)", repeats=AVERAGED),
     # A measurement: its secret need not be one.

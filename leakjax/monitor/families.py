@@ -7,7 +7,7 @@ from jax import numpy as jnp
 
 from leakjax._validate import at_least, positive
 from leakjax.monitor.monitor import Monitor
-from leakjax.monitor.sketch import SIZE, sketch
+from leakjax.monitor.sketch import SIZE, sketch, squared_distances
 
 _REPEAT = 1e-4  # a query within this share of the radius of another is that query again
 
@@ -62,7 +62,7 @@ def families(
 
     def update(state: Families, x: jax.Array) -> tuple[Families, jax.Array]:
         own = sketched(x.astype(jnp.float32))
-        squared = jnp.sum((state.held - own[:, None]) ** 2, axis=0)
+        squared = squared_distances(state.held, own)
         same = squared <= again
         repeated = same.any()
         place = state.entered % capacity

@@ -68,16 +68,13 @@ def coarse_hashing(
     if length > features:
         raise fail("length", length, f"must be at most the {features} features")
     generator = np.random.Generator(np.random.PCG64(salt))
-    odd = generator.integers(0, 2**31, size=length, dtype=np.uint32) * 2 + 1
+    odd = jnp.asarray(generator.integers(0, 2**31, size=length, dtype=np.uint32) * 2 + 1)
     start = np.uint32(generator.integers(0, 2**32, dtype=np.uint32))
 
     def fingerprint(x: jax.Array) -> jax.Array:
         coarse = jnp.floor((x - low) / (high - low) * levels).astype(jnp.int32).astype(jnp.uint32)
-        runs = features - length + 1
-        hashed = jnp.full(runs, start, jnp.uint32)
-        for place in range(length):
-            hashed = hashed + coarse[place : place + runs] * odd[place]
-        hashed = jnp.pad(_mixed(hashed) | 1, (0, -runs % HASHES))
+        runs = jax.lax.conv(coarse[None, None], odd[None, None], (1,), "VALID")[0, 0]
+        hashed = jnp.pad(_mixed(start + runs) | 1, (0, -len(runs) % HASHES))
         return jnp.max(hashed.reshape(-1, HASHES), axis=0)
 
     def init() -> Fingerprints:
@@ -86,8 +83,9 @@ def coarse_hashing(
 
     def update(state: Fingerprints, x: jax.Array) -> tuple[Fingerprints, jax.Array]:
         own = fingerprint(x.astype(jnp.float32))
-        same = jnp.sum((state.held == own[None, :]) & (own > 0)[None, :], axis=1)
-        matched = jnp.max(same) > share * jnp.sum(own > 0)
+        known = (own > 0).astype(jnp.float32)
+        same = (state.held == own[None, :]).astype(jnp.float32) @ known
+        matched = jnp.max(same) > share * jnp.sum(known)
         matches = running_count(state.matches, matched, window)
         held = state.held.at[state.asked % capacity].set(own)
         return Fingerprints(held, state.asked + 1, matches), matches

@@ -28,3 +28,10 @@ def sketch(features: int, size: int = SIZE) -> Callable[[jax.Array], jax.Array]:
     axes = np.linalg.qr(normal)[0] * np.sqrt(features / size)
     projection = jnp.asarray(axes, jnp.float32)
     return lambda x: jnp.matmul(x, projection, precision="highest")
+
+
+def squared_distances(held: jax.Array, own: jax.Array) -> jax.Array:
+    """The squared distances [held] of a sketch [size] to others [size, held], infinite to those that are."""
+    # On a CPU a loop over rows takes half the time of XLA's sum over them.
+    add = lambda place, total: total + (held[place] - own[place]) ** 2
+    return jax.lax.fori_loop(0, len(own), add, jnp.zeros_like(held[0]))

@@ -1,15 +1,17 @@
 """What a service lets out of a model, and the oracle through which an attacker asks it."""
 
-from leakjax.oracle.answer import ACTIONS, Answer, Predicted, Question
+from leakjax.oracle.answer import ACTIONS, ANSWERED, REFUSED, Answer, Predicted, Question
 from leakjax.oracle.asked import Oracle
 from leakjax.oracle.gate import Gate, Stateless, Watches, stateless
 from leakjax.oracle.offer import oracle, replay
 from leakjax.oracle.release import ExplanationPart, PredictionPart, Release, prediction_part
 from leakjax.oracle.service import Service
-from leakjax.oracle.transcript import Transcript
+from leakjax.oracle.transcript import Replayed, Transcript
 
 __all__ = [
     "ACTIONS",
+    "ANSWERED",
+    "REFUSED",
     "Answer",
     "ExplanationPart",
     "Gate",
@@ -18,6 +20,7 @@ __all__ = [
     "PredictionPart",
     "Question",
     "Release",
+    "Replayed",
     "Service",
     "Stateless",
     "Transcript",

@@ -10,7 +10,7 @@ from leakjax.oracle.answer import ANSWERED, CACHED, COARSENED, REFUSED, Question
 from leakjax.oracle.gate import Gate
 from leakjax.oracle.transcript import Transcript
 
-Answers = TypeVar("Answers", bound=Any)  # a NamedTuple of arrays [queries, ...]
+Answers = TypeVar("Answers", bound=Any)  # a NamedTuple of arrays [queries, ...], one of them its `action`
 
 
 class Oracle(Generic[Answers]):
@@ -74,15 +74,12 @@ class Oracle(Generic[Answers]):
         action = self._gate.actions(question.x, question.account)
         full = self._answer(question)
         answer = self._passed(question, full, action)
-        self._count(question, action)
+        self.queries += len(question.x)
+        self.explained += 0 if question.plain else len(question.x)
+        self.refused += int((answer.action == REFUSED).sum())
         if self.transcript is not None:
             self.transcript.write(question, answer)
         return answer
-
-    def _count(self, question: Question, action: np.ndarray) -> None:
-        self.queries += len(question.x)
-        self.explained += 0 if question.plain else len(question.x)
-        self.refused += int((action == REFUSED).sum())
 
     def _passed(self, question: Question, full: Answers, action: np.ndarray) -> Answers:
         """The answers as the gate lets them through."""
@@ -94,7 +91,7 @@ class Oracle(Generic[Answers]):
             answer = self._coarsen(answer, coarse)
         action = self._cached(question, answer, action)
         answer = jax.tree.map(lambda leaf: withheld(leaf, action == REFUSED), answer)
-        return answer._replace(action=action) if "action" in answer._fields else answer
+        return answer._replace(action=action)
 
     def _cached(self, question: Question, answer: Answers, action: np.ndarray) -> np.ndarray:
         """Puts the account's last usual answer in the place of those that are cached; returns the actions."""

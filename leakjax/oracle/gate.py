@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from leakjax._validate import one_of
+from leakjax._validate import fail, one_of
 from leakjax.oracle.answer import ANSWERED, CACHED, COARSENED, REFUSED
 
 ON_ALARM = {"refuse": REFUSED, "coarsen": COARSENED, "cache": CACHED}
@@ -56,6 +56,8 @@ class Gate:
 
     def __init__(self, budget: int | None, monitor: Watches | None, on_alarm: str) -> None:
         """Args: as of `oracle`."""
+        if budget is not None and budget < 1:
+            raise fail("budget", budget, "must be at least 1 query, or None for any number")
         one_of("on_alarm", on_alarm, ON_ALARM)
         self.left, self._action = budget, ON_ALARM[on_alarm]
         self._monitor = monitor
@@ -71,12 +73,13 @@ class Gate:
     def actions(self, x: np.ndarray, account: np.ndarray) -> np.ndarray:
         """The action of each query [queries] of x [queries, ...] by accounts [queries], and counts them."""
         action = np.full(len(x), ANSWERED, dtype="<U9")
-        watched = np.asarray(x, np.float32).reshape(len(x), -1)
-        # A monitor of all accounts together has one state for them.
-        states = np.zeros_like(account) if getattr(self._monitor, "shared", False) else account
-        for one in np.unique(states) if self._monitor is not None else ():
-            rows = np.flatnonzero(states == one)
-            action[rows[self._alarms(int(one), watched[rows])]] = self._action
+        if self._monitor is not None:
+            watched = np.asarray(x, np.float32).reshape(len(x), -1)
+            # A monitor of all accounts together has one state for them.
+            states = np.zeros_like(account) if getattr(self._monitor, "shared", False) else account
+            for one in np.unique(states):
+                rows = np.flatnonzero(states == one)
+                action[rows[self._alarms(int(one), watched[rows])]] = self._action
         if self.left is not None:
             asked = np.arange(len(x)) >= self.left  # whatever became of them, they were asked
             action[asked] = REFUSED

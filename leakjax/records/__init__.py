@@ -16,6 +16,7 @@ The study of `python -m experiments.records` is made of units of work that are k
     report = report_of(plan, measured, environment)          # typed; `leakjax.report.records.publish` writes it
 """
 
+from leakjax.records.answer import Answer
 from leakjax.records.baselines import distinct_revealed, draw_queries, static_batches
 from leakjax.records.compare import Training, compare_linear, compare_network
 from leakjax.records.defenses import Row, Target, compare_defenses
@@ -24,7 +25,7 @@ from leakjax.records.document import RecordsReport
 from leakjax.records.encode import Task
 from leakjax.records.graph import Graph, Traversal, coverage, summarise, traverse
 from leakjax.records.network import Effort, attack_network, network_oracle
-from leakjax.records.oracle import Answer, Oracle, offer
+from leakjax.records.oracle import RecordOracle, offer
 from leakjax.records.part import Explanation, RecordPart, explain
 from leakjax.records.plan import Plan, plan_for
 from leakjax.records.prototypes import private_prototypes, substitute
@@ -42,9 +43,9 @@ __all__ = [
     "Explanation",
     "Graph",
     "Measured",
-    "Oracle",
     "Plan",
     "Reconstruction",
+    "RecordOracle",
     "RecordPart",
     "RecordsReport",
     "Row",

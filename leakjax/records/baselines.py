@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from leakjax._validate import one_of
-from leakjax.records.oracle import Oracle
+from leakjax.records.oracle import RecordOracle
 
 DISTRIBUTIONS = ("uniform", "marginal", "true")
 
@@ -45,7 +45,12 @@ def draw_queries(
 
 
 def static_batches(
-    oracle: Oracle, population: np.ndarray, count: int, *, key: jax.Array, blocks: np.ndarray | None = None
+    oracle: RecordOracle,
+    population: np.ndarray,
+    count: int,
+    *,
+    key: jax.Array,
+    blocks: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """The records that an oracle shows to a batch of queries of each distribution: int [count, k] by name.
 

@@ -10,7 +10,7 @@ from leakjax.influence.exact import top_k
 from leakjax.records.baselines import distinct_revealed, static_batches
 from leakjax.records.descent import descend
 from leakjax.records.graph import coverage
-from leakjax.records.oracle import Oracle
+from leakjax.records.oracle import RecordOracle
 from leakjax.records.part import Explanation, RecordPart
 from leakjax.records.prototypes import nearest, private_prototypes, substitute
 from leakjax.records.subspace import reconstruct
@@ -30,7 +30,7 @@ class Target(NamedTuple):
       threshold: The influence that Algorithm 1 takes for noise; None for a model that is not linear.
     """
 
-    offer: Callable[[RecordPart], Oracle]
+    offer: Callable[[RecordPart], RecordOracle]
     x: np.ndarray
     y: np.ndarray
     outside: np.ndarray

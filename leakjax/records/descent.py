@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from leakjax._validate import UsageError, positive
-from leakjax.records.oracle import Oracle
+from leakjax.records.oracle import RecordOracle
 
 
 class Descent(NamedTuple):
@@ -27,7 +27,13 @@ class Descent(NamedTuple):
 
 
 def descend(
-    oracle: Oracle, *, budget: int, key: jax.Array, scale: float = 30.0, reach: float = 0.3, patience: int = 3
+    oracle: RecordOracle,
+    *,
+    budget: int,
+    key: jax.Array,
+    scale: float = 30.0,
+    reach: float = 0.3,
+    patience: int = 3,
 ) -> Descent:
     """Searches for new records by descending the influence of known ones, with queries alone.
 
@@ -64,7 +70,7 @@ def descend(
         for row in answer.records:
             known.update(dict.fromkeys(row[row >= 0].tolist()))
             discovered.append(len(known))
-        return np.abs(answer.values[:, 0])
+        return np.where(answer.answered, np.abs(answer.values[:, 0]), 0.0)  # nothing leads where none is told
 
     while len(discovered) < budget:
         query, idle = scale * rng.standard_normal(oracle.features), 0

@@ -12,11 +12,12 @@ from scipy.special import expit
 from leakjax._validate import one_of
 from leakjax.influence.exact import LOSSES, loss_change
 from leakjax.influence.retrain import Retrained
+from leakjax.records.answer import Answer, answer_of
 from leakjax.records.baselines import distinct_revealed, static_batches
 from leakjax.records.defenses import Target, compare_defenses
 from leakjax.records.descent import descend
 from leakjax.records.encode import Task
-from leakjax.records.oracle import Answer, Oracle
+from leakjax.records.oracle import RecordOracle, in_chunks
 from leakjax.records.part import RecordPart, check_part, explain, round_digits
 
 
@@ -63,7 +64,7 @@ def network_oracle(
     *,
     key: jax.Array,
     loss: str = "probability",
-) -> Oracle:
+) -> RecordOracle:
     """An oracle over a network with two classes and its leave-one-out models.
 
     Args:
@@ -78,13 +79,13 @@ def network_oracle(
     check_part(released, len(x))
     one_of("loss", loss, LOSSES)
 
-    def answers(queries: np.ndarray, labels: np.ndarray) -> Answer:
+    def answer(queries: np.ndarray, labels: np.ndarray) -> Answer:
         logits = _logits(logits_fn, full, without, jnp.asarray(queries))
         mine, others = (np.asarray(part, np.float64) for part in logits)
         explanation = explain(loss_change(mine, others, labels, loss), queries, x, released, key=key)
-        return Answer(round_digits(expit(mine), released).astype(np.float64), *explanation)
+        return answer_of(round_digits(expit(mine), released).astype(np.float64), *explanation)
 
-    return Oracle(answers, x.shape[1])
+    return RecordOracle(in_chunks(answer), x.shape[1], written=False)
 
 
 @partial(jax.jit, static_argnames="logits_fn")

@@ -1,148 +1,66 @@
-"""What an attacker may see of a service: answers to queries, as an object that offers nothing else.
+"""Oracles of records: a service that names the training records an answer rests on, and who watches.
 
-`Frame` asks the same questions in the coordinates of an affine subspace. A frame of the oracle's own keeps
-the images of the subspace's axes under every leave-one-out model, so that a query costs one addition per
-record instead of one product per feature: a simulation of the same answers, not more of them (a test compares
-the two).
+An oracle of records is an `oracle.Oracle` that knows how long a query is, so that an attacker can ask in the
+coordinates of a subspace. One that holds images of all queries simulates the same answers, not more of them (a test
+compares the two).
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
-from scipy.linalg.blas import dger
 
 from leakjax._validate import UsageError, one_of
 from leakjax.influence.exact import LOSSES, Service, influence, loss_change, predictions
-from leakjax.records.part import Explanation, RecordPart, check_part, explain, round_digits, round_values
+from leakjax.oracle import Gate, Oracle, Question, Watches
+from leakjax.records.answer import Answer, answer_of, coarsened, joined
+from leakjax.records.frame import Frame, Subspace
+from leakjax.records.part import RecordPart, check_part, explain, round_digits, round_values
 
 CHUNK = 1024  # queries answered together, so that memory stays bounded by chunk x records
 
 
-class Answer(NamedTuple):
-    """The service's answer to a batch of queries.
+class RecordOracle(Oracle[Answer]):
+    """Query access to a service that names records: one query is one (x, label whose loss the records change).
+
+    A query that names no label asks about label 0.
 
     Attributes:
-      prediction: [queries], the probability of label 1; NaN where the query was refused.
-      records: int [queries, k], handles of the released records; -1 for none.
-      values: [queries, k], their influence, or None when the service keeps it.
-    """
-
-    prediction: np.ndarray
-    records: np.ndarray
-    values: np.ndarray | None
-
-
-def joined(parts: Sequence[Answer]) -> Answer:
-    """The answers to several batches as that to one."""
-    values = None if parts[0].values is None else np.concatenate([part.values for part in parts])
-    prediction = np.concatenate([part.prediction for part in parts])
-    return Answer(prediction, np.concatenate([part.records for part in parts]), values)
-
-
-class Subspace:
-    """An affine map of coordinates u [axes] to origin + u rows, narrowed one hyperplane at a time."""
-
-    def __init__(self, origin: np.ndarray, rows: np.ndarray):
-        """Maps u to origin [images] + u @ rows [axes, images]."""
-        self.origin, self.rows = np.array(origin, np.float64), np.array(rows, np.float64, order="C")
-
-    def at(self, u: np.ndarray) -> np.ndarray:
-        """The images [queries, images] of u [queries, axes]."""
-        return self.origin + u @ self.rows
-
-    def along(self, image: np.ndarray, axes: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """The image [images] of a point, moved by one step along one axis each: [len(axes), images].
-
-        The axes must be in ascending order.
-        """
-        whole = len(axes) == axes[-1] - axes[0] + 1  # neighbours need no copy
-        images = (self.rows[axes[0] : axes[-1] + 1] if whole else self.rows[axes]) * steps[:, None]
-        images += image
-        return images
-
-    def restrict(self, reflector: np.ndarray, first: float) -> None:
-        """Reflects the coordinates by I - 2 v v^T and fixes the first one; one axis fewer remains."""
-        dger(-2.0, reflector @ self.rows, reflector, a=self.rows.T, overwrite_a=1)
-        self.origin = self.origin + first * self.rows[0]
-        self.rows = self.rows[1:]
-
-
-class Frame:
-    """Queries in the coordinates of a shrinking affine subspace of the query space."""
-
-    def __init__(self, space: Subspace, answer: Callable[[np.ndarray], Answer]):
-        """Asks `answer` for the images under `space`."""
-        self._space, self._answer = space, answer
-
-    @property
-    def axes(self) -> int:
-        """The dimension of the subspace."""
-        return len(self._space.rows)
-
-    def ask(self, u: np.ndarray) -> Answer:
-        """The answers at u [queries, axes]."""
-        return self._answer(self._space.at(u))
-
-    def probe(self, u: np.ndarray, axes: np.ndarray, steps: np.ndarray) -> Answer:
-        """The answers at u [axes] moved by one step along one (ascending) axis each: [len(axes)] queries."""
-        # Blocks that fit the cache: several passes over the images of all records, one over memory.
-        image = self._space.at(u)
-        return joined(
-            [
-                self._answer(self._space.along(image, axes[low : low + 64], steps[low : low + 64]))
-                for low in range(0, len(axes), 64)
-            ]
-        )
-
-    def restrict(self, reflector: np.ndarray, first: float) -> None:
-        """Narrows the subspace; see Subspace.restrict."""
-        self._space.restrict(reflector, first)
-
-
-class Oracle:
-    """Query access to a service and nothing else.
-
-    Attributes:
-      features: The length of a query.
-      queries: How many queries were asked so far.
-      refused: How many of them were refused.
+      features: the length of a query.
     """
 
     def __init__(
         self,
-        answers: Callable[[np.ndarray, np.ndarray], Answer],
+        answer: Callable[[Question], Answer],
         features: int,
-        held: tuple[Subspace, Callable[[np.ndarray], Answer]] | None = None,
-    ):
-        """Offers `answers` of queries [queries, features] and labels [queries].
+        *,
+        images: Subspace | None = None,
+        gate: Gate | None = None,
+        written: bool = True,
+    ) -> None:
+        """Offers answers.
 
-        `held` answers the images of queries, about label 0, instead.
+        Args:
+          answer: the full answers to questions; `oracle.Replayed`, to run an attack again on a transcript alone.
+          features: the length of a query.
+          images: of all queries, which `answer` takes in their place; None: it takes the queries.
+          gate: as of `oracle.Oracle`.
+          written: whether a transcript is kept; it holds images where `answer` takes them.
         """
-        self.features, self.queries, self.refused = features, 0, 0
-        self._answers, self._held = answers, held
+        super().__init__(answer, gate=gate, coarsen=coarsened, written=written)
+        self.features, self._images = features, images
 
-    def ask(self, x: np.ndarray, y: np.ndarray | None = None) -> Answer:
-        """The answers to queries x [queries, features] about their labels y [queries], or label 0 for all."""
+    def ask(self, x: Any, explained_class: Any = None, *, account: Any = 0, plain: bool = False) -> Answer:
+        """The answers to queries x [queries, features] about their labels, as `oracle.Oracle.ask` says."""
         x = np.asarray(x, np.float64)
-        y = np.zeros(len(x), int) if y is None else np.asarray(y)
-        parts = [
-            self._answers(x[low : low + CHUNK], y[low : low + CHUNK]) for low in range(0, len(x) or 1, CHUNK)
-        ]
-        return self._count(joined(parts))
+        x = x if self._images is None else self._images.at(x)
+        return super().ask(x, explained_class, account=account, plain=plain)
 
     def frame(self) -> Frame:
         """A frame on the whole query space, whose queries are about label 0."""
-        if self._held is None:
-            return Frame(Subspace(np.zeros(self.features), np.eye(self.features)), self.ask)
-        space, answer = self._held
-        return Frame(Subspace(space.origin, space.rows), lambda images: self._count(answer(images)))
-
-    def _count(self, answer: Answer) -> Answer:
-        self.queries += len(answer.prediction)
-        self.refused += int(np.isnan(answer.prediction).sum())
-        return answer
+        space = self._images or Subspace(np.zeros(self.features), np.eye(self.features))
+        return Frame(Subspace(space.origin, space.rows), super().ask)
 
 
 def offer(
@@ -151,9 +69,12 @@ def offer(
     *,
     key: jax.Array,
     loss: str = "probability",
-    refuse: Callable[[np.ndarray], np.ndarray] | None = None,
+    budget: int | None = None,
+    monitor: Watches | None = None,
+    on_alarm: str = "refuse",
+    written: bool = True,
     hold: bool = False,
-) -> Oracle:
+) -> RecordOracle:
     """Offers a service to an attacker.
 
     Args:
@@ -161,70 +82,80 @@ def offer(
       released: What its explanations release.
       key: Of the service, for noisy selection.
       loss: Whose change is the influence; see influence.
-      refuse: bool [queries] of x [queries, features]: the queries that are not answered; None answers all.
-      hold: Whether frame() keeps images under every leave-one-out model; for one released record without noise or
-        exclusion, and no refusals.
+      budget: How many queries are answered; None: any number.
+      monitor: Looks at every query of an account; `oracle.stateless` makes one of a rule. None: nobody does.
+      on_alarm: What becomes of a query that alarms it. "refuse"; "coarsen": a label and one record, without influence;
+        "cache": the account's last answer again.
+      written: Whether the oracle keeps a transcript.
+      hold: Whether the oracle keeps the images of queries under every leave-one-out model; for one released record
+        without noise or exclusion, nobody who watches and no transcript.
 
     Returns:
       The oracle.
 
     Raises:
-      UsageError: More records than the service has, a knob out of range, or `hold` with what it does not cover.
+      UsageError: More records than the service has, a knob or a budget out of range, another action, or `hold` with
+        what it does not cover.
     """
     check_part(released, len(service.model.y))
     one_of("loss", loss, LOSSES)
-    if hold and (released.k != 1 or released.noise or released.exclude_self or refuse is not None):
+    gate, features = Gate(budget, monitor, on_alarm), service.model.x.shape[1] - 1
+    if not hold:
+        return RecordOracle(_answers(service, released, key, loss), features, gate=gate, written=written)
+    if released.k != 1 or released.noise or released.exclude_self or monitor is not None or written:
         raise UsageError(
-            "hold=True: covers only k=1 without noise, self-exclusion or refusals; set hold=False"
+            "hold=True: covers only k=1 without noise, self-exclusion, a monitor or a transcript; set hold=False"
         )
-    if hold and not service.without.converged.all():
+    if not service.without.converged.all():
         raise UsageError("hold=True: a leave-one-out model did not converge; set hold=False")
-    held = _held(service, released, loss) if hold else None
-    return Oracle(_answers(service, released, key, loss, refuse), service.model.x.shape[1] - 1, held)
+    theta = np.concatenate([service.without.theta, service.model.theta[None]])
+    images = Subspace(theta[:, -1], theta[:, :-1].T)
+    return RecordOracle(_held(released, loss), features, images=images, gate=gate, written=False)
 
 
-def _answers(
-    service: Service,
-    released: RecordPart,
-    key: jax.Array,
-    loss: str,
-    refuse: Callable[[np.ndarray], np.ndarray] | None,
-) -> Callable[[np.ndarray, np.ndarray], Answer]:
-    """The answers to any queries, whatever is released."""
-    records = service.model.x[:, :-1]
+def in_chunks(answer: Callable[[np.ndarray, np.ndarray], Answer]) -> Callable[[Question], Answer]:
+    """Answers to questions, of a function of at most `CHUNK` queries x and their labels, 0 where none is named."""
 
-    def answers(x: np.ndarray, y: np.ndarray) -> Answer:
-        explanation = explain(influence(service, x, y, loss=loss), x, records, released, key=key)
-        prediction = round_digits(predictions(service, x), released).astype(np.float64)
-        if refuse is not None:
-            no = refuse(x)
-            prediction = np.where(no, np.nan, prediction)
-            values = explanation.values
-            explanation = Explanation(
-                np.where(no[:, None], -1, explanation.records),
-                None if values is None else np.where(no[:, None], 0, values),
-            )
-        return Answer(prediction, *explanation)
+    def answers(question: Question) -> Answer:
+        x, asked = question.x, question.explained_class
+        y = np.zeros(len(x), int) if asked is None else asked
+        full = joined(
+            [answer(x[low : low + CHUNK], y[low : low + CHUNK]) for low in range(0, len(x) or 1, CHUNK)]
+        )
+        if not question.plain:
+            return full
+        return full._replace(records=full.records[:, :0], values=None)
 
     return answers
 
 
-def _held(
-    service: Service, released: RecordPart, loss: str
-) -> tuple[Subspace, Callable[[np.ndarray], Answer]]:
-    """The logits of every model as a map of the query, and the answer of one record from them."""
-    theta = np.concatenate([service.without.theta, service.model.theta[None]])
+def _answers(
+    service: Service, released: RecordPart, key: jax.Array, loss: str
+) -> Callable[[Question], Answer]:
+    """The answers to any queries, whatever is released."""
+    records = service.model.x[:, :-1]
 
-    def answer(logits: np.ndarray) -> Answer:
+    def answer(x: np.ndarray, y: np.ndarray) -> Answer:
+        explanation = explain(influence(service, x, y, loss=loss), x, records, released, key=key)
+        prediction = round_digits(predictions(service, x), released).astype(np.float64)
+        return answer_of(prediction, *explanation)
+
+    return in_chunks(answer)
+
+
+def _held(released: RecordPart, loss: str) -> Callable[[Question], Answer]:
+    """The answer of one record from the logits of every model, the full one last."""
+
+    def answer(logits: np.ndarray, y: np.ndarray) -> Answer:
         # Either loss is monotone in the logit, so the largest |difference| is at one of the two extremes.
         full, row = logits[:, -1], np.arange(len(logits))[:, None]
         prediction = 0.5 + 0.5 * np.tanh(0.5 * full)
         ends = np.stack([logits[:, :-1].argmax(axis=1), logits[:, :-1].argmin(axis=1)], axis=1)
-        values = loss_change(full, logits[row, ends], np.zeros(len(full)), loss)
+        values = loss_change(full, logits[row, ends], y, loss)
         larger = np.abs(values).argmax(axis=1)[:, None]
         records = np.take_along_axis(ends, larger, axis=1)
         value = round_values(np.take_along_axis(values, larger, axis=1), released)
         shown = {"signed": value, "magnitude": np.abs(value), "none": None}[released.values]
-        return Answer(round_digits(prediction, released).astype(np.float64), records, shown)
+        return answer_of(round_digits(prediction, released).astype(np.float64), records, shown)
 
-    return Subspace(theta[:, -1], theta[:, :-1].T), answer
+    return in_chunks(answer)

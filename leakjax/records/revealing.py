@@ -9,7 +9,8 @@ from scipy import stats
 
 from leakjax._validate import UsageError
 from leakjax.influence.exact import Service
-from leakjax.records.oracle import Answer, offer
+from leakjax.records.answer import Answer
+from leakjax.records.oracle import offer
 from leakjax.records.part import RecordPart
 
 
@@ -43,7 +44,9 @@ def self_explanations(
     Returns:
       The answers about all records and their labels, in their order.
     """
-    return offer(service, released, key=key, loss=loss).ask(service.model.x[:, :-1], service.model.y)
+    return offer(service, released, key=key, loss=loss, written=False).ask(
+        service.model.x[:, :-1], service.model.y
+    )
 
 
 def self_revealing(explanation: Answer, k: int) -> np.ndarray:

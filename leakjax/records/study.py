@@ -72,7 +72,9 @@ def revealing(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
     own = self_explanations(service, released, key=drawn.key, loss=loss)
     revealed = {str(k): self_revealing(own, min(k, records)) for k in K}
     others = drawn.outside[:records]
-    theirs = offer(service, released, key=drawn.key, loss=loss).ask(task.x[others], task.y[others])
+    theirs = offer(service, released, key=drawn.key, loss=loss, written=False).ask(
+        task.x[others], task.y[others]
+    )
     first = [np.abs(np.asarray(part.values)[:, 0]) for part in (own, theirs)]
     return {
         "revealed": {k: np.flatnonzero(hit).tolist() for k, hit in revealed.items()},
@@ -97,7 +99,7 @@ def static(task: Task, drawn: Draw, *, queries: int, loss: str) -> dict[str, Any
     """
     released = RecordPart(k=min(max(K), len(drawn.records)), values="none")
     shown = static_batches(
-        offer(drawn.service, released, key=drawn.key, loss=loss),
+        offer(drawn.service, released, key=drawn.key, loss=loss, written=False),
         task.x[drawn.outside] if len(drawn.outside) else task.x,
         queries,
         key=drawn.key,
@@ -153,7 +155,7 @@ def subspace(
     for name in oracles:
         released = ORACLES[name]
         attack = reconstruct(
-            offer(service, released, key=drawn.key, loss=loss, hold=hold),
+            offer(service, released, key=drawn.key, loss=loss, written=False, hold=hold),
             key=drawn.key,
             loss=loss,
             signed=released.values == "signed",
@@ -187,7 +189,7 @@ def defenses(
     """
     model = drawn.service.model
     target = Target(
-        offer=partial(offer, drawn.service, key=drawn.key, loss=loss),
+        offer=partial(offer, drawn.service, key=drawn.key, loss=loss, written=False),
         x=model.x[:, :-1],
         y=model.y,
         outside=task.x[drawn.outside],

@@ -15,7 +15,9 @@ from scipy.special import logit
 
 from leakjax._validate import UsageError, at_least, one_of, positive
 from leakjax.influence.exact import LOSSES
-from leakjax.records.oracle import Answer, Frame, Oracle
+from leakjax.records.answer import Answer
+from leakjax.records.frame import Frame
+from leakjax.records.oracle import RecordOracle
 
 FAR = 1e6  # in units of the query bound: hyperplanes beyond it are those of a constant
 
@@ -39,7 +41,7 @@ class Reconstruction(NamedTuple):
 
 
 def reconstruct(
-    oracle: Oracle,
+    oracle: RecordOracle,
     *,
     key: jax.Array,
     bound: float = 1.0,
@@ -78,6 +80,7 @@ def reconstruct(
     at_least("patience", patience, 1)
     one_of("loss", loss, LOSSES)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    before = oracle.queries, oracle.refused
     attack = _Attack(oracle, rng, bound, float(-logit(odds)), loss, signed)
     theta = attack.recover_theta()
     failures = 0
@@ -86,7 +89,8 @@ def reconstruct(
     if not attack.frame.axes:
         attack.conclude(threshold)
     seen = np.array(sorted(attack.seen - {-1}), int)
-    return Reconstruction(np.array(attack.found, int), seen, attack.queries, attack.refused, theta)
+    queries, refused = oracle.queries - before[0], oracle.refused - before[1]
+    return Reconstruction(np.array(attack.found, int), seen, queries, refused, theta)
 
 
 class _Heard(NamedTuple):
@@ -102,7 +106,7 @@ class _Attack:
 
     def __init__(
         self,
-        oracle: Oracle,
+        oracle: RecordOracle,
         rng: np.random.Generator,
         bound: float,
         logit_bound: float,
@@ -115,14 +119,11 @@ class _Attack:
         self.shortest = 0.0  # the norm of the subspace's point nearest to 0, which is its origin
         self.found: list[int] = []
         self.seen: set[int] = set()
-        self.queries = self.refused = 0
 
     def note(self, answer: Answer) -> _Heard:
-        """Counts an answer and the records in it."""
+        """Keeps the records in an answer."""
         if answer.values is None:
             raise UsageError("oracle: releases no influence values, which this attack needs")
-        self.queries += len(answer.prediction)
-        self.refused += int(np.isnan(answer.prediction).sum())
         self.seen.update(np.unique(answer.records).tolist())
         return _Heard(answer.prediction, answer.records, answer.values)
 

@@ -18,7 +18,12 @@ ALL = Share()
 
 
 def join(
-    *, distributed: bool = False, coordinator: str | None = None, processes: int = 1, process: int = 0
+    *,
+    distributed: bool = False,
+    coordinator: str | None = None,
+    processes: int = 1,
+    process: int = 0,
+    in_step: bool = False,
 ) -> Share:
     """Joins the processes of a run; to be called before anything is computed.
 
@@ -33,6 +38,8 @@ def join(
       processes: how many there are; with a coordinator, or without one where they have only the directory
         in common.
       process: which of them this is, from 0.
+      in_step: whether the processes compute together, as an audit does and training does not: then all end where one
+        dies, and none ends before the others.
 
     Returns:
       The share of this process.
@@ -44,7 +51,7 @@ def join(
         raise fail("process", process, f"must be from 0 to processes - 1 = {processes - 1}")
     if not (distributed or coordinator):
         return Share(process, max(processes, 1))
-    jax.config.update("jax_enable_recoverability", True)
+    jax.config.update("jax_enable_recoverability", not in_step)
     try:
         if coordinator:
             jax.distributed.initialize(coordinator, processes, process)

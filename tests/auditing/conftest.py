@@ -3,15 +3,11 @@
 import functools
 
 import jax
-import numpy as np
 import pytest
 
 import leakjax
 from leakjax.auditing import Run
-from leakjax.data import Points
-from leakjax.shadow import Ensemble
-from leakjax.shadow.ensemble import History
-from tests.auditing.world import CLASSES, CLIP, EXPLAINERS, FEATURES, HARDENED, MODELS, POINTS, logits_fn
+from tests.auditing.world import CLIP, EXPLAINERS, HARDENED, logits_fn, make_ensemble, make_points
 from tests.settings import during
 
 
@@ -37,31 +33,12 @@ def cheap_compilation(cheaply):
 
 @pytest.fixture(scope="session")
 def points():
-    rng = np.random.default_rng(3)
-    x = rng.normal(size=(POINTS, FEATURES))
-    y = (x[:, 0] + rng.normal(size=POINTS) > 0).astype(np.int32)
-    x = np.column_stack([x, np.arange(POINTS)]).astype(np.float32)
-    groups = {"side": np.where(rng.random(POINTS) < 0.3, "left", "right")}
-    names = [f"measure {place}" for place in range(FEATURES)] + ["number"]
-    return Points(x, y, CLASSES, "small", 1000 + np.arange(POINTS, dtype=np.int32), 2, groups, names)
+    return make_points()
 
 
 @pytest.fixture(scope="session")
 def ensemble(points):
-    """Each model is a ridge regression on its own half."""
-    rng = np.random.default_rng(4)
-    membership = rng.random((MODELS, POINTS)) < 0.5
-    weights, offsets = [], []
-    for rows in membership:
-        design = np.column_stack([points.x[rows, :-1], np.ones(rows.sum())])
-        answer = 4.0 * np.eye(CLASSES)[points.y[rows]]
-        found = np.linalg.solve(design.T @ design + 0.1 * np.eye(design.shape[1]), design.T @ answer)
-        weights.append(found[:-1])
-        offsets.append(found[-1])
-    variables = {"w": np.stack(weights), "b": np.stack(offsets), "membership": membership}
-    variables = {name: np.asarray(leaf, np.float32) for name, leaf in variables.items()}
-    none = np.zeros((MODELS, 0), np.float32)
-    return Ensemble(variables, membership, np.arange(MODELS, dtype=np.int32), History(none, none))
+    return make_ensemble(points)
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,9 @@ def test_actions_on_alarm():
     np.testing.assert_array_equal(coarse.prediction.classes[1], (x[1] @ WEIGHTS).argmax())
     assert np.isnan(coarse.prediction.probabilities[1]).all()
     np.testing.assert_array_equal(coarse.explanations[0][0], usual.explanations[0][0])
-    assert offered(monitor=rule, on_alarm="cache").ask(x[1:2]).action.tolist() == ["refused"]
+    nothing = offered(monitor=rule, on_alarm="cache")
+    assert nothing.ask(x[1:2]).action.tolist() == ["refused"]
+    assert nothing.refused == 1
     with pytest.raises(UsageError, match="on_alarm='ban'"):
         offered(monitor=rule, on_alarm="ban")
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
+from leakjax.records.answer import answer_of
 from leakjax.records.baselines import DISTRIBUTIONS, distinct_revealed, draw_queries, static_batches
-from leakjax.records.oracle import Answer, Oracle
+from leakjax.records.oracle import RecordOracle, in_chunks
 
 
 def population():
@@ -54,10 +55,10 @@ def test_static_batches_ask_what_each_attacker_knows(key):
 
     def answers(x, y):
         asked.append(x)
-        return Answer(np.zeros(len(x)), np.arange(len(x))[:, None], None)
+        return answer_of(np.zeros(len(x)), np.arange(len(x))[:, None], None)
 
     blocks = np.array([0, 1, 1, 1])
-    shown = static_batches(Oracle(answers, 4), points, 50, key=key, blocks=blocks)
+    shown = static_batches(RecordOracle(in_chunks(answers), 4), points, 50, key=key, blocks=blocks)
     assert list(shown) == list(DISTRIBUTIONS)
     assert all(records[:, 0].tolist() == list(range(50)) for records in shown.values())
     uniform, marginal, true = asked

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from leakjax.records import encode, study
+from leakjax.records.answer import answer_of
 from leakjax.records.defenses import Target, compare_defenses, measure
-from leakjax.records.oracle import Answer, Oracle
+from leakjax.records.oracle import RecordOracle, in_chunks
 from leakjax.records.part import RecordPart, explain
 from tests.influence.conftest import task
 
@@ -19,9 +20,9 @@ RECORDS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1) * np.array([1, 1, 1
 def offer(released, key):
     def answers(x, y):
         shown = explain(x @ RECORDS.T, x, RECORDS, released, key=key)
-        return Answer(np.full(len(x), 0.5), *shown)
+        return answer_of(np.full(len(x), 0.5), *shown)
 
-    return Oracle(answers, 2)
+    return RecordOracle(in_chunks(answers), 2)
 
 
 @pytest.fixture

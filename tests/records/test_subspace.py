@@ -1,10 +1,14 @@
+from functools import partial
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from leakjax._validate import UsageError
 from leakjax.influence.exact import LOSSES, serve
-from leakjax.records.oracle import Answer, Oracle, offer
+from leakjax.oracle import Replayed, stateless
+from leakjax.records.oracle import RecordOracle, offer
 from leakjax.records.part import RecordPart
 from leakjax.records.subspace import difference, reconstruct
 from tests.influence.conftest import task
@@ -51,11 +55,12 @@ def test_dependent_features_lower_what_can_be_recovered(key):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_more_features_than_points_gives_every_point_away(key, loss):
     served = serve(*task(25, 40))
-    found = reconstruct(offer(served, RecordPart(k=1), key=key, loss=loss, hold=True), key=key, loss=loss)
+    holding = partial(offer, served, RecordPart(k=1), key=key, loss=loss, written=False, hold=True)
+    found = reconstruct(holding(), key=key, loss=loss)
     assert sorted(found.found) == list(range(25))
     # Read as the other loss, the same answers lead astray: no record is silent where it is thought to be.
     other = next(each for each in LOSSES if each != loss)
-    wrong = reconstruct(offer(served, RecordPart(k=1), key=key, loss=loss, hold=True), key=key, loss=other)
+    wrong = reconstruct(holding(), key=key, loss=other)
     assert len(wrong.found) < 25
 
 
@@ -65,47 +70,41 @@ def test_rounding_below_the_threshold_stops_the_attack(service, key):
     assert len(rounded.found) < len(exact.found)
 
 
-class Replay(Oracle):
-    """Holds nothing but answers that were given before, by the query's bytes."""
-
-    def __init__(self, features: int, transcript: dict[bytes, tuple]):
-        def answers(x: np.ndarray, y: np.ndarray) -> Answer:
-            assert not y.any()
-            return Answer(*map(np.array, zip(*(transcript[query.tobytes()] for query in x), strict=True)))
-
-        super().__init__(answers, features)
-
-
 def test_the_attack_sees_answers_and_nothing_else(service, key):
     true = offer(service, RecordPart(k=1), key=key)
-    transcript: dict[bytes, tuple] = {}
-
-    def recording(x: np.ndarray, y: np.ndarray) -> Answer:
-        answer = true.ask(x, y)
-        transcript.update(zip((query.tobytes() for query in x), zip(*answer, strict=True), strict=True))
-        return answer
-
-    original = reconstruct(Oracle(recording, 6), key=key)
+    original = reconstruct(true, key=key)
     assert original.queries == true.queries
     # All records, models and labels are gone: the answers alone give the same reconstruction, bit for bit.
-    replayed = reconstruct(Replay(6, transcript), key=key)
-    for ours, theirs in zip(replayed, original, strict=True):
+    stub = RecordOracle(Replayed(true.transcript), 6, written=False)
+    for ours, theirs in zip(reconstruct(stub, key=key), original, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    public = {name for name in dir(true) if not name.startswith("_")}
-    assert public == {"ask", "frame", "features", "queries", "refused"}
+    assert stub.queries == true.queries
+    with pytest.raises(UsageError, match="replay: batch 3 is not the question"):
+        reconstruct(RecordOracle(Replayed(true.transcript), 6), key=jax.random.key(8))
+
+
+def test_a_spent_budget_leaves_what_was_found(service, key):
+    whole = reconstruct(offer(service, RecordPart(k=1), key=key), key=key)
+    asked = offer(service, RecordPart(k=1), key=key, budget=whole.queries // 2)
+    found = reconstruct(asked, key=key, halvings=3)
+    assert 0 < len(found.found) < len(whole.found)
+    assert found.found.tolist() == whole.found[: len(found.found)].tolist()
+    assert found.refused == asked.refused > 0
 
 
 def test_refusals_are_counted_and_worked_around(service, key):
-    def capricious(x: np.ndarray) -> np.ndarray:
-        """Refuses every fourth query or so, but none along the axes."""
-        return np.floor(1e6 * np.abs(x).sum(axis=1)) % 4 == 1
-
-    asked = offer(service, RecordPart(k=1), key=key, refuse=capricious)
+    # Every fourth query or so is refused, but none along the axes.
+    capricious = stateless(lambda x: jnp.floor(1e3 * jnp.abs(x).sum()) % 4 == 1)
+    asked = offer(service, RecordPart(k=1), key=key, monitor=capricious)
     found = reconstruct(asked, key=key)
+    again = reconstruct(RecordOracle(Replayed(asked.transcript), 6), key=key)
+    assert (again.found.tolist(), again.queries, again.refused) == (found.found.tolist(), *found[2:4])
     assert len(found.found) == 7
     assert found.refused == asked.refused > 0
     with pytest.raises(UsageError, match="refused a query that recovers the model's parameters"):
-        reconstruct(offer(service, RecordPart(k=1), key=key, refuse=lambda x: (x == 0).all(axis=1)), key=key)
+        reconstruct(
+            offer(service, RecordPart(k=1), key=key, monitor=stateless(lambda x: (x == 0).all())), key=key
+        )
 
 
 def test_an_oracle_without_values_is_an_error(service, key):

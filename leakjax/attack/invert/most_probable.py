@@ -4,7 +4,9 @@ Whoever has the weights can differentiate any explainer, and so needs no closed 
 (Levenberg, Marquardt) on what the explanation leaves unexplained and on how unlikely an input is, from several starts.
 """
 
+import functools
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,72 +20,101 @@ KNOWS = "the released explanation, the weights, the explainer, and public data o
 _DAMPING, _EASIER, _HARDER = 1e-2, 0.3, 5.0
 
 State = tuple[jax.Array, jax.Array, jax.Array]
-# (flat input [features], explained class) -> explanation [numbers], traceable
-Explains = Callable[[jax.Array, jax.Array], jax.Array]
+# (variables, flat input [features], explained class) -> explanation [numbers], traceable
+Explains = Callable[[Any, jax.Array, jax.Array], jax.Array]
+
+
+class Probable(NamedTuple):
+    """Where searches ended.
+
+    Attributes:
+      x: [targets, features], the most probable input of each.
+      ceiling: [targets, features], where the search from the subjects themselves ended; None without these.
+    """
+
+    x: np.ndarray
+    ceiling: np.ndarray | None
 
 
 def most_probable(
     explain: Explains,
+    variables: Any,
     sought: np.ndarray,
     explained: np.ndarray,
     priors: Sequence[Prior],
     *,
     error: float = 3e-3,
+    directions: int = 128,
     starts: int = 4,
     steps: int = 40,
     seed: int = 0,
-    begin: np.ndarray | None = None,
-) -> np.ndarray:
+    subjects: np.ndarray | None = None,
+) -> Probable:
     """Searches the most probable inputs that have the sought explanations.
 
     Args:
-      explain: of the known model.
+      explain: of the known network; the same function is compiled once for all models.
+      variables: of the model.
       sought: [targets, numbers], the released explanations.
       explained: int [targets], the class of each.
       priors: of the inputs of each class.
       error: standard deviation of a number of an explanation, relative to their root mean square.
+      directions: in how many an input is sought, those in which inputs of its class differ most; in the others it stays
+        at their mean. A step takes their cube.
       starts: the prior's mean, then draws of it; the best end counts.
       steps: of each search.
       seed: of the draws.
-      begin: [targets, features], where to begin instead of at the mean: for the ceiling, the inputs themselves.
+      subjects: [targets, features], the inputs themselves: one more search begins there, for the ceiling alone.
 
     Returns:
-      [targets, features].
+      `Probable`.
 
     Raises:
-      UsageError: no start, no step, or an error that is not positive.
+      UsageError: no direction, no start, no step, or an error that is not positive.
     """
+    at_least("directions", directions, 1)
     at_least("starts", starts, 1)
     at_least("steps", steps, 1)
     positive("error", error)
     count, features = len(sought), len(priors[0].mean)
     mean = np.stack([prior.mean for prior in priors])[explained]
-    roots = np.stack([np.linalg.cholesky(prior.covariance) for prior in priors])
-    drawn = np.random.default_rng(seed).standard_normal((count, starts, features))
-    drawn[:, 0] = 0.0
-    if begin is not None:
-        inverse = np.linalg.inv(roots)[explained]
-        drawn[:, 0] = np.einsum("tfg,tg->tf", inverse, np.reshape(begin, (count, features)) - mean)
+    # Columns of a root of the covariance, the longest ones: orthogonal to each other.
+    lengths, axes = np.linalg.eigh(np.stack([prior.covariance for prior in priors]))
+    roots = (axes * np.sqrt(lengths)[:, None, :])[:, :, -directions:]
+    begins = np.random.default_rng(seed).standard_normal((count, starts, roots.shape[2]))
+    begins[:, 0] = 0.0
+    if subjects is not None:
+        away = np.reshape(subjects, (count, features)) - mean
+        there = np.einsum("tfd,tf->td", roots[explained], away) / lengths[explained, -directions:]
+        begins = np.concatenate([begins, there[:, None]], axis=1)
+    given = (sought.reshape(count, -1), mean, roots[explained], begins)
+    flat, centre, root, begin = (jnp.asarray(each, jnp.float32) for each in given)
+    targets = (flat, jnp.asarray(explained, jnp.int32), centre, root, begin)
+    ends, costs = (np.asarray(each) for each in _ends(explain, steps, variables, jnp.float32(error), targets))
+    best = np.nan_to_num(costs[:, :starts], nan=np.inf).argmin(axis=1)
+    found = ends[np.arange(count), best].astype(np.float64)
+    return Probable(found, None if subjects is None else ends[:, -1].astype(np.float64))
 
-    def one(target: tuple[jax.Array, ...]) -> jax.Array:
+
+@functools.partial(jax.jit, static_argnames=("explain", "steps"))
+def _ends(
+    explain: Explains, steps: int, variables: Any, error: jax.Array, targets: tuple[jax.Array, ...]
+) -> tuple[jax.Array, jax.Array]:
+    """Where the searches end [targets, starts, features], and the sums of squares there [targets, starts]."""
+
+    def one(target: tuple[jax.Array, ...]) -> tuple[jax.Array, jax.Array]:
         sought, label, mean, root, begins = target
         size = error * jnp.sqrt(jnp.mean(sought**2)) + 1e-12
 
         # In units in which the prior is a standard Gaussian.
         def left(unit: jax.Array) -> jax.Array:
-            return jnp.concatenate([(explain(mean + root @ unit, label) - sought) / size, unit])
+            return jnp.concatenate([(explain(variables, mean + root @ unit, label) - sought) / size, unit])
 
         ends, costs = jax.vmap(lambda begin: _descended(left, begin, steps))(begins)
-        return mean + root @ ends[jnp.argmin(costs)]
+        return mean[None] + ends @ root.T, costs
 
-    @jax.jit
-    def all_of(targets: tuple[jax.Array, ...]) -> jax.Array:
-        with _precision.stated():
-            return jax.lax.map(one, targets)
-
-    given = (sought.reshape(count, -1), mean, roots[explained], drawn)
-    flat, centre, root, begins = (jnp.asarray(each, jnp.float32) for each in given)
-    return np.asarray(all_of((flat, jnp.asarray(explained, jnp.int32), centre, root, begins)), np.float64)
+    with _precision.stated():
+        return jax.lax.map(one, targets)
 
 
 def _descended(

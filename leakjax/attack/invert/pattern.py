@@ -100,8 +100,8 @@ def match_pattern(
 def _trials(x: np.ndarray, slopes: np.ndarray, missing: np.ndarray, low: float, high: float) -> np.ndarray:
     """Next inputs [targets, dampings, features], from slopes [targets, features, numbers]."""
     slopes, missing = np.nan_to_num(slopes), np.nan_to_num(missing)
-    square = np.einsum("tfn,tgn->tfg", slopes, slopes)
-    pull = np.einsum("tfn,tn->tf", slopes, missing)
+    square = slopes @ slopes.swapaxes(1, 2)
+    pull = (slopes @ missing[..., None])[..., 0]
     mean = np.maximum(np.trace(square, axis1=1, axis2=2) / x.shape[1], 1e-30)
     unit = np.eye(x.shape[1])
     moved = [

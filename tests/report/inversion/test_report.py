@@ -119,8 +119,8 @@ def test_a_verdict_follows_from_the_rows():
     def verdict(coarse):
         rows = [
             attack_row(found=0.9),
-            attack_row(guard="16 segments", found=coarse),
-            attack_row(guard="16 signs", found=0.5),
+            attack_row(guard="segments of 2 x 2", found=coarse),
+            attack_row(guard="signs of 2 x 2", found=0.5),
         ]
         return next(each for each in claims.claims_of(rows) if each.claim == what)
 
