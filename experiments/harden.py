@@ -60,6 +60,7 @@ class Config:
     model: str
     models: int
     ensemble: str | None
+    gap: float | None
     training: shadow.TrainConfig
     explainers: tuple[str, ...]
     search: Search
@@ -68,6 +69,7 @@ class Config:
     def __post_init__(self) -> None:
         """Checks what needs no data, before any compute."""
         models.make(self.model, 2)
+        training_flags.check_gap(self.gap, self.ensemble)
         _validate.at_least("models", self.models, self.search.targets + LEAST_MODELS)
         _validate.at_least("background", self.background, 0)
         if self.audit_points is not None:
@@ -94,7 +96,7 @@ def define_flags() -> None:
     default = Search()
     flags.DEFINE_integer("models", 80, "Models, targets and shadows together.")
     flags.DEFINE_integer("targets", default.targets, f"Models set apart, at least {LEAST_MODELS}.")
-    flags.DEFINE_string("ensemble", None, "A workdir of experiments.train_shadows, in place of training.")
+    training_flags.define_ensemble()
     flags.DEFINE_integer("audit_points", None, "Points of the pool that are explained. Default: all.")
     flags.DEFINE_integer("background", 0, "Points set aside for explainers that need a background.")
     flags.DEFINE_string(
@@ -176,7 +178,7 @@ def run(config: Config, values: flags.FlagValues, stages: Stages, workdir: Path)
         key = jax.random.key(config.seed)
         if config.ensemble:
             directory = Path(config.ensemble).expanduser()
-            ensemble, _ = stored(directory, model, points, models=config.models, key=key)
+            ensemble, _ = stored(directory, model, points, models=config.models, key=key, gap=config.gap)
         else:
             ensemble, _ = trained(
                 model, points, config.training, models=config.models, key=key, workdir=held, say=stages.say,

@@ -27,7 +27,7 @@ from leakjax.papers.hardened import Settings, hardening_profile, section
 from leakjax.papers.hardened.figures import images
 from leakjax.papers.methods import EVERY
 
-from . import _main, paper_flags
+from . import _main, paper_flags, training_flags
 
 QUICK = {"models": 20, "targets": 16, "points": 800, "epochs": 30, "costly_points": 200, "most_runs": 100}
 
@@ -63,6 +63,7 @@ class Config(paper_flags.Config):
 def define_flags() -> None:
     """Defines the flags; they are read in `main` alone."""
     paper_flags.define_flags(models=48)
+    training_flags.define_ensemble()
     flags.DEFINE_string("explainers", EVERY, "Explainers, separated by commas; every stands for all.")
     flags.DEFINE_integer("most_runs", 10_000, "Of the model for one explanation; others are left out.")
     flags.DEFINE_integer("targets", 32, "How many of the models are attacked, at least 16.")

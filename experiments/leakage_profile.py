@@ -29,7 +29,7 @@ from leakjax.papers.leakage import Settings, profile, section
 from leakjax.papers.leakage.figures import images
 from leakjax.papers.methods import EVERY
 
-from . import _main, paper_flags
+from . import _main, paper_flags, training_flags
 
 QUICK = {
     "models": 16,
@@ -86,6 +86,7 @@ class Config(paper_flags.Config):
 def define_flags() -> None:
     """Defines the flags; they are read in `main` alone."""
     paper_flags.define_flags()
+    training_flags.define_ensemble()
     flags.DEFINE_string("explainers", EVERY, "Explainers, separated by commas; every stands for all.")
     flags.DEFINE_integer("most_runs", 10_000, "Of the model for one explanation; others are left out.")
     flags.DEFINE_integer("neighbours", 8, "Further queries a point, in place of an explanation.")

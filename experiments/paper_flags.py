@@ -51,6 +51,8 @@ class Config:
     label: str | None
     model: str
     models: int
+    ensemble: str | None = None
+    gap: float | None = None
     audit_points: int | None
     costly_points: int | None
     background: int
@@ -64,6 +66,7 @@ class Config:
     def __post_init__(self) -> None:
         """Checks what needs no data, before any compute."""
         models.make(self.model, 2)
+        training_flags.check_gap(self.gap, self.ensemble)
         _validate.at_least("models", self.models, LEAST_MODELS)
         _validate.seed("seed", self.seed)
         _validate.at_least("background", self.background, 0)
@@ -125,9 +128,8 @@ def common(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
       UsageError: a flag's value is not allowed.
     """
-    fields = {
-        field.name: given[field.name] for field in dataclasses.fields(Config) if field.name != "training"
-    }
+    names = {field.name for field in dataclasses.fields(Config)} - {"training"}
+    fields = {name: given[name] for name in names & given.keys()}
     fields["releases"] = tuple(release.prediction_part(text).name for text in given["releases"])
     fields["training"] = training_flags.read_training(_Named(given))
     return fields
@@ -179,7 +181,9 @@ def sizes(config: Config, points: int) -> dict[str, Any]:
 
 def attacked(config: Config, model: models.Model, pool: Pool, held: Workdir, stages: Stages) -> Prepared:
     """The trained models and the points on which they are attacked."""
-    training = Training(model, config.training, config.models, jax.random.key(config.seed))
+    directory = Path(config.ensemble).expanduser() if config.ensemble else None
+    key = jax.random.key(config.seed)
+    training = Training(model, config.training, config.models, key, directory, config.gap)
     return prepared(
         training,
         pool,

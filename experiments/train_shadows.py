@@ -4,7 +4,8 @@ r"""Trains an ensemble of shadow models in blocks: any number, killable at any m
 
 trains 1,024 small networks on 1,797 handwritten digits, each on a random half. The same command goes on where it
 stopped; --models=2048 adds as many again. The audit reads them by --ensemble=runs/digits-1024, Python by
-leakjax.shadow.load("runs/digits-1024").
+leakjax.shadow.load("runs/digits-1024"). With --answers --explainers=gradient it writes what all models answer to all
+points to answers.npz beside them, which the audit of answers reads: python -m experiments.score --answers=FILE.
 
 On many hosts the same command runs on each, over one shared directory, each host training its own blocks:
 
@@ -14,7 +15,7 @@ On many hosts the same command runs on each, over one shared directory, each hos
 --distributed finds the others by itself on TPU pods and under Slurm. No host waits for another while it trains: where
 one dies, the others finish their blocks, and its own wait until it is started again; where process 0 dies, so do the
 others, and the same command goes on. With --processes and --process alone, without a coordinator, none can harm
-another. Exit codes: 0 done, 2 bad usage.
+another: whichever dies, process 0 too, the others finish. Exit codes: 0 done, 2 bad usage.
 """
 
 import json
@@ -27,8 +28,11 @@ import numpy as np
 from absl import flags
 from rich.console import Console
 
-from leakjax import models, shadow
+from leakjax import _spec, models, shadow
 from leakjax._validate import at_least, one_of, seed
+from leakjax.auditing import explainers
+from leakjax.auditing.pool import set_aside
+from leakjax.auditing.written import write_answers
 from leakjax.data.membership import DESIGNS
 from leakjax.report.progress import Stages
 from leakjax.shadow import private
@@ -50,6 +54,15 @@ def define_flags() -> None:
     flags.DEFINE_integer("folds", 5, "Of --design=out_of_fold.")
     flags.DEFINE_integer("teachers", 8, "Of --design=disjoint.")
     flags.DEFINE_list("left_out", ["0"], "Rows of the points that --design=leave_one_out names.")
+    flags.DEFINE_bool("answers", False, "Write all models' logits and explanations to answers.npz.")
+    flags.DEFINE_string(
+        "explainers",
+        "gradient",
+        training_flags.choices("Of --answers: explainers, separated by commas.", explainers.describe()),
+    )
+    flags.DEFINE_integer(
+        "background", 0, "Points set aside, not trained on, for explainers; the audit wants the same number."
+    )
     host_flags.define_flags()
 
 
@@ -57,10 +70,16 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
     """Trains what the workdir lacks; returns what is stored, to be printed."""
     config = training_flags.read_training(values)
     at_least("models", values.models, 1)
+    at_least("background", values.background, 0)
     seed("seed", values.seed)
+    shown = _spec.split("explainers", values.explainers)
+    for text in shown:
+        if text not in explainers.LISTS:
+            explainers.parse(text)
     one_of("design", values.design, DESIGNS)
     share = host_flags.joined(values)
-    points = training_flags.load_data(values, values)
+    pool = set_aside(training_flags.load_data(values, values), values.background)
+    points = pool.points
     model = models.make(values.model, points.classes)
     ids = np.arange(values.models, dtype=np.int32)
     if values.model_ids:
@@ -105,6 +124,20 @@ def run(values: flags.FlagValues, stages: Stages) -> dict[str, Any]:
         say=stages.say,
     )
     summary: dict[str, Any] = {"models": len(contents.ids), "diverged": contents.diverged.tolist()}
+    missing = np.setdiff1d(ids, contents.ids)
+    if values.answers and len(missing):
+        stages.say(
+            f"no answers yet: {len(missing)} models are other processes'; then run the same command again"
+        )
+    elif values.answers:
+        # As the audit folds its key, so that both explain alike.
+        key = jax.random.fold_in(jax.random.key(values.seed), 2)
+        file = workdir / "answers.npz"
+        write_answers(
+            file, workdir, model, points, explainers=shown, background=pool.background, models=ids, key=key,
+            writer=share.process, say=stages.say,
+        )  # fmt: skip
+        summary["answers"] = str(file)
     if config.noise_multiplier:
         epsilon = private.epsilon(config, len(points.x), delta=values.delta)
         summary |= {"epsilon": epsilon, "delta": values.delta}

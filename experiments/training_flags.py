@@ -49,6 +49,23 @@ def define_flags() -> None:
     flags.DEFINE_integer("seed", 0, "Of all randomness.")
 
 
+def define_ensemble() -> None:
+    """Defines where models that were trained before are read."""
+    flags.DEFINE_string(
+        "ensemble",
+        None,
+        "A workdir of experiments.train_shadows: its first --models models, trained on these points, in place of "
+        "training; flags of training have no say.",
+    )
+    flags.DEFINE_float("gap", None, "Of --ensemble: take the models at this gap, one of its --stop_at_gap.")
+
+
+def check_gap(gap: float | None, ensemble: str | None) -> None:
+    """Raises UsageError where models at a gap are wanted that nobody trained before."""
+    if gap is not None and ensemble is None:
+        raise _validate.fail("gap", gap, "is of an --ensemble, which must be named")
+
+
 def read_training(values: Any) -> shadow.TrainConfig:
     """How every model is trained.
 

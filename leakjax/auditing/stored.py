@@ -12,7 +12,13 @@ from leakjax.models import Model
 
 
 def stored(
-    directory: Path, model: Model, points: data.Points, *, models: int, key: jax.Array
+    directory: Path,
+    model: Model,
+    points: data.Points,
+    *,
+    models: int,
+    key: jax.Array,
+    gap: float | None = None,
 ) -> tuple[shadow.Ensemble, Any]:
     """Loads models that `leakjax.shadow.train_blocks` trained on these points.
 
@@ -22,6 +28,7 @@ def stored(
       points: the training pool.
       models: how many, those with the lowest ids.
       key: of the untrained models.
+      gap: the generalisation gap at which the models are wanted, as of `leakjax.shadow.load`.
 
     Returns:
       The ensemble, and variables of models that were not trained.
@@ -34,7 +41,7 @@ def stored(
         if held.recipe[name] != fingerprint(array=array):
             rule = f"was trained on other {name}; give the data flags that it was trained with"
             raise fail("ensemble", str(directory), rule)
-    ensemble = shadow.load(directory, models)
+    ensemble = shadow.load(directory, models, gap=gap)
     _, training_key = jax.random.split(key)
     start = shadow.init_ensemble(
         model, points.x, key=training_key, membership=ensemble.membership, ids=ensemble.ids

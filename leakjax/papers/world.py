@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ from leakjax.auditing.pool import Pool
 from leakjax.auditing.predictions import predict_program
 from leakjax.auditing.prepare import Prepared, prepare
 from leakjax.auditing.rows import Sitting
+from leakjax.auditing.stored import stored
 from leakjax.auditing.subject import Subject
 from leakjax.auditing.trained import trained
 from leakjax.models import Model
@@ -31,12 +33,16 @@ class Training:
       config: how it is trained.
       models: how many, each on a random half of the points.
       key: of who is trained on what, and of the training.
+      ensemble: where models are that were trained before, with their own config, and are taken instead; None: nowhere.
+      gap: of these, the generalisation gap at which they are taken.
     """
 
     model: Model
     config: shadow.TrainConfig
     models: int
     key: jax.Array
+    ensemble: Path | None = None
+    gap: float | None = None
 
 
 def prepared(
@@ -49,7 +55,7 @@ def prepared(
     say: Callable[[str], None],
     on_epoch: OnEpoch,
 ) -> Prepared:
-    """Trains the models, unless the workdir keeps them, and says what is attacked.
+    """Trains the models, unless the workdir keeps them or they were trained before, and says what is attacked.
 
     Args:
       training: of the models.
@@ -61,16 +67,19 @@ def prepared(
       on_epoch: called after each epoch.
     """
     points = pool.points
-    ensemble, untrained = trained(
-        training.model,
-        points,
-        training.config,
-        models=training.models,
-        key=training.key,
-        workdir=workdir,
-        say=say,
-        on_epoch=on_epoch,
-    )
+    sizes: Any = {"models": training.models, "key": training.key}
+    if training.ensemble is not None:
+        ensemble, untrained = stored(training.ensemble, training.model, points, gap=training.gap, **sizes)
+    else:
+        ensemble, untrained = trained(
+            training.model,
+            points,
+            training.config,
+            workdir=workdir,
+            say=say,
+            on_epoch=on_epoch,
+            **sizes,
+        )
     if audit_points is not None:
         rows = data.evenly_spaced(audit_points, len(points.x))
         points = data.take(points, rows)

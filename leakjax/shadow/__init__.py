@@ -7,6 +7,7 @@ from leakjax.shadow.fit_many import fit_many
 from leakjax.shadow.hosts import Share
 from leakjax.shadow.metrics import metrics_writer
 from leakjax.shadow.store import Contents, contents, gaps, load
+from leakjax.shadow.students import students
 from leakjax.shadow.together import init_ensemble, train_ensemble
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "init_ensemble",
     "load",
     "metrics_writer",
+    "students",
     "train_blocks",
     "train_ensemble",
 ]

@@ -7,7 +7,7 @@ from jax import numpy as jnp
 
 from leakjax.models.model import Model, Variables
 
-_CHUNK = 256  # points that are looked at together
+CHUNK = 256  # points that are looked at together
 
 
 class Kept(NamedTuple):
@@ -48,7 +48,7 @@ def generalisation_gap(
     def hit(x_and_y: tuple[jax.Array, jax.Array]) -> jax.Array:
         return model.logits_fn(variables, x_and_y[0]).argmax(-1) == x_and_y[1]
 
-    hits = jax.lax.map(hit, (x, y), batch_size=min(_CHUNK, len(x)))
+    hits = jax.lax.map(hit, (x, y), batch_size=min(CHUNK, len(x)))
     own = (hits & membership).sum() / membership.sum()
     return own - (hits & ~membership).sum() / (~membership).sum()
 

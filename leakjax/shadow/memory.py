@@ -11,6 +11,8 @@ from jax import numpy as jnp
 from leakjax._validate import UsageError, fail
 from leakjax.models.model import Model
 from leakjax.shadow.config import TrainConfig
+from leakjax.shadow.gap import CHUNK
+from leakjax.shadow.private import padded
 from leakjax.shadow.train import start_training
 
 _SHARE = 0.6  # of the free memory that an ensemble may take; the rest is the program's and other people's
@@ -29,24 +31,41 @@ def model_bytes(model: Model, x: np.ndarray, config: TrainConfig) -> tuple[int, 
 
     Returns:
       What it holds between two epochs; what it takes besides in a step: gradients, what the backward pass
-      needs of the forward one, and the order of the points. The second is an estimate, within a factor of
-      two of what XLA allocates.
+      needs of the forward one, and the order of the points. In private training each point of the padded batch
+      has a gradient of its own; where a gap is looked at after an epoch, that forward pass counts if it takes
+      more. The second is an estimate, within a factor of two of what XLA allocates.
     """
     example = jax.ShapeDtypeStruct(x.shape[1:], x.dtype)
     key = jax.eval_shape(lambda: jax.random.key(0))
     variables = jax.eval_shape(model.init, key, example)
     state = jax.eval_shape(lambda tree, key: start_training(config, len(x), tree, key), variables, key)
-    batch = jax.ShapeDtypeStruct((config.batch_size, *x.shape[1:]), x.dtype)
+    points = len(x)
+    size = padded(points, config.batch_size) if config.noise_multiplier else config.batch_size
+    batch = jax.ShapeDtypeStruct((size, *x.shape[1:]), x.dtype)
 
     def backward(params: Any, rest: Any, batch: jax.Array, key: jax.Array) -> Any:
         return jax.vjp(lambda params: model.train_fn({**rest, "params": params}, batch, key)[0], params)[1]
 
     residuals = jax.eval_shape(backward, variables["params"], variables, batch, key)
-    points = len(x)
     # Going backward, the largest of the residuals has its gradient beside it.
     largest = max(tree_bytes(leaf) for leaf in jax.tree.leaves(residuals))
-    step = tree_bytes(variables["params"]) + tree_bytes(residuals) + largest + 16 * points
-    return tree_bytes(state) + points, step
+    gradients = (size if config.noise_multiplier else 1) * tree_bytes(variables["params"])
+    step = gradients + tree_bytes(residuals) + largest
+    if config.stop_at_gap:
+        several = jax.ShapeDtypeStruct((min(CHUNK, points), *x.shape[1:]), x.dtype)
+        observe = jax.make_jaxpr(jax.vmap(model.logits_fn, (None, 0)))(variables, several)
+        step = max(step, _widest(observe.jaxpr))
+    return tree_bytes(state) + points, step + 16 * points
+
+
+def _widest(jaxpr: Any) -> int:
+    """Bytes that the widest equation of a program reads and writes, those in its inner programs too."""
+    found = [0]
+    for equation in jaxpr.eqns:
+        found.append(sum(tree_bytes(one.aval) for one in (*equation.invars, *equation.outvars)))
+        inner = [getattr(one, "jaxpr", one) for one in jax.tree.leaves(tuple(equation.params.values()))]
+        found += [_widest(one) for one in inner if hasattr(one, "eqns")]
+    return max(found)
 
 
 def tree_bytes(tree: Any) -> int:

@@ -16,6 +16,18 @@ from leakjax.shadow.config import TrainConfig
 PyTree = Any
 
 
+def padded(points: int, batch_size: int) -> int:
+    """Rows of a batch by Poisson sampling: none is ever left out.
+
+    Args:
+      points: of the pool.
+      batch_size: points expected in a batch where a model has half of the pool.
+    """
+    # Eight standard deviations above the mean of a model that has all points.
+    mean = 2 * batch_size
+    return min(points, math.ceil(mean + 8 * math.sqrt(mean) + 8))
+
+
 def sampled_rows(
     membership: jax.Array, steps: int, batch_size: int, key: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
@@ -31,10 +43,7 @@ def sampled_rows(
       Row numbers of a batch padded to a fixed size, and whether each is in it, [size].
     """
     drawn = membership & jax.random.bernoulli(key, 1 / steps, membership.shape)
-    # Eight standard deviations above the mean of a model that has all points: none is ever left out.
-    mean = 2 * batch_size
-    size = min(len(membership), math.ceil(mean + 8 * math.sqrt(mean) + 8))
-    inside, rows = jax.lax.top_k(drawn.astype(jnp.float32), size)
+    inside, rows = jax.lax.top_k(drawn.astype(jnp.float32), padded(len(membership), batch_size))
     return rows, inside > 0
 
 

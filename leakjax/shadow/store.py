@@ -103,6 +103,35 @@ def load(
     return Ensemble(result["variables"], result["membership"], result["ids"], history)
 
 
+def blocks(
+    directory: str | Path,
+    models: int | Sequence[int] | np.ndarray | None = None,
+    *,
+    gap: float | None = None,
+    without: Sequence[int] | np.ndarray = (),
+) -> Iterator[Ensemble]:
+    """Loads an ensemble a block at a time, for what needs no two of them together.
+
+    Args:
+      directory: of the ensemble.
+      models: as of `load`; they come in the order of the blocks.
+      gap: as of `load`.
+      without: ids that are left out.
+
+    Yields:
+      The wanted models of each block.
+
+    Raises:
+      UsageError: as `load`.
+    """
+    directory = Path(directory)
+    wanted = np.setdiff1d(_wanted(directory, contents(directory).ids, models), without)
+    for path in block_paths(directory):
+        own = np.asarray(stored.about(path)["ids"], np.int32)
+        if np.isin(own, wanted).any():
+            yield load(directory, own[np.isin(own, wanted)], gap=gap)
+
+
 def gaps(directory: str | Path) -> dict[int, dict[float, tuple[float, int]]]:
     """The generalisation gaps at which models were kept.
 

@@ -24,6 +24,7 @@ def call(name, *flags):
         ("leakage_profile", "--group=nobody", "group='nobody'"),
         ("hardening_profile", "--chain=gaussian_nose(1)", "gaussian_noise"),
         ("hardening_profile", "--models=17", "models=17: must be at least"),
+        ("leakage_profile", "--gap=0.1", "gap=0.1: is of an --ensemble"),
         ("root_cause", "--sweeps=sparcity", "did you mean 'sparsity'"),
         ("root_cause", "--audit_points=100000", "audit_points=100000"),
     ],
@@ -43,6 +44,30 @@ def test_a_plan_names_every_stage_and_leaves_no_method_out_without_a_word(tmp_pa
     assert "exact_shapley(grid=4) is left out: takes 65,536 runs" in done.stdout
     assert "anchors is left out" in done.stdout
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_profile_of_models_that_were_trained_before_trains_none(tmp_path):
+    shared = ["--points=120", "--background=20", "--models=16"]
+    flags = [
+        "--model=mlp(widths=(8,))",
+        "--epochs=40",
+        "--stop_at_gap=0.02,0.9",
+        f"--workdir={tmp_path / 'e'}",
+    ]
+    done = call("train_shadows", *shared, *flags)
+    assert done.returncode == 0, done.stderr
+    of_profile = [*shared, "--quick", "--nonetworks", "--neighbours=0", "--explainers=gradient"]
+    of_profile += ["--model=mlp(widths=(8,))", f"--ensemble={tmp_path / 'e'}"]
+    accuracies = []
+    for gap in ("0.02", "0.9"):
+        done = call("leakage_profile", *of_profile, f"--gap={gap}", f"--workdir={tmp_path / gap}")
+        assert done.returncode == 0, done.stderr
+        assert "training" not in done.stderr
+        accuracies.append(json.loads((tmp_path / gap / "report.json").read_text())["task"]["train_accuracy"])
+    assert accuracies[0]["value"] < accuracies[1]["value"]
+    done = call("leakage_profile", *of_profile, "--gap=0.5")
+    assert (done.returncode, done.stderr.splitlines()[-1].startswith("error: gap=0.5")) == (2, True)
 
 
 @pytest.mark.slow

@@ -60,7 +60,16 @@ def test_networks_have_the_parameters_of_their_papers(name, shape, classes, para
 
 
 @pytest.mark.parametrize(
-    ("name", "norm"), [("resnet18", "batch"), ("resnet18", "group"), ("mobilenet_v2", "batch"), ("vit", None)]
+    ("name", "norm"),
+    [
+        ("resnet18", "batch"),
+        ("resnet18", "group"),
+        ("wrn28_2", "batch"),
+        ("wrn28_2", "group"),
+        ("mobilenet_v2", "batch"),
+        ("mobilenet_v2", "group"),
+        ("vit", None),
+    ],
 )
 def test_statistics_are_frozen_when_a_model_is_observed(name, norm):
     model = MODELS[name](4, **IMAGES[name], **({"norm": norm} if norm else {}))

@@ -36,6 +36,37 @@ def test_a_schedule_is_of_the_share_of_all_steps(schedule, rate):
         np.testing.assert_allclose(change["w"], -2.0 * rate(step / steps), rtol=1e-5)
 
 
+def adagrad(sum_of_squares, gradient):
+    """Duchi et al. (2011), figure 1, from a sum of 0.1."""
+    after = (0.1 if sum_of_squares is None else sum_of_squares) + gradient**2
+    return after, gradient / np.sqrt(after)
+
+
+def rmsprop(mean_of_squares, gradient):
+    """Hinton's lecture 6e, with a decay of 0.9."""
+    after = 0.9 * (0.0 if mean_of_squares is None else mean_of_squares) + 0.1 * gradient**2
+    return after, gradient / np.sqrt(after)
+
+
+@pytest.mark.parametrize(
+    ("name", "momentum", "slow"),
+    [("adagrad", 0.0, adagrad), ("rmsprop", 0.0, rmsprop), ("rmsprop", 0.5, rmsprop)],
+)
+def test_two_steps_of_an_optimiser_are_those_of_its_paper(name, momentum, slow):
+    config = TrainConfig(learning_rate=0.3, optimizer=name, momentum=momentum, weight_decay=0.1)
+    optimizer = config.make_optimizer(POINTS)
+    weights = np.array([0.5, -2.0, 1.0])
+    params = {"w": jnp.asarray(weights, jnp.float32)}
+    state, squares, speed = optimizer.init(params), None, np.zeros(3)
+    for gradient in (np.array([1.0, -0.2, 3.0]), np.array([-0.4, 0.7, 2.0])):
+        change, state = optimizer.update({"w": jnp.asarray(gradient, jnp.float32)}, state, params)
+        params = {"w": params["w"] + change["w"]}
+        squares, direction = slow(squares, gradient + 0.1 * weights)
+        speed = momentum * speed + 0.3 * direction
+        weights = weights - speed
+        np.testing.assert_allclose(params["w"], weights, rtol=1e-4)
+
+
 def test_soft_labels_and_smoothing_are_cross_entropies():
     generator = np.random.default_rng(0)
     logits = generator.normal(size=(4, 3))

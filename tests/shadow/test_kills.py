@@ -38,3 +38,22 @@ def test_of_two_hosts_one_dies_and_the_other_finishes(tmp_path):
     finish(tmp_path / "both", "", 2, 1)
     train(tmp_path / "whole", range(8))
     assert_same_bits(shadow.load(tmp_path / "both"), shadow.load(tmp_path / "whole"))
+
+
+def test_where_processes_share_a_directory_alone_the_others_outlive_process_0(tmp_path):
+    dying, survivor = (start(tmp_path / "both", "", 2, process) for process in range(2))
+    try:
+        assert wait_for_epoch(dying)
+        dying.kill()
+        said = survivor.communicate(timeout=120)[0]
+    finally:
+        for process in (survivor, dying):
+            process.kill()
+            process.communicate()
+    assert survivor.returncode == 0, said
+    stored = set(shadow.contents(tmp_path / "both").ids.tolist())
+    assert stored >= {2, 3, 6, 7}  # blocks 1 and 3
+    assert not stored >= {0, 1, 4, 5}
+    finish(tmp_path / "both", "", 2, 0)
+    train(tmp_path / "whole", range(8))
+    assert_same_bits(shadow.load(tmp_path / "both"), shadow.load(tmp_path / "whole"))

@@ -13,12 +13,23 @@ from leakjax.shadow.train import start_model, start_training, train_epoch
 POINTS, MODELS = 500, 4
 
 
+@pytest.mark.filterwarnings("ignore:optax.global_norm is deprecated:DeprecationWarning")
 @pytest.mark.parametrize(
-    ("model", "shape"),
-    [(mlp(10), (64,)), (mlp(10, widths=(256, 128)), (200,)), (cnn(10, channels=(4, 8)), (16, 16, 1))],
+    ("model", "shape", "options"),
+    [
+        (mlp(10), (64,), {}),
+        (mlp(10, widths=(256, 128)), (200,), {}),
+        (cnn(10, channels=(4, 8)), (16, 16, 1), {}),
+        (mlp(10, widths=(256, 128)), (200,), {"noise_multiplier": 1.0}),
+        (cnn(10, channels=(4, 8)), (16, 16, 1), {"noise_multiplier": 1.0}),
+        (mlp(10, widths=(2048, 8)), (4,), {"stop_at_gap": (0.1, 0.5), "batch_size": 4}),
+        (cnn(10, channels=(4, 8)), (16, 16, 1), {"stop_at_gap": (0.1, 0.5), "batch_size": 4}),
+    ],
 )
-def test_the_estimate_is_within_a_factor_of_two_of_what_xla_allocates(model, shape):
-    config = TrainConfig(batch_size=32)
+def test_the_estimate_is_within_a_factor_of_two_of_what_xla_allocates(model, shape, options):
+    if "noise_multiplier" in options:
+        pytest.importorskip("jax_privacy")
+    config = TrainConfig(**{"batch_size": 32} | options)
     leaf = jax.ShapeDtypeStruct
     x, y = leaf((POINTS, *shape), np.float32), leaf((POINTS,), np.int32)
     membership, ids = leaf((MODELS, POINTS), bool), leaf((MODELS,), np.int32)

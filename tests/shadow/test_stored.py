@@ -4,8 +4,10 @@ import resource
 import shutil
 import stat
 
+import jax
 import numpy as np
 import pytest
+from orbax import checkpoint as orbax
 
 from leakjax import shadow
 from leakjax._validate import UsageError
@@ -147,6 +149,21 @@ def test_lists_and_scalars_come_back(tmp_path):
     np.testing.assert_array_equal(got["a"][0], [0, 1, 2])
     assert got["a"][1]["b"] == 2
     assert stored.about(tmp_path / "tree") == {"ids": [1]}
+
+
+@pytest.mark.parametrize(("process", "written"), [(0, True), (1, False)])
+def test_orbax_under_the_index_of_another_process_reports_success_and_writes_nothing(
+    tmp_path, process, written
+):
+    """Why `stored.write` names the index that jax gives this process: the day orbax refuses, it need not."""
+    assert jax.process_index() == 0
+    alone = orbax.options.MultiprocessingOptions(
+        primary_host=process, active_processes={process}, barrier_sync_key_prefix="test"
+    )
+    handler = orbax.StandardCheckpointHandler(multiprocessing_options=alone)
+    checkpointer = orbax.Checkpointer(handler, multiprocessing_options=alone)
+    checkpointer.save(tmp_path / "tree", args=orbax.args.StandardSave({"a": np.arange(3)}))
+    assert (tmp_path / "tree" / "_METADATA").exists() == written
 
 
 def test_blocks_are_their_owners_alone_in_a_folder_of_others_too(tmp_path):
