@@ -109,7 +109,9 @@ def run(
         key = jax.random.key(config.seed)
         promised = promise(training, len(points.x), delta=config.delta)
         if directory:
-            ensemble, untrained = stored(directory, model, points, models=config.models, key=key)
+            ensemble, untrained = stored(
+                directory, model, points, models=config.models, key=key, gap=config.gap
+            )
         else:
             assert workdir is not None  # of many processes each would train all models
             ensemble, untrained = trained(

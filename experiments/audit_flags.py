@@ -78,10 +78,12 @@ class Config:
     group: str | None
     seed: int
     ensemble: str | None
+    gap: float | None
 
     def __post_init__(self) -> None:
         """Checks what needs no data, before any compute."""
         models.make(self.model, 2, **self.model_options)
+        training_flags.check_gap(self.gap, self.ensemble)
         _validate.at_least("models", self.models, LEAST_MODELS)
         _validate.seed("seed", self.seed)
         least = {"points": LEAST_POINTS, "audit_points": LEAST_POINTS, "costly_points": LEAST_POINTS}
@@ -239,12 +241,7 @@ def define_flags() -> None:
         "Show explanations of records of the data set, under a banner that says so. Default: of typical inputs, each "
         "the mean of many records.",
     )
-    flags.DEFINE_string(
-        "ensemble",
-        None,
-        "A workdir of experiments.train_shadows: its first --models models, trained on these points, are audited, and "
-        "flags of training have no say.",
-    )
+    training_flags.define_ensemble()
     flags.DEFINE_integer(
         "seeds",
         1,

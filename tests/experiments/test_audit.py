@@ -54,7 +54,7 @@ def test_every_field_of_the_config_is_a_flag(values):
     assert config.widths is None
     assert config.model == "mlp"
     assert config.targets is None
-    assert len(config.explainers) == 4
+    assert config.explainers[0] == "gradient"
     assert config.defenses[0] == "none"
     assert json.loads(json.dumps(config.as_json())) == config.as_json()
 
@@ -110,6 +110,7 @@ def test_every_field_of_the_config_is_a_flag(values):
         (["--targets=1,1"], ["targets=[1, 1]", "different"]),
         (["--releases="], ["releases=()", "at least one"]),
         (["--ensemble=/nowhere"], ["/nowhere", "no ensemble was trained here"]),
+        (["--gap=0.1"], ["gap=0.1", "is of an --ensemble, which must be named"]),
         (["--targets=x"], ["targets='x'", "whole numbers"]),
         (["--group=race"], ["group='race'"]),
         (["--with=/nowhere"], ["with='/nowhere'", "holds no report.json", "No such file"]),
