@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from leakjax import shadow
-from tests.shadow.small import assert_same_bits, train
+from tests.shadow.small import assert_same_bits
 
 MODELS = 8
 ENVIRONMENT = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
@@ -50,7 +50,9 @@ def trial(directory, kills, seed):
     generator = random.Random(seed)
     hit = sum(kill_at_random(directory / "killed", generator) for _ in range(kills))
     finish(directory / "killed")
-    train(directory / "whole", range(MODELS))
+    finish(
+        directory / "whole"
+    )  # in a process of its own too: long sessions were seen to differ in the last bit
     assert_same_bits(shadow.load(directory / "killed"), shadow.load(directory / "whole"))
     return hit
 

@@ -4,7 +4,7 @@ import pytest
 
 from leakjax import shadow
 from tests.shadow.kills import finish, start, trial, wait_for_epoch
-from tests.shadow.small import assert_same_bits, train
+from tests.shadow.small import assert_same_bits
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ def test_of_two_hosts_one_dies_and_the_other_finishes(tmp_path):
     assert not stored >= {2, 3, 6, 7}  # those of the dead one wait for it
     # It is started again, alone: its share needs nobody else.
     finish(tmp_path / "both", "", 2, 1)
-    train(tmp_path / "whole", range(8))
+    finish(tmp_path / "whole")
     assert_same_bits(shadow.load(tmp_path / "both"), shadow.load(tmp_path / "whole"))
 
 
@@ -55,5 +55,5 @@ def test_where_processes_share_a_directory_alone_the_others_outlive_process_0(tm
     assert stored >= {2, 3, 6, 7}  # blocks 1 and 3
     assert not stored >= {0, 1, 4, 5}
     finish(tmp_path / "both", "", 2, 0)
-    train(tmp_path / "whole", range(8))
+    finish(tmp_path / "whole")
     assert_same_bits(shadow.load(tmp_path / "both"), shadow.load(tmp_path / "whole"))
