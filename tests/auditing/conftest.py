@@ -7,6 +7,7 @@ import pytest
 
 import leakjax
 from leakjax.auditing import Run
+from leakjax.shadow import together
 from tests.auditing.world import CLIP, EXPLAINERS, HARDENED, logits_fn, make_ensemble, make_points
 from tests.settings import during
 
@@ -26,9 +27,15 @@ def cheaply(tmp_path_factory):
 # A module at a time, for what other rooms compile is theirs.
 @pytest.fixture(scope="module", autouse=True)
 def cheap_compilation(cheaply):
-    """Every test of this room."""
+    """Every test of this room.
+
+    Programs of training are kept for as long as the process lives, whatever they were compiled by: those of this room
+    go with it, for a model that another room starts by one of them differs in the last bit.
+    """
     with cheaply():
         yield
+    for program in (together._start_program, together._programs):
+        program.cache_clear()
 
 
 @pytest.fixture(scope="session")
