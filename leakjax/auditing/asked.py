@@ -12,7 +12,7 @@ import numpy as np
 from leakjax import _precision
 from leakjax.attack import queries as inputs
 from leakjax.attack.replies import Replies, Source
-from leakjax.auditing.explanations import released
+from leakjax.auditing.explanations import DEFEND, EXPLAIN, key_of, released
 from leakjax.auditing.literature import About, SourceOf, looks_at_maps, replies_by
 from leakjax.auditing.neighbours import near
 from leakjax.auditing.rows import Result, Results
@@ -20,8 +20,6 @@ from leakjax.auditing.subject import Subject
 from leakjax.defend import Defense
 from leakjax.explain import Explainer
 
-# Stages of a key that was folded with a model's and a point's id, as in the audit's own programs.
-_EXPLAIN, _DEFEND = 0, 1
 _REMOVALS = 5  # shares of the features that are taken away, from either end of their order
 LOG_L1 = "map_log_l1"  # the number of maps that results keep
 NOTHING: Mapping[About, Result] = MappingProxyType({})
@@ -48,10 +46,6 @@ def source_of(
     """
     model_ids = jnp.asarray(subject.model_ids)
 
-    def key_of(model_id: jax.Array, point_id: jax.Array, stage: int) -> jax.Array:
-        of_model = jax.random.fold_in(subject.key, model_id)
-        return jax.random.fold_in(jax.random.fold_in(of_model, point_id), stage)
-
     @jax.jit
     def predict(variables: Any, x: jax.Array) -> jax.Array:
         with _precision.stated():
@@ -74,10 +68,12 @@ def source_of(
         explainer, defense = explainers[about[0]], defenses[about[1]]
 
         def one(own: Any, model_id: Any, x: Any, point_id: Any, shown: Any) -> jax.Array:
-            plain = explainer(own, x, shown, key=key_of(model_id, point_id, _EXPLAIN))
+            plain = explainer(own, x, shown, key=key_of(subject.key, model_id, point_id, EXPLAIN))
             # Methods that are shown together answer with an axis of their own.
             several = plain.ndim > x.ndim
-            return released(defense, plain, key_of(model_id, point_id, _DEFEND), x, several=several)
+            return released(
+                defense, plain, key_of(subject.key, model_id, point_id, DEFEND), x, several=several
+            )
 
         over_points = jax.vmap(one, in_axes=(None, None, 0, 0, 0))
         over_models = jax.vmap(over_points, in_axes=(0, 0, None, None, 0))

@@ -31,7 +31,7 @@ MEASURES = {
     "relative_change": utility.relative_change,
 }
 # Stages of a key that was folded with a model's and a point's id.
-_EXPLAIN, _DEFEND = 0, 1
+EXPLAIN, DEFEND = 0, 1
 
 
 class Explanations(NamedTuple):
@@ -77,7 +77,7 @@ def explain_program(subject: Subject, explainer: Explainer) -> Program:
     """
 
     def one(own: Any, model_id: jax.Array, x: jax.Array, point_id: jax.Array, shown: jax.Array) -> jax.Array:
-        of = functools.partial(explainer, own, x, key=_key_of(subject, model_id, point_id, _EXPLAIN))
+        of = functools.partial(explainer, own, x, key=key_of(subject.key, model_id, point_id, EXPLAIN))
         if subject.explained_class != "asked":
             return of(shown)
         return jax.vmap(of)((shown + jnp.arange(subject.maps)) % subject.maps)
@@ -184,7 +184,7 @@ def hardener(subject: Subject, defense: Defense, *, several: bool = False) -> Pr
     model_ids = jnp.asarray(subject.model_ids)
 
     def one(model_id: jax.Array, point_id: jax.Array, x: jax.Array, plain: jax.Array) -> jax.Array:
-        return released(defense, plain, _key_of(subject, model_id, point_id, _DEFEND), x, several=several)
+        return released(defense, plain, key_of(subject.key, model_id, point_id, DEFEND), x, several=several)
 
     over_points = jax.vmap(one, in_axes=(None, 0, 0, 0))
     over_models = jax.vmap(over_points, in_axes=(0, None, None, 0))
@@ -276,6 +276,7 @@ def stream_explanations(
     return chunks.run(dispatch, [_AXES] * len(defend), keep)
 
 
-def _key_of(subject: Subject, model_id: jax.Array, point_id: jax.Array, stage: int) -> jax.Array:
-    of_model = jax.random.fold_in(subject.key, model_id)
+def key_of(key: jax.Array, model_id: jax.Array, point_id: jax.Array, stage: int) -> jax.Array:
+    """The key of one model's answer at one point. Args: key: of the subject. stage: `EXPLAIN` or `DEFEND`."""
+    of_model = jax.random.fold_in(key, model_id)
     return jax.random.fold_in(jax.random.fold_in(of_model, point_id), stage)

@@ -15,11 +15,11 @@ from leakjax._validate import same_shape
 from leakjax._workdir import files
 from leakjax.auditing import explainers as methods
 from leakjax.auditing.chunks import chunk_size, compiled
+from leakjax.auditing.explanations import EXPLAIN, key_of
 from leakjax.data import Points
 from leakjax.models import Model
 from leakjax.shadow import store
 
-_EXPLAIN = 0  # the stage of a key that was folded with a model's and a point's id, as in an audit
 _Part = TypeVar("_Part")
 
 
@@ -79,9 +79,8 @@ def write_answers(
         explain = named.make(model.logits_fn, example.shape, background)
 
         def attribution(own: Any, model_id: Any, x: Any, point_id: Any, explain: Any = explain) -> jax.Array:
-            of_point = jax.random.fold_in(jax.random.fold_in(key, model_id), point_id)
             shown = model.logits_fn(own, x).argmax()
-            return explain(own, x, shown, key=jax.random.fold_in(of_point, _EXPLAIN))
+            return explain(own, x, shown, key=key_of(key, model_id, point_id, EXPLAIN))
 
         answers[f"attributions_{named.name}"] = attribution
     with (
