@@ -49,15 +49,19 @@ def convolve_by_products(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) ->
 
 
 class PooledConv(nn.Module):
-    """A layer of `Cnn` as one step, with the parameters of its `nn.Conv`."""
+    """`max_pool(activation(nn.Conv(..)(x)))` as one step, with the parameters of the `nn.Conv`."""
 
     channels: int
+    size: int = 3
+    activation: str = "relu"
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps images [batch, height, width, in] to half height and width."""
-        kernel = self.param("kernel", nn.initializers.lecun_normal(), (3, 3, x.shape[-1], self.channels))
-        return pooled_convolution(x, kernel, self.param("bias", nn.initializers.zeros, (self.channels,)))
+        shape = (self.size, self.size, x.shape[-1], self.channels)
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
+        bias = self.param("bias", nn.initializers.zeros, (self.channels,))
+        return pooled_convolution(x, kernel, bias, self.activation)
 
 
 class Cnn(nn.Module):

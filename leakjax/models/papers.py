@@ -10,9 +10,9 @@ from flax import linen as nn
 from jax import numpy as jnp
 
 from leakjax._validate import at_least, fail
-from leakjax.models.cnn import max_pool
+from leakjax.models.cnn import PooledConv, max_pool
 from leakjax.models.mlp import mlp
-from leakjax.models.model import Model, from_flax
+from leakjax.models.model import Model, Variables, from_flax
 from leakjax.models.registry import registered
 
 _DEEP = (1024, 512, 256, 128)
@@ -74,13 +74,17 @@ class CifarTanh(nn.Module):
     """Two 5 x 5 convolutions of 32 channels with tanh and 2 x 2 pooling, a tanh layer of 128, the logits."""
 
     classes: int
+    pooled: bool = False  # as `PooledConv`, the same function of the same parameters
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps images [batch, height, width, channels] to logits [batch, classes]."""
         if x.ndim != 4 or min(x.shape[1:3]) < 4:
             raise fail("x.shape", x.shape[1:], "cifar_tanh needs images of at least 4 x 4")
-        for _ in range(2):
+        for layer in range(2):
+            if self.pooled:
+                x = PooledConv(32, 5, "tanh", name=f"Conv_{layer}")(x)
+                continue
             x = max_pool(jnp.tanh(nn.Conv(32, (5, 5))(x)))
         x = jnp.tanh(nn.Dense(128)(x.reshape(x.shape[0], -1)))
         return nn.Dense(self.classes)(x)
@@ -100,4 +104,10 @@ def cifar_tanh(classes: int) -> Model:
       UsageError: fewer than two classes; when it is applied, an example that is no image.
     """
     at_least("classes", classes, 2)
-    return from_flax(CifarTanh(classes))
+    plain, pooled = from_flax(CifarTanh(classes)), from_flax(CifarTanh(classes, pooled=True))
+
+    def train_fn(variables: Variables, x: jax.Array, key: jax.Array) -> tuple[jax.Array, Variables]:
+        chosen = pooled if jax.default_backend() == "cpu" else plain
+        return chosen.train_fn(variables, x, key)
+
+    return plain._replace(train_fn=train_fn)
