@@ -42,6 +42,7 @@ class Config(paper_flags.Config):
     policy: str
     deepleak: str
     chain: str
+    beside: tuple[str, ...]
 
     def __post_init__(self) -> None:
         """Checks what needs no data, before any compute."""
@@ -69,16 +70,17 @@ def define_flags() -> None:
     flags.DEFINE_integer("targets", 32, "How many of the models are attacked, at least 16.")
     flags.DEFINE_enum("policy", "true", POLICIES, "Whose output is explained.")
     flags.DEFINE_string(
-        "deepleak", Settings.deepleak, "DeepLeak's hardening, with the strengths that it has."
+        "deepleak", Settings.deepleak, "DeepLeak's hardening, with the strengths that it has; none: left out."
     )
     flags.DEFINE_string("chain", Settings.chain, "Ours, of explainers without a preset.")
+    flags.DEFINE_string("beside", None, "Chains that are measured as well, separated by commas.")
 
 
 def read_config(given: dict[str, Any]) -> Config:
     """The flags as a frozen config; UsageError where a value is not allowed."""
     own = {name: given[name] for name in ("most_runs", "targets", "policy", "deepleak", "chain")}
-    explainers = paper_flags.texts("explainers", given["explainers"])
-    return Config(**paper_flags.common(given), **own, explainers=explainers)
+    own |= {name: paper_flags.texts(name, given[name] or ()) for name in ("explainers", "beside")}
+    return Config(**paper_flags.common(given), **own)
 
 
 def main(values: flags.FlagValues) -> int:

@@ -67,20 +67,22 @@ def test_a_hardening_is_summed_up_over_those_that_have_something_to_cut():
     class Row:
         hardening: str
         cut: Estimate
+        margin_vector: Estimate
         cut_alone: Estimate
         lost: Estimate
         lost_mask: float
 
     rows = [
-        Row(PLAIN, exact(0.0), exact(0.0), exact(0.0), 0.0),
-        Row(OURS, exact(0.5), exact(0.9), exact(0.02), 0.04),
-        Row(OURS, unknown, exact(0.97), exact(0.04), float("nan")),
-        Row(OURS, exact(0.8), unknown, unknown, 0.02),
+        Row(PLAIN, exact(0.0), exact(0.0), exact(0.0), exact(0.0), 0.0),
+        Row(OURS, exact(0.5), Estimate(0.0, -0.01, 0.001), exact(0.9), exact(0.02), 0.04),
+        Row(OURS, unknown, Estimate(0.0, -0.01, 0.002), exact(0.97), exact(0.04), float("nan")),
+        Row(OURS, exact(0.8), exact(-0.01), unknown, unknown, 0.02),
     ]
     (summary,) = of_rows(rows)
     assert (summary.methods, summary.alone_methods) == (2, 2)
     assert (summary.least_cut, summary.median_cut, summary.most_cut) == (0.5, 0.65, 0.8)
     assert (summary.least_cut_alone, summary.most_cut_alone) == (0.9, 0.97)
+    assert summary.most_vector == 0.002
     assert summary.mean_lost == pytest.approx(0.03)
     assert summary.mean_lost_mask == pytest.approx(0.03)
     told = {claim.what: claim.says for claim in of_summaries([summary])}
@@ -96,4 +98,8 @@ def test_settings_are_checked_before_any_compute():
         Settings(targets=3)
     with pytest.raises(UsageError, match="gaussian_nose"):
         Settings(chain="gaussian_nose(1.0)")
+    with pytest.raises(UsageError, match="scail"):
+        Settings(beside=("scail(2)",))
     assert Settings().hardenings("gradient")[DEEPLEAK] == "deepleak"
+    more = Settings(deepleak="none", beside=("sign()",)).hardenings("gradient")
+    assert list(more) == [OURS, "sign()"]

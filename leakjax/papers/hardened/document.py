@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from leakjax.evaluate.document import SHARE, Estimate, LeftOut, described, document
+from leakjax.evaluate.document import DIFFERENCE, SHARE, Estimate, LeftOut, described, document
 from leakjax.hardening.document import HardeningTask, MeasuredRow
 from leakjax.papers.claim import Claim
 
@@ -15,7 +15,9 @@ class HardenedRow(MeasuredRow):
     """One explainer under one hardening, attacked by the audit's attack, refitted."""
 
     family: str = described("family of the explainer")
-    hardening: str = described("plain; deepleak; deepleak, scaled: on maps of largest value 1; ours")
+    hardening: str = described(
+        "plain; deepleak; deepleak, scaled: on maps of largest value 1; ours; or a further chain"
+    )
     cut_alone: Estimate = described(
         "share of what the plain explanation alone catches beyond chance that is gone, as DeepLeak counts; null where "
         "there is nothing to cut"
@@ -34,6 +36,9 @@ class Summary:
     least_cut: float | None = described("the smallest share of that margin that is gone", SHARE)
     median_cut: float | None = described("the median over them", SHARE)
     most_cut: float | None = described("the largest", SHARE)
+    most_vector: float = described(
+        "the largest upper bound, over explainers, of what is added to all probabilities", DIFFERENCE
+    )
     alone_methods: int = described("explainers that alone catch more than chance by 3 standard errors")
     least_cut_alone: float | None = described(
         "the smallest share of what they catch alone that is gone", SHARE

@@ -41,7 +41,9 @@ def profile(found: HardeningProfile) -> "Figure":
             if kind == PLAIN and field.startswith("lost"):
                 continue
             own = [row for row in found.rows if row.hardening == kind]
-            at = np.array([names.index(row.explainer) for row in own]) + 0.2 * (place - (len(kinds) - 1) / 2)
+            at = np.array([names.index(row.explainer) for row in own]) + 0.8 / len(kinds) * (
+                place - (len(kinds) - 1) / 2
+            )
             colour, mark = MARKS[place % len(MARKS)]
             if field == "lost_mask":
                 value = np.clip([100 * row.lost_mask for row in own], *_WORST)

@@ -85,6 +85,7 @@ def _rows(found: HardeningProfile) -> Table:
 
 def _summaries(found: HardeningProfile) -> Table:
     columns = {"hardening": TEXT, "explainers": NUMBER, "least cut": NUMBER, "median": NUMBER, "most": NUMBER}
+    columns |= {"added to all probabilities, at most": NUMBER}
     columns |= {"explainers, alone": NUMBER, "least cut of alone": NUMBER, "median of alone": NUMBER}
     columns |= {"most of alone": NUMBER, "utility lost": NUMBER, "mask correlation lost": NUMBER}
     shown = lambda share: "-" if share is None else words.percent(share)
@@ -95,6 +96,7 @@ def _summaries(found: HardeningProfile) -> Table:
                 one.hardening,
                 str(one.methods),
                 *map(shown, (one.least_cut, one.median_cut, one.most_cut)),
+                words.signed(one.most_vector),
                 str(one.alone_methods),
                 *map(shown, (one.least_cut_alone, one.median_cut_alone, one.most_cut_alone)),
                 *map(shown, (one.mean_lost, one.mean_lost_mask)),

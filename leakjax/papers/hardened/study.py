@@ -46,8 +46,9 @@ class Settings:
       costly_points: on how many points methods of more than 10 runs are attacked; None: on all.
       targets: how many of the models are attacked; the others are shadows alone.
       policy: whose output is explained: "true" and "reference" are fixed by the query.
-      deepleak: DeepLeak's hardening, as text.
+      deepleak: DeepLeak's hardening, as text; "none" leaves it out.
       chain: ours, as text, of explainers that have no preset of their own.
+      beside: further chains, as text, that every explainer passes through.
     """
 
     explainers: tuple[str, ...] = (EVERY,)
@@ -57,10 +58,11 @@ class Settings:
     policy: str = "true"
     deepleak: str = "deepleak"
     chain: str = "normalize+cosine_noise(0.98)"
+    beside: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _validate.at_least("targets", self.targets, LEAST_MODELS)
-        for text in (self.deepleak, self.chain):
+        for text in (self.deepleak, self.chain, *self.beside):
             parse(text)
 
     def hardenings(self, explainer: str) -> dict[str, str]:
@@ -69,10 +71,11 @@ class Settings:
         Args:
           explainer: its name, without options.
         """
+        theirs = {DEEPLEAK: self.deepleak, SCALED: f"{_SCALE}+{self.deepleak}"}
         return {
-            DEEPLEAK: self.deepleak,
-            SCALED: f"{_SCALE}+{self.deepleak}",
+            **({} if self.deepleak == _NONE else theirs),
             OURS: PRESETS.get(explainer, self.chain),
+            **{text: text for text in self.beside},
         }
 
 
@@ -124,7 +127,8 @@ def hardening_profile(
         subject = subject_of(named)
         chains = settings.hardenings(named.name.partition("(")[0])
         explainer = named.make(subject.logits_fn, shape, pool.background)
-        chosen = [Chosen(settings.policy, parse(text), "beside") for text in dict.fromkeys(chains.values())]
+        defenses = {one.name: one for one in map(parse, chains.values())}
+        chosen = [Chosen(settings.policy, one, "beside") for one in defenses.values()]
         mark = fingerprint(
             explainer=explainer_mark(
                 subject,

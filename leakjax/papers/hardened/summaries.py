@@ -27,6 +27,7 @@ def of_rows(rows: Sequence[HardenedRow]) -> list[Summary]:
                 least_cut=_of(np.min, cuts),
                 median_cut=_of(np.median, cuts),
                 most_cut=_of(np.max, cuts),
+                most_vector=float(np.max([row.margin_vector.high for row in own])),
                 alone_methods=len(alone),
                 least_cut_alone=_of(np.min, alone),
                 median_cut_alone=_of(np.median, alone),
