@@ -107,3 +107,52 @@ class HardeningReport:
     measured: Sequence[MeasuredRow] = described("what was measured on the targets")
     tried: Sequence[TriedRow] = described("every setting that was tried on shadows")
     timings: Mapping[str, float] = described("wall time of each stage", "seconds")
+
+
+@document()
+class ServedRow:
+    """One way to answer explanations, attacked by the audit's attack, refitted."""
+
+    served: str = described("who explains, or which queries get an explanation")
+    alone: Estimate = described("members caught by the explanation alone at 1 % false alarms", SHARE)
+    label: Estimate = described("members caught by the label of the predictions that stand beside it", SHARE)
+    vector: Estimate = described("members caught by all probabilities that stand beside it", SHARE)
+    margin: Estimate = described("members caught by label and explanation minus by the label", DIFFERENCE)
+    margin_vector: Estimate = described(
+        "members caught by all probabilities and explanation minus by all probabilities", DIFFERENCE
+    )
+    cut: Estimate = described(
+        "share of the target's own margin beside the label that is gone; null where there is nothing to cut"
+    )
+    lost: Estimate = described(
+        "share of the quoted figure of utility, on the model that predicts, that is lost; null where the target's own "
+        "maps are at chance"
+    )
+    predicts: float = described("accuracy of the predictions on points that the target did not see", SHARE)
+    explains: float = described("accuracy of the models that explain on these points", SHARE)
+
+
+@document()
+class WithheldRow:
+    """What selective release costs one group."""
+
+    group: str = described("the group's name; of the classes where the data have no group")
+    points: int = described("attacked points of it", "points")
+    withheld: float = described("share of them that get no explanation", SHARE)
+
+
+@document()
+class ServingReport:
+    """Who explains, and which queries get no explanation: what each way hides and costs."""
+
+    SCHEMA: ClassVar[str] = "leakjax.serving/1"
+
+    config: Mapping[str, Any] = described("every setting of the run that decides a number")
+    environment: Mapping[str, Any] = described("versions, devices, platform")
+    task: HardeningTask = described("what was attacked")
+    explainer: str = described("name of the explainer with its options")
+    figure: str = described("the figure of utility that is quoted for it")
+    near_duplicates: int = described("points with another of the same features in another fold", "points")
+    rows: Sequence[ServedRow] = described("the target's own explanations first")
+    withheld: Sequence[WithheldRow] = described("groups under selective release")
+    timings: Mapping[str, float] = described("wall time of each stage", "seconds")

@@ -94,9 +94,9 @@ def measure(
         some = [Chosen(policy, identity(), "plain")]
         some += [one for one in chosen if one.policy == policy and one.defense.name != identity().name]
         used = losses(subject, explainer, court.classes[policy], figure, [one.defense for one in some])
-        replicates = _replicates(court, program, some, policy)
-        plain = replicates[0]
-        for one, found, useful in zip(some, replicates, used, strict=True):
+        judged = replicates(court, program, [one.defense for one in some], policy)
+        plain = judged[0]
+        for one, found, useful in zip(some, judged, used, strict=True):
             rows.append(
                 {
                     "explained_class": policy,
@@ -108,28 +108,48 @@ def measure(
                     "alone": _json(bootstrap.estimate(found.alone)),
                     "margin": _json(bootstrap.estimate(found.margin)),
                     "margin_vector": _json(bootstrap.estimate(found.vector)),
-                    **_cut(plain.margin, found.margin),
+                    **_cut_of(plain.margin, found.margin),
                     **useful,
                 }
             )
     return rows
 
 
-class _Replicates(NamedTuple):
-    """Shares caught, and margins under the two releases, each [1 + resamples], the mean over targets."""
+class Replicates(NamedTuple):
+    """Shares caught, and margins under the two releases, each [1 + resamples], the mean over targets.
+
+    Attributes:
+      alone: by the explanation.
+      label: by the label.
+      all_probabilities: by all probabilities.
+      margin: by label and explanation, less by the label.
+      vector: by all probabilities and explanation, less by all probabilities.
+    """
 
     alone: np.ndarray
+    label: np.ndarray
+    all_probabilities: np.ndarray
     margin: np.ndarray
     vector: np.ndarray
 
 
-def _replicates(court: Court, explain: Any, some: Sequence[Chosen], policy: str) -> list[_Replicates]:
-    """Explains the points once, defends, attacks and judges."""
+def replicates(court: Court, explain: Any, defenses: Sequence[Defense], policy: str) -> list[Replicates]:
+    """Explains the points once, defends, attacks and judges.
+
+    Args:
+      court: the targets.
+      explain: from `explain_program`, of the court's subject.
+      defenses: through which maps are released.
+      policy: whose output is explained.
+
+    Returns:
+      What is caught, for each defense.
+    """
     subject, predictions, base, judge, _ = court.sitting
-    for chosen in some:
-        if chosen.defense.name not in court.programs:
-            court.programs[chosen.defense.name] = defend_program(subject, chosen.defense)
-    defend = [court.programs[chosen.defense.name] for chosen in some]
+    for defense in defenses:
+        if defense.name not in court.programs:
+            court.programs[defense.name] = defend_program(subject, defense)
+    defend = [court.programs[defense.name] for defense in defenses]
     shown: Predictions = predictions._replace(explained=court.classes[policy])
     streamed = stream_explanations(explain, defend, subject, shown, np.array([], int))
     found = []
@@ -139,17 +159,32 @@ def _replicates(court: Court, explain: Any, some: Sequence[Chosen], policy: str)
         mean = lambda tpr, own=own: bootstrap.mean_over_targets(tpr[_AT], own.resamples)
         both, alone = ([own.rates(each).tpr for each in of] for of in (scores.both, scores.prediction))
         margins = [mean(with_map - without) for with_map, without in zip(both, alone, strict=True)]
-        found.append(_Replicates(mean(own.rates(scores.explanation).tpr), *margins))
+        caught = [mean(tpr) for tpr in (own.rates(scores.explanation).tpr, *alone)]
+        found.append(Replicates(*caught, *margins))
     return found
 
 
-def _cut(plain: np.ndarray, hardened: np.ndarray) -> dict[str, Any]:
-    """The share of a plain margin that is gone, paired over resamples, where there is something to cut."""
+def counts(plain: np.ndarray) -> bool:
+    """Whether a plain margin, [1 + resamples], exceeds 3 standard errors, so that there is something to cut."""
     before = bootstrap.estimate(plain)
-    counts = bool(before.value > _STANDARD_ERRORS * before.error)
+    return bool(before.value > _STANDARD_ERRORS * before.error)
+
+
+def cut(plain: np.ndarray, hardened: np.ndarray) -> Estimate:
+    """The share of a plain margin that is gone, paired over resamples; NaN where there is nothing to cut.
+
+    Args:
+      plain: [1 + resamples].
+      hardened: [1 + resamples], of the same resamples.
+    """
+    if not counts(plain):
+        return _NOTHING
     with np.errstate(divide="ignore", invalid="ignore"):
-        cut = bootstrap.estimate(np.where(plain > 0, 1 - hardened / plain, np.nan)) if counts else _NOTHING
-    return {"counts": counts, "cut": _json(cut)}
+        return bootstrap.estimate(np.where(plain > 0, 1 - hardened / plain, np.nan))
+
+
+def _cut_of(plain: np.ndarray, hardened: np.ndarray) -> dict[str, Any]:
+    return {"counts": counts(plain), "cut": _json(cut(plain, hardened))}
 
 
 def _json(value: Estimate) -> dict[str, Any]:

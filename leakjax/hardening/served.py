@@ -139,3 +139,34 @@ def withholding(explainer: Explainer, logits_fn: LogitsFn, reference: Any, *, le
         return jnp.where(sure >= least, shown, 0)
 
     return explain
+
+
+def asked_nearby(explainer: Explainer, *, queries: int, step: float, key: jax.Array) -> Explainer:
+    """What an attacker gets who asks beside the point: the mean of explanations of slightly moved queries.
+
+    A moved query has another hash, so that `out_of_fold` sends most of them to sub-models that did see the point.
+
+    Args:
+      explainer: of one example, the service's own.
+      queries: how many, at least 1.
+      step: standard deviation of a move in every feature.
+      key: of the moves, which are the same for every model.
+
+    Returns:
+      The explainer.
+
+    Raises:
+      UsageError: no query, or a step that is not positive.
+    """
+    _validate.at_least("queries", queries, 1)
+    _validate.positive("step", step)
+    of_moves = key
+
+    def explain(
+        variables: Any, x: jax.Array, target: Any, *, key: jax.Array, segments: Any = None
+    ) -> jax.Array:
+        moved = x[None] + step * jax.random.normal(of_moves, (queries, *x.shape), x.dtype)
+        ask = lambda x, key: explainer(variables, x, target, key=key, segments=segments)
+        return jax.vmap(ask)(moved, jax.random.split(key, queries)).mean(axis=0)
+
+    return explain

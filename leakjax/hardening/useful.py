@@ -58,6 +58,30 @@ def figures(world: World, figure: str) -> jax.Array:
     return over_models(world.variables, world.x, world.maps, world.explained, keys)
 
 
+def sample(subject: Subject, explainer: Explainer, explained: np.ndarray, figure: str) -> World:
+    """The explanations by which utility is told: of a subject's first targets, at some of its points.
+
+    Args:
+      subject: its first targets explain.
+      explainer: of one example.
+      explained: int [models, points], of all models of the subject.
+      figure: the quoted figure.
+    """
+    models = subject.targets[: max(_MODELS, LEAST_MODELS)]
+    rows = evenly_spaced(min(_POINTS, len(subject.points.x)), len(subject.points.x))
+    few = dataclasses.replace(
+        subject,
+        variables=jax.tree.map(lambda leaf: leaf[models], subject.variables),
+        model_ids=subject.model_ids[models],
+        points=take(subject.points, rows),
+        membership=subject.membership[np.ix_(models, rows)],
+        targets=np.arange(len(models)),
+    )
+    return some_of(
+        world(few, explainer, explained[np.ix_(models, rows)], logits_of(few), figure), _MODELS, _POINTS
+    )
+
+
 def losses(
     subject: Subject, explainer: Explainer, explained: np.ndarray, figure: str, defenses: Sequence[Defense]
 ) -> list[dict[str, Any]]:
@@ -73,19 +97,7 @@ def losses(
     Returns:
       For each, the fields `lost`, `losses` and `cosine` of `MeasuredRow`, as JSON values.
     """
-    models = subject.targets[: max(_MODELS, LEAST_MODELS)]
-    rows = evenly_spaced(min(_POINTS, len(subject.points.x)), len(subject.points.x))
-    few = dataclasses.replace(
-        subject,
-        variables=jax.tree.map(lambda leaf: leaf[models], subject.variables),
-        model_ids=subject.model_ids[models],
-        points=take(subject.points, rows),
-        membership=subject.membership[np.ix_(models, rows)],
-        targets=np.arange(len(models)),
-    )
-    plain = some_of(
-        world(few, explainer, explained[np.ix_(models, rows)], logits_of(few), figure), _MODELS, _POINTS
-    )
+    plain = sample(subject, explainer, explained, figure)
     arrays = plain._replace(logits_fn=None, figure=None)
 
     @jax.jit

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from leakjax.evaluate.document import Report, field_table, schema_text
-from leakjax.hardening.document import HardeningReport
+from leakjax.hardening.document import HardeningReport, ServingReport
 from leakjax.inversion.document import InversionReport
 from leakjax.monitoring.document import MonitorReport
 from leakjax.papers.dimensions.document import Dimensions
@@ -28,6 +28,7 @@ def published() -> Mapping[type, Path]:
         Report: ("leakjax.evaluate", "report.schema.json"),
         RecordsReport: ("leakjax.records", "records.schema.json"),
         HardeningReport: ("leakjax.hardening", "hardening.schema.json"),
+        ServingReport: ("leakjax.hardening", "serving.schema.json"),
         InversionReport: ("leakjax.inversion", "inversion.schema.json"),
         MonitorReport: ("leakjax.monitoring", "monitor.schema.json"),
         LeakageProfile: ("leakjax.papers", "leakage_profile.schema.json"),

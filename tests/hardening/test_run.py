@@ -40,7 +40,8 @@ def logits_fn(variables, x):
 def summed(variables, x, target, *, key, segments=None):
     """Says in its sum who is a member, beside a map that all models share but for a little."""
     inside = jnp.sum(jnp.where(jnp.arange(POINTS) == x[-1], variables["membership"], 0.0))
-    own = jnp.concatenate([x[:-1] * variables["w"], jnp.zeros(1)])
+    towards = jnp.where(target == 1, 1.0, -1.0)  # so that it is useful under both classes
+    own = jnp.concatenate([towards * x[:-1] * variables["w"], jnp.zeros(1)])
     return own - own.mean() + 0.05 * (inside - 0.5)
 
 

@@ -72,6 +72,21 @@ def test_at_the_exact_query_the_answer_does_not_depend_on_the_point_and_nearby_i
     assert changed == 12
 
 
+def test_asked_nearby_the_mean_answer_is_of_the_sub_models_that_the_moves_reach():
+    folded = served.out_of_fold(explain.gradient(logits_fn), FOLDS, secret=SECRET)
+    nearby = served.asked_nearby(folded, queries=50, step=1e-4, key=KEY)
+    whole = np.ones((1, POINTS), bool)
+    ensemble = served_ensemble(whole)
+    found = np.asarray(
+        jax.jit(lambda own, x: nearby(own, x, 1, key=KEY))(model(ensemble, 0), jnp.asarray(X[0]))
+    )
+    each = np.stack([fitted(whole[0] & (k != FOLD)) for k in range(FOLDS)])
+    shares, *_ = np.linalg.lstsq(np.vstack([each.T, np.ones(FOLDS)]), np.append(found, 1.0), rcond=None)
+    np.testing.assert_allclose(each.T @ shares, found, atol=1e-4)
+    np.testing.assert_allclose(shares, 1 / FOLDS, atol=0.35)
+    assert shares[FOLD[0]] < 0.7  # most of the sub-models that answered have seen the point
+
+
 def test_predictions_are_of_the_one_and_explanations_of_the_other():
     membership = RNG.random((MODELS, POINTS)) < 0.5
     own, others = RNG.normal(size=(2, MODELS, FEATURES)).astype(np.float32)
@@ -106,5 +121,11 @@ def test_what_is_wrong_is_named():
         served.explained_by(ensemble, jnp.zeros((3, FEATURES)))
     with pytest.raises(UsageError, match="folds=1"):
         served.fold_of(jnp.zeros(3), 1, secret=SECRET)
+    for wrong in ({"queries": 0}, {"step": 0.0}):
+        (name,) = wrong
+        with pytest.raises(UsageError, match=name):
+            served.asked_nearby(
+                lambda *given, **options: None, **{"queries": 1, "step": 1.0, "key": KEY, **wrong}
+            )
     with pytest.raises(UsageError, match=r"least=1\.5"):
         served.withholding(lambda *given, **options: None, logits_fn, jnp.zeros((2, 3)), least=1.5)
