@@ -184,7 +184,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_string(
         "defenses",
-        "none,preset:gradient,normalize()+cosine_noise(0.95)",
+        "none,preset:saliency,normalize()+cosine_noise(0.95)",
         training_flags.choices(
             "Defenses, separated by commas; a chain is joined by +, the first applies first.",
             defenses.describe(),

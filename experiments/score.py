@@ -60,7 +60,7 @@ def define_flags() -> None:
     flags.DEFINE_string("workdir", None, "Where everything is written. Default: runs/score-NAME.")
     flags.DEFINE_string(
         "defenses",
-        "none,preset:gradient,normalize()+cosine_noise(0.8),normalize()+cosine_noise(0.6)",
+        "none,preset:saliency,normalize()+cosine_noise(0.8),normalize()+cosine_noise(0.6)",
         training_flags.choices(
             "Defenses of attributions, separated by commas; a chain is joined by +, the first applies first. "
             "project_out needs x.",

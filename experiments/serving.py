@@ -4,10 +4,10 @@ r"""Who should explain, and when nobody? Sub-models that never saw the query, st
 
 trains 72 small networks on 1,197 handwritten digits, five sub-models of each that never saw a fifth of its points, and
 two students of each: one of what the network answers on 600 points that nobody was trained on, one of what the
-sub-models answer to the points that they did not see. All explain the true class; the attack is refitted for each. The
-table says what each way still adds to the label and to all probabilities, what it costs in utility on the model that
-predicts and in accuracy, what an attacker finds who asks beside the point, and whom selective release leaves without an
-explanation. It takes some four minutes of processor time.
+sub-models answer to the points that they did not see. All explain the true class, unless --explained_class says
+otherwise; the attack is refitted for each. The table says what each way still adds to the label and to all
+probabilities, what it costs in utility on the model that predicts and in accuracy, what an attacker finds who asks
+beside the point, and whom selective release leaves without an explanation. Some four minutes of processor time.
 
     python -m experiments.serving --dataset=npz:claims9.npz --points=5000 --background=1000 --group=group \
         --model='mlp(widths=(256,))' --epochs=40 --learning_rate=1e-3
@@ -26,6 +26,7 @@ from rich.console import Console
 from leakjax import _validate
 from leakjax.auditing.explainers import parse
 from leakjax.hardening.serving import Serving, serve
+from leakjax.hardening.world import POLICIES
 from leakjax.report import serving as findings
 from leakjax.report.progress import Stages
 
@@ -43,6 +44,7 @@ class Config(paper_flags.Config):
         """Checks what needs no data, before any compute."""
         super().__post_init__()
         parse(self.explainer)
+        _validate.one_of("explained_class", self.explained_class, POLICIES)
         _validate.at_least("background", self.background, 1)
         _validate.at_least("models", self.models, self.serving.targets + self.serving.reference + 2)
         if self.audit_points is not None:
@@ -53,7 +55,7 @@ class Config(paper_flags.Config):
 
 def define_flags() -> None:
     """Defines the flags; they are read in `main` alone."""
-    paper_flags.define_flags(models=72, background=600)
+    paper_flags.define_flags(models=72, background=600, explained_class="true")
     training_flags.define_ensemble()
     flags.DEFINE_string("explainer", "gradient", "Whose explanations are served.")
     flags.DEFINE_integer("targets", Serving.targets, "How many of the models are attacked.")

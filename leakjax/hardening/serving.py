@@ -1,7 +1,7 @@
 """The study of who explains: sub-models that never saw the query, students, and nobody where references are unsure.
 
-Each way is a hook of `leakjax.hardening.served`; the attack is refitted for each, on the same targets and points, and
-all explain the true class, which the query fixes.
+Each way is a hook of `leakjax.hardening.served`; the attack is refitted for each, on the same targets and points. The
+class that is explained is the subject's choice: where the target predicts it, none of these covers it.
 """
 
 import dataclasses
@@ -27,12 +27,11 @@ from leakjax.evaluate.document import Estimate
 from leakjax.explain import Explainer, Named
 from leakjax.hardening import served as hooks
 from leakjax.hardening import world as worlds
-from leakjax.hardening.document import HardeningTask, Policy, ServedRow, ServingReport, WithheldRow
+from leakjax.hardening.document import HardeningTask, ServedRow, ServingReport, WithheldRow
 from leakjax.hardening.measure import RELEASES, Court, Replicates, court, cut, replicates
 from leakjax.hardening.useful import figures, sample
 from leakjax.models import Model
 
-_POLICY: Policy = "true"
 _INTERVAL = 1.96
 
 
@@ -104,7 +103,8 @@ def serve(
 
     Args:
       model: the network, of which sub-models and students are trained too.
-      subject: all models, and the points that they were trained on, all of which are attacked.
+      subject: all models, the points that they were trained on, all of which are attacked, and whose output is
+        explained, of `leakjax.hardening.world.POLICIES`.
       public: float32 [rows, ...], points that nobody was trained on, for the student.
       named: the explainer.
       settings: what is measured.
@@ -115,15 +115,15 @@ def serve(
       say: called with a line when a stage begins.
 
     Raises:
-      UsageError: too few models.
+      UsageError: too few models, another policy.
     """
+    _validate.one_of("explained_class", subject.explained_class, worlds.POLICIES)
     _validate.at_least("models", subject.models, settings.targets + settings.reference + 2)
     clock, split = Clock(say), subject.models - settings.reference
     references = _models(subject, np.arange(split, subject.models))
     own = dataclasses.replace(
         _models(subject, np.arange(split)),
         targets=np.arange(settings.targets),
-        explained_class=_POLICY,
         releases=RELEASES,
     )
     fold_key, others_key, moves_key = jax.random.split(jax.random.fold_in(own.key, 3), 3)
@@ -136,7 +136,7 @@ def serve(
     figure = utility_quoted.quoted(named.name.partition("(")[0])
     with clock("predict"):
         first = court(own)
-    rows = _rows(ways, first, figure, clock)
+    rows = _rows(ways, first, subject.explained_class, figure, clock)
     inside, right = own.membership[own.targets], ways[0].predicts[own.targets]
     return ServingReport(
         config=config,
@@ -265,9 +265,9 @@ def _ways(
     ]
 
 
-def _rows(ways: list[_Way], first: Court, figure: str, clock: Clock) -> list[ServedRow]:
+def _rows(ways: list[_Way], first: Court, policy: str, figure: str, clock: Clock) -> list[ServedRow]:
     """Attacks every way; where the predictions are the targets' own, they are attacked once."""
-    own, classes = first.sitting.subject, first.classes[_POLICY]
+    own, classes = first.sitting.subject, first.classes[policy]
     outside = ~own.membership[own.targets]
     plain = sample(own, ways[0].explainer, classes, figure)
     before = figures(plain, figure).mean(axis=0)
@@ -279,7 +279,7 @@ def _rows(ways: list[_Way], first: Court, figure: str, clock: Clock) -> list[Ser
             judges = first if same else court(way.subject)
             judges = judges._replace(sitting=judges.sitting._replace(subject=way.subject))
             program = explain_program(way.subject, way.explainer)
-            (found,) = replicates(judges, program, [identity()], _POLICY)
+            (found,) = replicates(judges, program, [identity()], policy)
             target = found if target is None else target
             shown = sample(way.subject, way.explainer, classes, figure)
             after = figures(plain._replace(maps=shown.maps) if same else shown, figure).mean(axis=0)

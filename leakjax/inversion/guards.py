@@ -1,7 +1,7 @@
 """What services do to their explanations in every part of a study: one table, so that one figure can show them all."""
 
 SEGMENTS, NOISE = "segments of 2 x 2", "clip_norm(1.0)+gaussian_noise(0.1)"
-PRESET = "preset:gradient"  # what `experiments.harden` recommends
+PRESET = "preset:saliency"  # what `experiments.harden` recommends
 # Of maps as large as their input.
 GUARDS = {
     "none": "none",

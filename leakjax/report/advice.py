@@ -80,7 +80,7 @@ def _mend(report: Report, grades: dict[str, headline.Grade]) -> list[str]:
     else:
         steps = [
             "Audit hardened explanations beside the plain ones: "
-            "--defenses=none,preset:gradient. Until then release none where "
+            "--defenses=none,preset:saliency. Until then release none where "
             f"the service shows {', or '.join(leaky)}."
         ]
     if "no measurable leak" in grades.values():

@@ -18,7 +18,7 @@ from leakjax.defend import (
     registered,
     sensitivity,
 )
-from leakjax.defend.presets import PRESETS
+from leakjax.defend.presets import PRESETS, preset_of
 from leakjax.explain import EXPLAINERS
 
 KEY = jax.random.key(3)
@@ -123,8 +123,15 @@ def test_what_is_wrong_is_one_line_that_names_the_flag(text, said):
 
 
 def test_presets_are_chains_by_the_names_of_explainers_and_of_what_a_gradient_is_looked_at_as():
-    assert {"gradient", "integrated_gradients"} <= set(PRESETS) - {"saliency"} <= set(EXPLAINERS)
+    of_images = {name.removeprefix("image.") for name in PRESETS if name.startswith("image.")}
+    assert {name for name in PRESETS if "." not in name} == {*EXPLAINERS, "saliency"}
+    assert of_images < set(EXPLAINERS)
+    assert PRESETS["image.gradient"] == PRESETS["saliency"] != PRESETS["gradient"]
     assert "project_out" not in parse("preset:saliency").name
+    for name in EXPLAINERS:
+        assert preset_of(name, (5,)) == name
+        assert preset_of(name, (4, 4, 1)) == (f"image.{name}" if name in of_images else name)
+    assert preset_of("mine", (5,)) is None
     for name, chained in PRESETS.items():
         assert parse(f" preset:{name} ").name == parse(chained).name
     with pytest.raises(UsageError, match="preset='nothing'"):
@@ -145,7 +152,7 @@ def test_a_preset_has_a_bound_and_keeps_the_direction(chained):
     cosine = (plain * out).sum(1) / np.linalg.norm(plain, axis=1) / np.linalg.norm(out, axis=1)
     # Two of so many directions go, and then noise to the cosine that is named.
     kept = (1 - 2 / size) ** 0.5 if "project_out" in chained else 1.0
-    stated = float(chained.split("cosine_noise(")[1].rstrip(")"))
+    stated = float(chained.split("cosine_noise(")[1].rstrip(")")) if "noise" in chained else 1.0
     assert abs(cosine.mean() - kept * stated) < 0.015
     assert np.abs(np.linalg.norm(out, axis=1) * stated - 1).mean() < 0.1  # no length is told
 

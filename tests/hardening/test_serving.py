@@ -46,7 +46,13 @@ def trained():
 def report(trained, tmp_path_factory):
     pool, model, ensemble = trained
     ready = prepare(
-        model.logits_fn, ensemble, pool.points, targets=None, key=KEY, attacker=Attacker(), untrained=None
+        model.logits_fn,
+        ensemble,
+        pool.points,
+        targets=None,
+        key=KEY,
+        attacker=Attacker(explained_class="true"),
+        untrained=None,
     )
     with claim(tmp_path_factory.mktemp("serving")) as held:
         return serving.serve(
