@@ -14,14 +14,14 @@ DISTANCE = "distance of the explanations, over the norm of the released one"
 EXPLAINER = "gradient"
 STEPS, MOST = 12, 20  # of a search, and targets of it
 ASKED = 50_000  # explained queries of all targets together at most
-PROBES = {"none": 0.02}  # of what is rounded or noisy a larger one
+DIRECTIONS, PROBE = 128, 0.3  # so long that rounding to two digits leaves a difference
 
 
 def measure(world: World, index: int, targets: int, candidates: int) -> list[Raw]:
     """Searches the subjects of explanations of one model from the public mean of their class, under every guard."""
     draws = world.draws(index, ATTACK)
     shape = world.points.x.shape[1:]
-    most = min(MOST, max(1, ASKED // (STEPS * int(np.prod(shape)))))
+    most = min(MOST, max(1, ASKED // (STEPS * min(DIRECTIONS, int(np.prod(shape))))))
     rows, among, subjects = subjects_of(world, draws, min(targets, most), candidates)
     x = world.points.x[rows]
     priors = priors_of(world.auxiliary.x, world.auxiliary.y, world.points.classes)
@@ -29,9 +29,9 @@ def measure(world: World, index: int, targets: int, candidates: int) -> list[Raw
     for name, guard in GUARDS.items():
         offered = world.offered(index, EXPLAINER, explained_class="asked", guard=guard)
         released = offered.ask(x)
-        mean = np.stack([priors[c].mean for c in released.explained_class[:, 0]]).reshape(x.shape)
+        mean = np.stack([priors[c].mean for c in released.explained_class[:, 0]])
         found = match_pattern(
-            offered, released, mean.astype(np.float32), steps=STEPS, probe=PROBES.get(name, 0.2)
+            offered, released, priors, shape, steps=STEPS, directions=DIRECTIONS, probe=PROBE
         )
         made, without, real = (each.reshape(len(rows), -1) for each in (found.x, mean, x))
         setting = f"{EXPLAINER}, from the public class mean"

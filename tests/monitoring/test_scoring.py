@@ -29,7 +29,7 @@ def test_thresholds_allow_what_they_say(benign):
         for name in alarms.detectors(NAMES):
             chosen = found[rate].of(name, NAMES)
             alarmed = alarms.alarming(calibration.whole, chosen).sum()
-            assert allowed / 2 - 1 <= alarmed <= allowed
+            assert allowed / 2 - 2 <= alarmed < allowed
         assert set(found[rate].of("any_of_an_account", NAMES)) == {0, 1}
         assert set(found[rate].of("any", NAMES)) == {0, 1, 2}
 

@@ -15,6 +15,7 @@ import numpy as np
 from leakjax._validate import at_least, fail
 from leakjax.oracle import Answer, Oracle
 
+_NEAR = 10  # widths of an interval within which rounding may hide on which side of a hinge a point lies
 KNOWS = "answers, and that the network has one hidden layer of ReLU units"
 
 
@@ -49,7 +50,7 @@ def extract_relu(
     classes: int,
     *,
     seed: int,
-    reach: float = 2000.0,
+    reach: float = 1e6,
     width: float = 2e-5,
     most: int = 100_000,
 ) -> ReluNetwork:
@@ -78,7 +79,7 @@ def extract_relu(
     if not np.isfinite(first).all():
         raise fail("answered", 0, "the oracle refused the first queries, or gave no gradients")
     hinges = _hinges(line, ends, first, width)
-    units = [found for found in (_unit(line, *hinge) for hinge in hinges) if found is not None]
+    units = [found for found in (_unit(line, *sides) for sides in _apart(hinges)) if found is not None]
     if not units:
         empty = np.zeros((int(np.prod(shape)), 0))
         return ReluNetwork(
@@ -154,6 +155,25 @@ def _hinges(line: _Line, ends: np.ndarray, slopes: np.ndarray, width: float) -> 
             else:
                 waiting.append((low, high, left, right))
     return sorted(found)
+
+
+def _apart(hinges: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """One interval a hinge, so wide that rounding no longer decides on which side of it an end lies.
+
+    Next to a hinge a unit's input is as small as its rounding, which differs with the number of queries at a time, so
+    that the unit seems to turn on and off there.
+    """
+    merged: list[tuple[float, float]] = []
+    for low, high in hinges:
+        if merged and low - merged[-1][1] <= _NEAR * (high - low):
+            low = merged.pop()[0]
+        merged.append((low, high))
+    edges = np.array([-np.inf, *np.ravel(merged), np.inf]).reshape(-1, 2)  # what lies between hinges
+    room = (edges[:, 1] - edges[:, 0]) / 3
+    return [
+        (low - min(_NEAR * (high - low), before), high + min(_NEAR * (high - low), after))
+        for (low, high), before, after in zip(merged, room, room[1:], strict=False)
+    ]
 
 
 def _unit(line: _Line, low: float, high: float) -> tuple[np.ndarray, float, np.ndarray] | None:

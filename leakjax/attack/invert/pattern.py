@@ -1,17 +1,21 @@
 """Inversion towards a given explanation: an input is changed until the service explains it as the released one.
 
 Whoever may ask about inputs next to a guess sees how its explanation changes, and solves for the change that is sought:
-damped least squares (Levenberg, Marquardt), without a weight of the model. All targets go in lock-step.
+damped least squares (Levenberg, Marquardt), without a weight of the model. A guess is changed in the directions in
+which public inputs of its class differ, each as much as they do: what an explanation leaves open stays what is usual.
+All targets go in lock-step.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from leakjax._validate import at_least, positive
+from leakjax.attack.invert.prior import Prior
 from leakjax.oracle import Answer, Oracle
 
-KNOWS = "the released answer, the range of inputs, and a guess to begin at"
+KNOWS = "the released answer, the range of inputs, and public data of each class"
 DAMPINGS = (1e-4, 1e-2, 1.0)  # tried at once, relative to the mean square of the slopes
 
 
@@ -32,10 +36,12 @@ class Matched(NamedTuple):
 def match_pattern(
     oracle: Oracle[Answer],
     released: Answer,
-    start: np.ndarray,
+    priors: Sequence[Prior],
+    shape: tuple[int, ...],
     *,
     steps: int,
-    probe: float = 0.02,
+    directions: int = 128,
+    probe: float = 0.1,
     low: float = 0.0,
     high: float = 1.0,
 ) -> Matched:
@@ -44,9 +50,11 @@ def match_pattern(
     Args:
       oracle: of the same service and release; explains the class that is asked for.
       released: the answers [targets].
-      start: [targets, ...], where each search begins.
-      steps: of each search at most; one asks for as many explanations as there are features, and three.
-      probe: by how much a feature is changed to see what its change does.
+      priors: of the inputs of each class; searches begin at their means.
+      shape: of one input.
+      steps: of each search at most; one asks for as many explanations as there are directions, and three.
+      directions: in how many a guess is changed, those in which inputs of its class differ most.
+      probe: how far a guess is changed in the first direction to see what that does; less far in the others.
       low: least value of a feature.
       high: largest value of a feature.
 
@@ -54,12 +62,12 @@ def match_pattern(
       `Matched`.
 
     Raises:
-      UsageError: no steps, or a probe that is not positive.
+      UsageError: no steps, no direction, or a probe that is not positive.
     """
     at_least("steps", steps, 1)
+    at_least("directions", directions, 1)
     positive("probe", probe)
-    shape, count = start.shape[1:], len(start)
-    features = int(np.prod(shape))
+    count = len(released.explained_class)
     classes = released.explained_class[:, 0]
     sought = np.asarray(released.explanations[0], np.float64).reshape(count, -1)
     size = np.maximum(np.linalg.norm(sought, axis=1), 1e-30)
@@ -70,18 +78,20 @@ def match_pattern(
         answer = oracle.ask(asked, np.repeat(classes, x.shape[1]))
         return np.asarray(answer.explanations[0], np.float64).reshape(count, x.shape[1], -1)
 
-    x = np.array(start, np.float64).reshape(count, features)
+    x = np.stack([prior.mean for prior in priors])[classes]
+    lengths, axes = np.linalg.eigh(np.stack([prior.covariance for prior in priors]))
+    roots = (axes * np.sqrt(lengths / lengths[:, -1:])[:, None, :])[:, :, -directions:]
+    probes = probe * roots.swapaxes(1, 2)[classes]  # [targets, directions, features]
     here = explained(x[:, None])[:, 0]
     cost = np.nan_to_num(np.linalg.norm(here - sought, axis=1), nan=np.inf)
     note = "" if np.isfinite(cost).any() else "no query was answered after step 0"
     for step in range(steps if not note else 0):
-        # Towards the middle of the range, so that no probe leaves it.
-        change = np.where(x > (low + high) / 2, -probe, probe)
-        slopes = explained(x[:, None] + change[:, None] * np.eye(features)) - here[:, None]
+        changes = np.clip(x[:, None] + probes, low, high) - x[:, None]
+        slopes = explained(x[:, None] + changes) - here[:, None]
         if not np.isfinite(slopes).all(axis=(1, 2)).any():
             note = f"no query was answered after step {step}"
             break
-        trials = _trials(x, slopes / change[:, :, None], sought - here, low, high)
+        trials = np.clip(x[:, None] + _steps(slopes, sought - here) @ changes, low, high)
         maps = explained(trials)
         costs = np.nan_to_num(np.linalg.norm(maps - sought[:, None], axis=2), nan=np.inf)
         best = costs.argmin(axis=1)
@@ -94,18 +104,14 @@ def match_pattern(
             maps[rows, best[rows]],
             costs[rows, best[rows]],
         )
-    return Matched(x.reshape(start.shape).astype(np.float32), cost / size, note)
+    return Matched(x.reshape(count, *shape).astype(np.float32), cost / size, note)
 
 
-def _trials(x: np.ndarray, slopes: np.ndarray, missing: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Next inputs [targets, dampings, features], from slopes [targets, features, numbers]."""
+def _steps(slopes: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """How much of each change to make [targets, dampings, directions], from what changes did to maps."""
     slopes, missing = np.nan_to_num(slopes), np.nan_to_num(missing)
     square = slopes @ slopes.swapaxes(1, 2)
     pull = (slopes @ missing[..., None])[..., 0]
-    mean = np.maximum(np.trace(square, axis1=1, axis2=2) / x.shape[1], 1e-30)
-    unit = np.eye(x.shape[1])
-    moved = [
-        x + np.linalg.solve(square + (damping * mean)[:, None, None] * unit, pull[..., None])[..., 0]
-        for damping in DAMPINGS
-    ]
-    return np.clip(np.stack(moved, axis=1), low, high)
+    mean = np.maximum(np.trace(square, axis1=1, axis2=2) / square.shape[1], 1e-30)
+    raised = [square + (damping * mean)[:, None, None] * np.eye(square.shape[1]) for damping in DAMPINGS]
+    return np.stack([np.linalg.solve(each, pull[..., None])[..., 0] for each in raised], axis=1)

@@ -79,3 +79,19 @@ def test_a_student_that_sees_gradients_agrees_more():
     np.testing.assert_array_equal(attack(replay(asked.transcript), "both"), both)
     with pytest.raises(UsageError, match="view='explanation'"):
         distill(asked, model, own, view="explanation", key=jax.random.key(0))
+
+
+def test_units_are_found_far_out_and_where_rounding_blurs_their_hinges():
+    draws = np.random.default_rng(3)
+    inward = (2 + draws.normal(size=(784, 64))).astype(
+        np.float32
+    )  # large sums, of which little is left at a hinge
+    bias = (draws.normal(size=64) - 0.5 * inward.sum(axis=0)).astype(np.float32)
+    bias[0] = 1e4
+    out = draws.normal(size=(64, 3)).astype(np.float32)
+    network = lambda variables, x: jnp.maximum(x @ inward + bias, 0) @ out
+    release = Release("vector", (ExplanationPart("gradient", "asked"),))
+    asked = oracle(Service(network, ()), release, key=jax.random.key(0), written=False)
+    found = extract_relu(asked, (784,), 3, seed=0)
+    assert units_found(found, inward).all()
+    assert found.hidden.shape[1] == 64  # none of them twice
