@@ -24,6 +24,7 @@ _ROUNDS = 6
 _CLOSE = 0.5
 # On the bias: members are half of all, but not in every sample.
 _FREE = 1e-3
+_BLOCKS = 64  # sums of squares within one are float32
 
 
 class Logistic(NamedTuple):
@@ -74,23 +75,28 @@ def fit(
     """
     if not valid.any():
         return Logistic(np.zeros(features.shape[1]), 0.0)
-    order = np.argsort(folds[valid], kind="stable")
-    features, member = features[valid][order], membership[valid][order].astype(np.float32)
-    parts = np.flatnonzero(np.diff(folds[valid][order], prepend=-1, append=-1))
-    known = np.zeros(len(member), np.float32) if offset is None else offset[valid][order].astype(np.float32)
-    scale = np.sqrt(np.mean(features.astype(np.float64) ** 2, axis=0))
-    scale = np.where(scale > 0, scale, 1.0)
-    design = np.column_stack([features / scale.astype(np.float32), np.ones(len(features), np.float32)])
-    weights, worth = np.zeros(design.shape[1]), 1.0
+    rows = np.flatnonzero(valid)
+    rows = rows[np.argsort(folds[rows], kind="stable")]
+    parts = np.flatnonzero(np.diff(folds[rows], prepend=-1, append=-1))
+    member = membership[rows].astype(np.float32)
+    known = np.zeros(len(rows), np.float32) if offset is None else offset[rows].astype(np.float32)
     with one_blas_thread():
+        design, scale = _design(features[rows])
+        weights, worth, odds = np.zeros(len(scale) + 1), 1.0, known
+        loss = _loss(odds, member)
         for _ in range(_ROUNDS):
-            near = _quadratic(design, member, design @ weights.astype(np.float32) + known, parts)
+            near = _quadratic(design, member, odds, parts)
             ridge, worth = _chosen(near, weights, ridges, scaled=offset is not None)
-            step = _solution(near.gradient.sum(axis=0), near.curvature.sum(axis=0), weights, ridge) - weights
-            # Far from the minimum, where an offset is very sure, Newton's step may be too long.
-            before = _loss(design, member, known, weights, ridge)
-            while (after := _loss(design, member, known, weights + step, ridge)) > before * (1 + 1e-6):
-                step = step / 2
+            step = _solutions(near.gradient.sum(axis=0), near.curvature.sum(axis=0), weights, (ridge,))[0]
+            step -= weights
+            before = loss + _pull(weights, ridge)
+            while True:
+                odds = design @ (weights + step).astype(np.float32) + known
+                loss = _loss(odds, member)
+                after = loss + _pull(weights + step, ridge)
+                if after <= before * (1 + 1e-6):
+                    break
+                step /= 2  # far from the minimum, where an offset is very sure, Newton's step may be too long
             weights = weights + step
             if before - after < _CLOSE:
                 break
@@ -98,33 +104,54 @@ def fit(
     return Logistic(weights[:-1] / scale, float(weights[-1]))
 
 
-def _loss(
-    design: np.ndarray, member: np.ndarray, known: np.ndarray, weights: np.ndarray, ridge: float
-) -> float:
-    odds = design @ weights.astype(np.float32) + known
-    fitted = float(np.sum(np.logaddexp(0, odds) - member * odds, dtype=np.float64))
-    return fitted + ridge * float(weights[:-1] @ weights[:-1]) / 2
+def _design(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Features in units of their root mean square, a column of ones beside them; and those units."""
+    squares = [np.einsum("sf,sf->f", block, block) for block in np.array_split(features, _BLOCKS)]
+    scale = np.sqrt(np.sum(squares, axis=0, dtype=np.float64) / len(features))
+    scale = np.where(scale > 0, scale, 1.0)
+    design = np.ones((len(features), len(scale) + 1), np.float32)
+    np.divide(features, scale.astype(np.float32), out=design[:, :-1])
+    return design, scale
+
+
+def _loss(odds: np.ndarray, member: np.ndarray) -> float:
+    return float(np.sum(np.logaddexp(0, odds) - member * odds, dtype=np.float64))
+
+
+def _pull(weights: np.ndarray, ridge: float) -> float:
+    """What the ridge adds to the loss."""
+    return ridge * float(weights[:-1] @ weights[:-1]) / 2
 
 
 def _quadratic(design: np.ndarray, member: np.ndarray, odds: np.ndarray, parts: np.ndarray) -> _Quadratic:
     chance = expit(odds)
-    root = design * np.sqrt(chance * (1 - chance))[:, None]
-    gradients, curvatures = [], []
-    for start, stop in itertools.pairwise(parts):
-        rows = slice(start, stop)
-        gradients.append(design[rows].T @ (chance - member)[rows])
-        curvatures.append(root[rows].T @ root[rows])
-    return _Quadratic(np.asarray(gradients, np.float64), np.asarray(curvatures, np.float64))
+    wrong, bend = chance - member, np.sqrt(chance * (1 - chance))[:, None]
+    folds, size = len(parts) - 1, design.shape[1]
+    near = _Quadratic(np.empty((folds, size)), np.empty((folds, size, size)))
+    root = np.empty((int(np.diff(parts).max()), size), np.float32)  # one for all folds: new memory costs more
+    for fold, (start, stop) in enumerate(itertools.pairwise(parts)):
+        own = np.multiply(design[start:stop], bend[start:stop], out=root[: stop - start])
+        near.gradient[fold] = design[start:stop].T @ wrong[start:stop]
+        near.curvature[fold] = own.T @ own
+    return near
 
 
-def _solution(gradient: np.ndarray, curvature: np.ndarray, near: np.ndarray, ridge: float) -> np.ndarray:
-    """The weights with the least loss and ridge, of a loss that is quadratic near some weights."""
-    penalty = np.full(len(near), ridge)
-    penalty[-1] = _FREE
-    # By LAPACK itself: `scipy.linalg.solve` looks at the condition too, which takes twice the time.
-    _, found, failed = lapack.dposv(curvature + np.diag(penalty), curvature @ near - gradient, lower=1)
-    if failed:
-        raise np.linalg.LinAlgError("the curvature of a ridge regression is not positive definite")
+def _solutions(
+    gradient: np.ndarray, curvature: np.ndarray, near: np.ndarray, ridges: Sequence[float]
+) -> list[np.ndarray]:
+    """The weights with the least loss and ridge, of a loss that is quadratic near some weights: under each ridge."""
+    wanted, bent, found = curvature @ near - gradient, np.empty_like(curvature), []
+    penalty = np.zeros(len(near))
+    for ridge in ridges:
+        penalty[:-1], penalty[-1] = ridge, _FREE
+        np.copyto(bent, curvature)
+        bent.flat[:: len(near) + 1] += penalty
+        # By LAPACK itself: `scipy.linalg.solve` looks at the condition too, which takes twice the time. It reads
+        # columns first, and does not copy what is transposed.
+        _, weights, failed = lapack.dposv(bent.T, wanted, lower=1, overwrite_a=1)
+        if failed:
+            raise np.linalg.LinAlgError("the curvature of a ridge regression is not positive definite")
+        found.append(weights)
     return found
 
 
@@ -133,17 +160,14 @@ def _chosen(
 ) -> tuple[float, float]:
     """The ridge, and how much of what it leaves counts, with the least loss on folds that were left out."""
     gradient, curvature = near.gradient.sum(axis=0), near.curvature.sum(axis=0)
-    found = []
-    for ridge in ridges:
-        slope = bend = 0.0
-        for of_fold, bent in zip(*near, strict=True):
-            other = _solution(gradient - of_fold, curvature - bent, weights, ridge)
-            # The fold's loss at `worth * other`, less that of nothing learned.
-            slope += other @ (of_fold - bent @ weights)
-            bend += other @ bent @ other
-        worth = float(np.clip(-slope / max(bend, 1e-30), 0.0, 1.0)) if scaled else 1.0
-        loss = worth * slope + worth**2 * bend / 2
-        # Where nothing is worth anything, the strongest ridge: its weights are found at once.
-        found.append((loss, -ridge, worth))
-    _, ridge, worth = min(found)
-    return -ridge, worth
+    slopes, bends = np.zeros((2, len(ridges)))
+    for of_fold, bent in zip(*near, strict=True):
+        others = np.stack(_solutions(gradient - of_fold, curvature - bent, weights, ridges))
+        # The fold's loss at `worth * other`, less that of nothing learned.
+        slopes += others @ (of_fold - bent @ weights)
+        bends += np.sum((others @ bent) * others, axis=1)
+    worths = np.clip(-slopes / np.maximum(bends, 1e-30), 0.0, 1.0) if scaled else np.ones(len(ridges))
+    losses = worths * slopes + worths**2 * bends / 2
+    # Where nothing is worth anything, the strongest ridge: its weights are found at once.
+    _, ridge, worth = min(zip(losses, np.negative(ridges), worths, strict=True))
+    return -float(ridge), float(worth)
