@@ -81,12 +81,12 @@ def log_ratios(found: Counts, rates: np.ndarray, codes_of_kind: np.ndarray) -> n
     """Log-likelihood ratios "member over non-member" of discrete answers.
 
     Args:
-      found: each [points, pairs].
+      found: each [pairs, points].
       rates: from `kind_rates`.
       codes_of_kind: [kinds], how many codes share a kind, among which its rate is divided.
 
     Returns:
-      [points, pairs, 1 + strengths]: of the kind alone, then of the code with each of the prior's strengths.
+      [pairs, 1 + strengths, points]: of the kind alone, then of the code with each of the prior's strengths.
     """
     outside, inside = (rate / codes_of_kind for rate in rates)
     kind = np.asarray(found.kind)
@@ -98,4 +98,4 @@ def log_ratios(found: Counts, rates: np.ndarray, codes_of_kind: np.ndarray) -> n
             np.asarray(found.count_out) + strength
         )
         ratios.append(np.log(of_in / of_out))
-    return np.stack(ratios, axis=-1).astype(np.float32)
+    return np.stack(ratios, axis=1).astype(np.float32)

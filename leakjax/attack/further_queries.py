@@ -61,12 +61,10 @@ def trajectories() -> Attack:
 
 
 def _fit(lesson: Lesson) -> logistic.Logistic:
-    features = np.asarray(lesson.reduced).reshape(lesson.member.size, -1)
-    use = lesson.valid.ravel() & np.isfinite(features).all(axis=1)
-    # Samples of one model are left out together.
-    folds = np.broadcast_to(np.arange(lesson.member.shape[1])[None], lesson.member.shape).ravel()
-    return logistic.fit(np.nan_to_num(features), lesson.member.ravel(), use, folds)
+    features = np.moveaxis(np.asarray(lesson.reduced), 0, -1)  # samples of one model are left out together
+    use = lesson.valid.T & np.isfinite(features).all(axis=1)
+    return logistic.fit([np.nan_to_num(features)], lesson.member.T, use)
 
 
 def _score(fitted: logistic.Logistic, reduced: Any) -> np.ndarray:
-    return fitted.log_odds(np.asarray(reduced, np.float64))
+    return np.asarray(reduced, np.float64) @ fitted.weights + fitted.bias

@@ -6,9 +6,8 @@ give, the log-loss is a quadratic whose gradient and curvature are sums over cal
 a subtraction and no sample is visited again.
 """
 
-import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import lapack
@@ -24,11 +23,10 @@ _ROUNDS = 6
 _CLOSE = 0.5
 # On the bias: members are half of all, but not in every sample.
 _FREE = 1e-3
-_BLOCKS = 64  # sums of squares within one are float32
 
 
 class Logistic(NamedTuple):
-    """Log-odds of membership: features @ weights + bias.
+    """Log-odds of membership: weights @ features + bias.
 
     Attributes:
       weights: float64 [features].
@@ -38,9 +36,15 @@ class Logistic(NamedTuple):
     weights: np.ndarray
     bias: float
 
-    def log_odds(self, features: np.ndarray) -> np.ndarray:
-        """What features [..., features] say: [...]."""
-        return features @ self.weights.astype(features.dtype) + self.bias
+    def log_odds(self, *features: np.ndarray) -> np.ndarray:
+        """What features say: [..., samples]. Args: features: each [..., its features, samples], side by side."""
+        odds: Any = self.bias
+        start = 0
+        for part in features:
+            stop = start + part.shape[-2]
+            odds = odds + self.weights[start:stop].astype(part.dtype) @ part
+            start = stop
+        return np.asarray(odds)
 
 
 class _Quadratic(NamedTuple):
@@ -51,10 +55,9 @@ class _Quadratic(NamedTuple):
 
 
 def fit(
-    features: np.ndarray,
+    features: Sequence[np.ndarray],
     membership: np.ndarray,
     valid: np.ndarray,
-    folds: np.ndarray,
     offset: np.ndarray | None = None,
     *,
     ridges: Sequence[float] = RIDGES,
@@ -62,37 +65,33 @@ def fit(
     """Fits by Newton's method; features count in units of their root mean square.
 
     Args:
-      features: [samples, features], finite.
-      membership: bool [samples].
-      valid: bool [samples]; the others weigh nothing.
-      folds: int [samples], 0 and up: samples of one fold are left out together.
-      offset: [samples], a part of the log-odds that is fixed. What is learned beside it counts for what it is worth
-        on the samples that were left out, from nothing to all.
+      features: each [folds, its features, samples], side by side; finite.
+      membership: bool [folds, samples]; samples of one fold are left out together.
+      valid: bool [folds, samples]; the others weigh nothing.
+      offset: [folds, samples], a part of the log-odds that is fixed. What is learned beside it counts for what it is
+        worth on the samples that were left out, from nothing to all.
       ridges: from which one is chosen.
 
     Returns:
       The weights; all 0 where no sample is valid.
     """
     if not valid.any():
-        return Logistic(np.zeros(features.shape[1]), 0.0)
-    rows = np.flatnonzero(valid)
-    rows = rows[np.argsort(folds[rows], kind="stable")]
-    parts = np.flatnonzero(np.diff(folds[rows], prepend=-1, append=-1))
-    member = membership[rows].astype(np.float32)
-    known = np.zeros(len(rows), np.float32) if offset is None else offset[rows].astype(np.float32)
+        return Logistic(np.zeros(sum(part.shape[1] for part in features)), 0.0)
+    member, counts = membership.astype(np.float32), valid.astype(np.float32)
+    known = np.zeros(member.shape, np.float32) if offset is None else offset.astype(np.float32)
     with one_blas_thread():
-        design, scale = _design(features[rows])
-        weights, worth, odds = np.zeros(len(scale) + 1), 1.0, known
-        loss = _loss(odds, member)
+        design, scale = _design(features, counts)
+        weights, worth, odds = np.zeros(len(scale)), 1.0, known
+        loss = _loss(odds, member, valid)
         for _ in range(_ROUNDS):
-            near = _quadratic(design, member, odds, parts)
+            near = _quadratic(design, member, counts, odds)
             ridge, worth = _chosen(near, weights, ridges, scaled=offset is not None)
             step = _solutions(near.gradient.sum(axis=0), near.curvature.sum(axis=0), weights, (ridge,))[0]
             step -= weights
             before = loss + _pull(weights, ridge)
             while True:
-                odds = design @ (weights + step).astype(np.float32) + known
-                loss = _loss(odds, member)
+                odds = (weights + step).astype(np.float32) @ design + known
+                loss = _loss(odds, member, valid)
                 after = loss + _pull(weights + step, ridge)
                 if after <= before * (1 + 1e-6):
                     break
@@ -100,22 +99,24 @@ def fit(
             weights = weights + step
             if before - after < _CLOSE:
                 break
-    weights = worth * weights
-    return Logistic(weights[:-1] / scale, float(weights[-1]))
+    weights = worth * weights / scale
+    return Logistic(weights[:-1], float(weights[-1]))
 
 
-def _design(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Features in units of their root mean square, a column of ones beside them; and those units."""
-    squares = [np.einsum("sf,sf->f", block, block) for block in np.array_split(features, _BLOCKS)]
-    scale = np.sqrt(np.sum(squares, axis=0, dtype=np.float64) / len(features))
+def _design(features: Sequence[np.ndarray], counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Features [folds, features and a one, samples] in units of their root mean square; and those units."""
+    folds, samples = counts.shape
+    design = np.empty((folds, sum(part.shape[1] for part in features) + 1, samples), np.float32)
+    np.concatenate([*features, np.ones((folds, 1, samples))], axis=1, out=design, casting="same_kind")
+    squares = [np.square(own) @ count for own, count in zip(design, counts, strict=True)]
+    scale = np.sqrt(np.sum(squares, axis=0, dtype=np.float64) / counts.sum(dtype=np.float64))
     scale = np.where(scale > 0, scale, 1.0)
-    design = np.ones((len(features), len(scale) + 1), np.float32)
-    np.divide(features, scale.astype(np.float32), out=design[:, :-1])
+    design /= scale.astype(np.float32)[:, None]
     return design, scale
 
 
-def _loss(odds: np.ndarray, member: np.ndarray) -> float:
-    return float(np.sum(np.logaddexp(0, odds) - member * odds, dtype=np.float64))
+def _loss(odds: np.ndarray, member: np.ndarray, valid: np.ndarray) -> float:
+    return float(np.sum(np.logaddexp(0, odds) - member * odds, dtype=np.float64, where=valid))
 
 
 def _pull(weights: np.ndarray, ridge: float) -> float:
@@ -123,16 +124,16 @@ def _pull(weights: np.ndarray, ridge: float) -> float:
     return ridge * float(weights[:-1] @ weights[:-1]) / 2
 
 
-def _quadratic(design: np.ndarray, member: np.ndarray, odds: np.ndarray, parts: np.ndarray) -> _Quadratic:
+def _quadratic(design: np.ndarray, member: np.ndarray, counts: np.ndarray, odds: np.ndarray) -> _Quadratic:
     chance = expit(odds)
-    wrong, bend = chance - member, np.sqrt(chance * (1 - chance))[:, None]
-    folds, size = len(parts) - 1, design.shape[1]
+    wrong, bend = (chance - member) * counts, np.sqrt(chance * (1 - chance)) * counts
+    folds, size, _ = design.shape
     near = _Quadratic(np.empty((folds, size)), np.empty((folds, size, size)))
-    root = np.empty((int(np.diff(parts).max()), size), np.float32)  # one for all folds: new memory costs more
-    for fold, (start, stop) in enumerate(itertools.pairwise(parts)):
-        own = np.multiply(design[start:stop], bend[start:stop], out=root[: stop - start])
-        near.gradient[fold] = design[start:stop].T @ wrong[start:stop]
-        near.curvature[fold] = own.T @ own
+    root = np.empty_like(design[0])  # one for all folds: new memory costs more than what is written to it
+    for fold, own in enumerate(design):
+        np.multiply(own, bend[fold], out=root)
+        near.gradient[fold] = own @ wrong[fold]
+        near.curvature[fold] = root @ root.T
     return near
 
 

@@ -8,6 +8,7 @@ to it: how strong a ridge pulls towards the prediction alone, and how much of th
 that it was not learned on, so that an explanation that says nothing changes nothing.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -67,7 +68,7 @@ class Answers(NamedTuple):
 
 
 class Reduced(NamedTuple):
-    """What is left of `Answers` once shadows were asked, at one point or many (leading axis).
+    """What is left of `Answers` once shadows were asked, at one point or many (last axis).
 
     Attributes:
       statistics: of the scalar signals, [pairs, signals].
@@ -125,8 +126,8 @@ def reduce_points(
     known: jax.Array,
     scored: jax.Array,
 ) -> Reduced:
-    """`reduce` at each of many points: arguments [models, points, ...], leaves of the result [points, ...]."""
-    over_points = jax.vmap(reduce, in_axes=(1, 1, 1, 1, None, None))
+    """`reduce` at each of many points: arguments [models, points, ...], leaves of the result [..., points]."""
+    over_points = jax.vmap(reduce, in_axes=(1, 1, 1, 1, None, None), out_axes=-1)
     return over_points(signals, tuple(maps), tuple(codes), membership, known, scored)
 
 
@@ -134,17 +135,19 @@ _reduce_chunk = jax.jit(reduce_points)
 
 
 def reduced_axes(discrete: int) -> Reduced:
-    """A tree of the form of what `reduce_points` returns, with the axis of points, 0, in place of each array.
+    """A tree of the form of what `reduce_points` returns, with the axis of points, the last, in place of each array.
 
     Args:
       discrete: how many discrete answers there are.
     """
-    nothing = (0,) * len(Statistics._fields)
-    return Reduced(Statistics(*nothing), 0, tuple(Counts(0, 0, 0, 0, 0) for _ in range(discrete)))
+    of_pairs = [2] * (len(Statistics._fields) - 2)
+    return Reduced(
+        Statistics._make([*of_pairs, 1, 1]), 2, tuple(Counts(1, 1, 1, 1, 1) for _ in range(discrete))
+    )
 
 
 def reduce_all(answers: Answers, membership: np.ndarray, plan: Roles) -> Reduced:
-    """`reduce` at every point, a chunk of points at a time; leaves on the host, [points, ...].
+    """`reduce` at every point, a chunk of points at a time; leaves on the host, [..., points].
 
     Args:
       answers: of all models at all points.
@@ -152,7 +155,7 @@ def reduce_all(answers: Answers, membership: np.ndarray, plan: Roles) -> Reduced
       plan: who is scored.
 
     Returns:
-      `Reduced` with a leading axis of points.
+      `Reduced` with an axis of points, the last.
     """
     models, points = membership.shape
     sizes = [answers.signals.shape[-1], *(int(np.prod(each.shape[2:])) for each in answers.maps)]
@@ -168,8 +171,8 @@ def reduce_all(answers: Answers, membership: np.ndarray, plan: Roles) -> Reduced
             membership[:, rows],
             *about,
         )
-        parts.append(jax.tree.map(lambda leaf: np.asarray(leaf)[: points - start], found))  # noqa: B023
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+        parts.append(jax.tree.map(lambda leaf: np.asarray(leaf)[..., : points - start], found))  # noqa: B023
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=-1), *parts)
 
 
 class View(NamedTuple):
@@ -179,12 +182,24 @@ class View(NamedTuple):
     discrete: Sequence[Discrete]
 
 
-class Group(NamedTuple):
-    """Numbers of one group's targets and calibrators: features, or log-odds without the last axis.
+class Features(NamedTuple):
+    """Features of one group's targets and calibrators, in parts that stand side by side.
 
     Attributes:
-      targets: [points, targets, features].
-      calibration: [calibration points, calibrators, features].
+      targets: each [targets, its features, points].
+      calibration: each [calibrators, its features, calibration points].
+    """
+
+    targets: tuple[np.ndarray, ...]
+    calibration: tuple[np.ndarray, ...]
+
+
+class Group(NamedTuple):
+    """Log-odds of one group's targets and calibrators.
+
+    Attributes:
+      targets: [targets, points].
+      calibration: [calibrators, calibration points].
     """
 
     targets: np.ndarray
@@ -195,8 +210,8 @@ class Labels(NamedTuple):
     """Membership of a group's calibrators, and whether it may be learned from.
 
     Attributes:
-      member: bool [calibration points, calibrators].
-      valid: bool [calibration points, calibrators].
+      member: bool [calibrators, calibration points].
+      valid: bool [calibrators, calibration points].
     """
 
     member: np.ndarray
@@ -218,10 +233,10 @@ def labels(membership: np.ndarray, plan: Roles, there: np.ndarray) -> list[Label
     few = membership[:, rows]
     valid = enough(few, plan.known) & there[plan.scored][:, rows]
     of = [plan.of(group)[1] for group in range(plan.groups)]
-    return [Labels(few[plan.scored[pairs]].T, valid[pairs].T) for pairs in of]
+    return [Labels(few[plan.scored[pairs]], valid[pairs]) for pairs in of]
 
 
-def grouped(view: View, membership: np.ndarray, plan: Roles) -> list[Group]:
+def grouped(view: View, membership: np.ndarray, plan: Roles) -> list[Features]:
     """The features of each group, from statistics that know nothing of its targets' membership.
 
     Args:
@@ -230,11 +245,11 @@ def grouped(view: View, membership: np.ndarray, plan: Roles) -> list[Group]:
       plan: who is scored.
 
     Returns:
-      `Group` of each group.
+      `Features` of each group.
     """
     rows = _calibration_points(membership.shape[1])
 
-    def of_group(number: int) -> Group:
+    def of_group(number: int) -> Features:
         targets, calibrators = plan.of(number)
         pooled = features.pool(_of_pair(view.reduced.statistics, targets[0]))
         known = plan.known[targets[0]]
@@ -243,18 +258,18 @@ def grouped(view: View, membership: np.ndarray, plan: Roles) -> list[Group]:
             for each in view.discrete
         ]
         made = [_features(view, pooled, rates, *at) for at in ((targets, slice(None)), (calibrators, rows))]
-        return Group(*made)
+        return Features(*made)
 
     return on_all_cores(of_group, range(plan.groups))
 
 
-def beside(*views: list[Group]) -> list[Group]:
+def beside(*views: list[Features]) -> list[Features]:
     """The features of several views side by side, group by group."""
-    columns = lambda parts: np.concatenate(parts, axis=-1)
-    return [Group(*map(columns, zip(*groups, strict=True))) for groups in zip(*views, strict=True)]
+    together = lambda parts: tuple(itertools.chain(*parts))
+    return [Features(*map(together, zip(*groups, strict=True))) for groups in zip(*views, strict=True)]
 
 
-def learn(groups: list[Group], known: list[Labels], offset: list[Group] | None = None) -> list[Group]:
+def learn(groups: list[Features], known: list[Labels], offset: list[Group] | None = None) -> list[Group]:
     """Turns features into log-odds, with weights learned on each group's calibrators.
 
     Args:
@@ -269,16 +284,11 @@ def learn(groups: list[Group], known: list[Labels], offset: list[Group] | None =
     def of_group(number: int) -> Group:
         group, label = groups[number], known[number]
         fixed = None if offset is None else offset[number]
-        samples = group.calibration.reshape(label.member.size, -1)
-        folds = np.broadcast_to(np.arange(label.member.shape[1]), label.member.shape)
+        # Each calibrator is a fold.
         model = logistic.fit(
-            samples,
-            label.member.ravel(),
-            label.valid.ravel(),
-            folds.ravel(),
-            None if fixed is None else fixed.calibration.ravel(),
+            group.calibration, label.member, label.valid, None if fixed is None else fixed.calibration
         )
-        learned = [model.log_odds(each) for each in group]
+        learned = [model.log_odds(*each) for each in group]
         if fixed is not None:
             learned = [known + more for known, more in zip(fixed, learned, strict=True)]
         return Group(*learned)
@@ -286,7 +296,7 @@ def learn(groups: list[Group], known: list[Labels], offset: list[Group] | None =
     return on_all_cores(of_group, range(len(groups)))
 
 
-def learn_alone(groups: list[Group], known: list[Labels]) -> list[Group]:
+def learn_alone(groups: list[Features], known: list[Labels]) -> list[Group]:
     """Log-odds of a prediction alone, learned twice: what stands beside them must not gain by another look at it."""
     return learn(groups, known, learn(groups, known))
 
@@ -294,11 +304,11 @@ def learn_alone(groups: list[Group], known: list[Labels]) -> list[Group]:
 def scores_of(log_odds: list[Group]) -> np.ndarray:
     """The log-odds of all targets: float32 [targets, points]."""
     # Groups hold the targets in their order.
-    return np.concatenate([group.targets.T for group in log_odds]).astype(np.float32)
+    return np.concatenate([group.targets for group in log_odds]).astype(np.float32)
 
 
-def _calibration_points(points: int) -> np.ndarray:
-    return evenly_spaced(min(points, CALIBRATION_POINTS), points)
+def _calibration_points(points: int) -> np.ndarray | slice:
+    return slice(None) if points <= CALIBRATION_POINTS else evenly_spaced(CALIBRATION_POINTS, points)
 
 
 def _features(
@@ -307,27 +317,21 @@ def _features(
     rates: Sequence[np.ndarray],
     pairs: np.ndarray,
     points: np.ndarray | slice,
-) -> np.ndarray:
+) -> tuple[np.ndarray, ...]:
     reduced = view.reduced
-    of_pairs = lambda leaf: leaf[points][:, pairs]
-    at_points = [leaf[points] for leaf in reduced.statistics]
-    about = Statistics._make([*(leaf[:, pairs] for leaf in at_points[:-2]), *at_points[-2:]])
+    at = lambda leaf: leaf[pairs][..., points]
+    *of_pairs, centre, spread = reduced.statistics
+    about = Statistics._make([*map(at, of_pairs), centre[..., points], spread[..., points]])
     ratios = [
-        categorical.log_ratios(Counts(*map(of_pairs, found)), rate, each.codes_of_kind)
+        categorical.log_ratios(Counts(*map(at, found)), rate, each.codes_of_kind)
         for found, rate, each in zip(reduced.counts, rates, view.discrete, strict=True)
     ]
-    return np.concatenate([_of_signals_and_maps(about, pooled, of_pairs(reduced.filters)), *ratios], axis=-1)
-
-
-@jax.jit
-def _of_signals_and_maps(about: Statistics, pooled: features.Pooled, filters: jax.Array) -> jax.Array:
-    matched = features.cut(jnp.nan_to_num(filters))
-    return jnp.concatenate([features.features(about, pooled), matched], axis=-1)
+    return features.features(about, pooled), features.cut(at(reduced.filters)), *ratios
 
 
 def _of_pair(found: Statistics, pair: int) -> Statistics:
-    by_pair: list[Any] = [leaf[:, pair] for leaf in found[:-2]]
-    return Statistics._make([*by_pair, *found[-2:]])
+    *of_pairs, centre, spread = found
+    return Statistics._make([*(leaf[pair] for leaf in of_pairs), centre, spread])
 
 
 def answered(answers: Answers) -> np.ndarray:

@@ -39,19 +39,18 @@ def operating(results: Results) -> list[OperatingRow]:
 
 def parts(results: Results) -> list[PartRow]:
     """Whom the stacked attack finds under the leading release."""
-    sitting = next(iter(results.values())).sitting
+    subject, predictions, *_ = next(iter(results.values())).sitting
+    right = np.asarray(predictions.correct)[subject.targets]
+    columns = {
+        "class": subject.points.y,
+        "correctness": correctness(right.astype(int), np.ones(len(subject.points.y), int)),
+    }
+    if subject.label_known:
+        columns["loss"] = fifths(-np.asarray(predictions.signal)[subject.targets])
     rows = []
     for about, scores, judge in _scores(results, 0) if _releases(results) else ():
-        subject, predictions = sitting.subject, sitting.predictions
         if scores.shape[1] != len(subject.points.x):  # of the sitting of costly explainers
             continue
-        right = np.asarray(predictions.correct)[subject.targets]
-        columns = {
-            "class": subject.points.y,
-            "correctness": correctness(right.astype(int), np.ones(len(subject.points.y), int)),
-        }
-        if subject.label_known:
-            columns["loss"] = fifths(-np.asarray(predictions.signal)[subject.targets])
         for by, levels in columns.items():
             rows += [
                 PartRow(

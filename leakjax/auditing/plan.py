@@ -200,11 +200,10 @@ def _probe_learning(features: Sequence[int], groups: int, audited: int) -> float
     widest = max(features)
     points = min(audited, stacked.CALIBRATION_POINTS)
     generator = np.random.default_rng(0)
-    samples = generator.normal(size=(points * CALIBRATORS, widest)).astype(np.float32)
-    member, valid = generator.random(len(samples)) < 0.5, np.ones(len(samples), bool)
-    folds = np.arange(len(samples)) % CALIBRATORS
+    samples = generator.normal(size=(CALIBRATORS, widest, points)).astype(np.float32)
+    member, valid = generator.random((CALIBRATORS, points)) < 0.5, np.ones((CALIBRATORS, points), bool)
     start = time.perf_counter()
-    on_all_cores(lambda _: logistic.fit(samples, member, valid, folds), range(groups))
+    on_all_cores(lambda _: logistic.fit([samples], member, valid), range(groups))
     # Sums over samples of products of two features each.
     return (time.perf_counter() - start) * sum((count / widest) ** 2 for count in features)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from leakjax.attack import stacked
 from leakjax.attack.roles import enough
-from leakjax.attack.stacked import Group, Labels, View
+from leakjax.attack.stacked import Features, Group, Labels, View
 from leakjax.auditing.explanations import Explanations
 from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.subject import Subject
@@ -25,7 +25,7 @@ class Baseline(NamedTuple):
 
     there: np.ndarray
     labels: list[Labels]
-    features: Mapping[str, list[Group]]
+    features: Mapping[str, list[Features]]
     log_odds: Mapping[str, list[Group]]
 
     def under(self, release: str) -> "Baseline":

@@ -46,21 +46,22 @@ def operating(
       `Operating`.
     """
     tpr, fpr = np.full((2, len(scores)), np.nan)
+    outside = valid & ~membership
+    order = np.argsort(-scores[outside], kind="stable")
+    nonmembers, owner = scores[outside][order], np.nonzero(outside)[0][order]
     for target in range(len(scores)):
-        others = np.arange(len(scores)) != target
-        level = _threshold(scores[others][valid[others] & ~membership[others]], rate)
+        level = _threshold(nonmembers[owner != target], rate)
         called = scores[target] > level
-        inside, outside = valid[target] & membership[target], valid[target] & ~membership[target]
-        if inside.any() and outside.any():
-            tpr[target], fpr[target] = called[inside].mean(), called[outside].mean()
+        inside = valid[target] & membership[target]
+        if inside.any() and outside[target].any():
+            tpr[target], fpr[target] = called[inside].mean(), called[outside[target]].mean()
     with np.errstate(invalid="ignore"):
         precision = {prior: over_targets(prior * tpr / (prior * tpr + (1 - prior) * fpr)) for prior in priors}
     return Operating(over_targets(fpr), over_targets(tpr), precision)
 
 
 def _threshold(nonmembers: np.ndarray, rate: float) -> float:
-    """The lowest score that no more non-members than the rate allows are above."""
+    """The lowest score that no more non-members, the highest first, than the rate allows are above."""
     if len(nonmembers) == 0:
         return float("inf")
-    ordered = np.sort(nonmembers)[::-1]
-    return float(ordered[min(int(allowed(rate, len(ordered))), len(ordered) - 1)])
+    return float(nonmembers[min(int(allowed(rate, len(nonmembers))), len(nonmembers) - 1)])

@@ -39,11 +39,12 @@ def by_part(
     Returns:
       A `Part` for each level, in their order.
     """
-    levels = np.broadcast_to(levels, scores.shape)
     caught = roc.caught(scores, membership, valid, rate)
     found = []
-    for level in np.unique(levels[valid]):
+    for level in sorted(set(levels.ravel().tolist())):
         here = valid & (levels == level)
+        if not here.any():
+            continue
         tpr, fpr = (_share(caught, here & kind) for kind in (membership, ~membership))
         found.append(Part(str(level), float(here.sum() / valid.sum()), over_targets(tpr), over_targets(fpr)))
     return found

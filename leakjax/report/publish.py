@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from leakjax._workdir import Workdir, writer
@@ -31,8 +32,10 @@ def publish(
     contents = {f"figures/{name}": content for name, content in drawn.items()}
     contents |= tables_csv.files(report)
     images = {name.removesuffix(".png"): content for name, content in drawn.items() if name.endswith(".png")}
-    images |= figures.pictures(report)
-    on_paper = paper.printed(page.render(report, images, sections))
+    with ThreadPoolExecutor(1) as beside:  # paper shows none of the other looks, which are drawn meanwhile
+        printing = beside.submit(paper.printed, page.render(report, images, sections))
+        images |= figures.pictures(report)
+        on_paper = printing.result()
     if on_paper is not None:
         contents["report.pdf"] = on_paper
     contents["report.html"] = page.render(report, images, sections, on_paper=on_paper is not None).encode()

@@ -128,19 +128,15 @@ def test_the_student_feature_is_a_ratio_of_densities(world):
     membership, signals, plan = world
     many = [statistics(signals + shift, membership, plan.known, plan.scored) for shift in (0, 1, 2)]
     stacked = type(many[0])(
-        *(np.stack([np.asarray(leaf) for leaf in leaves]) for leaves in zip(*many, strict=True))
+        *(np.stack([np.asarray(leaf) for leaf in leaves], axis=-1) for leaves in zip(*many, strict=True))
     )
-    pooled = features.pool(type(stacked)(*(leaf[:, 0] for leaf in stacked[:-2]), *stacked[-2:]))
-    found = np.asarray(features.features(stacked, pooled, ("student", "z_in", "z_out", "deviation")))
-    student, z_in, z_out, _ = np.split(found, 4, axis=-1)
+    pooled = features.pool(type(stacked)(*(leaf[0] for leaf in stacked[:-2]), *stacked[-2:]))
+    found = features.features(stacked, pooled, ("student", "z_in", "z_out", "deviation"))
+    student, z_in, z_out, _ = np.split(found, 4, axis=1)
     # The shrunk standard deviations follow from the distance of the two z-scores' zeros; take them from statistics.
-    s, scale = stacked, (stacked.spread / np.asarray(pooled.unit))[:, None]
-    of_in = np.sqrt(
-        (s.count_in * s.variance_in * scale**2 + 8 * np.asarray(pooled.variance_in)) / (s.count_in + 8)
-    )
-    of_out = np.sqrt(
-        (s.count_out * s.variance_out * scale**2 + 8 * np.asarray(pooled.variance_out)) / (s.count_out + 8)
-    )
+    s, scale = stacked, stacked.spread / pooled.unit
+    of_in = np.sqrt((s.count_in * s.variance_in * scale**2 + 8 * pooled.variance_in) / (s.count_in + 8))
+    of_out = np.sqrt((s.count_out * s.variance_out * scale**2 + 8 * pooled.variance_out) / (s.count_out + 8))
     expected = stats.t.logpdf(z_in, s.count_in + 8) - np.log(of_in)
     expected -= stats.t.logpdf(z_out, s.count_out + 8) - np.log(of_out)
     # The constants of the two densities differ with the counts and not with the answer.
@@ -148,11 +144,34 @@ def test_the_student_feature_is_a_ratio_of_densities(world):
     np.testing.assert_allclose(student, expected, rtol=1e-3, atol=1e-3)
 
 
+def fitted(columns, member, folds, offset=None, **options):
+    """The fit to samples [samples, features], each fold as many that follow each other."""
+    apart = lambda samples: samples.reshape(folds, -1)
+    features = columns.reshape(folds, -1, columns.shape[1]).swapaxes(1, 2)
+    offset = None if offset is None else apart(offset)
+    return logistic.fit(
+        [features], apart(member), np.ones((folds, len(member) // folds), bool), offset, **options
+    )
+
+
+def test_samples_that_are_not_valid_weigh_nothing():
+    generator = np.random.default_rng(8)
+    features = generator.normal(size=(3, 5, 200)).astype(np.float32)
+    member = generator.random((3, 200)) < 0.5
+    valid = np.broadcast_to(np.arange(200) < 150, member.shape)
+    spoiled = np.where(valid[:, None], features, 100.0).astype(np.float32)
+    few = logistic.fit([features[:, :2, :150], features[:, 2:, :150]], member[:, :150], valid[:, :150])
+    for whole in (features, spoiled):
+        found = logistic.fit([whole], member, valid)
+        np.testing.assert_allclose(found.weights, few.weights, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(found.bias, few.bias, rtol=1e-4, atol=1e-6)
+
+
 def test_weights_are_those_of_scikit_learn():
     generator = np.random.default_rng(4)
     columns = generator.normal(size=(500, 3)).astype(np.float32) * [1, 10, 0.1]
     member = generator.random(500) < 1 / (1 + np.exp(-columns @ [1.0, -0.1, 5.0]))
-    found = logistic.fit(columns, member, np.ones(500, bool), np.arange(500) % 4, ridges=(1.0,))
+    found = fitted(columns, member, 4, ridges=(1.0,))
     scale = np.sqrt((columns**2).mean(axis=0))
     known = LogisticRegression(C=1.0, tol=1e-8).fit(columns / scale, member)
     np.testing.assert_allclose(found.weights * scale, known.coef_[0], rtol=2e-3)
@@ -163,31 +182,30 @@ def test_what_the_offset_says_is_not_learned_again():
     generator = np.random.default_rng(5)
     column = generator.normal(size=(4000, 1)).astype(np.float32)
     member = generator.random(4000) < 1 / (1 + np.exp(-2 * column[:, 0]))
-    found = logistic.fit(column, member, np.ones(4000, bool), np.arange(4000) % 4, 2 * column[:, 0])
+    found = fitted(column, member, 4, 2 * column[:, 0])
     assert abs(found.weights[0]) < 0.15
 
 
 def test_noise_beside_an_offset_is_worth_next_to_nothing_and_a_leak_all_of_it():
     generator = np.random.default_rng(6)
-    samples, folds = np.ones(1600, bool), np.arange(1600) % 8
     noise = generator.normal(size=(1600, 200)).astype(np.float32)
     offset, leak = generator.normal(size=(2, 1600)).astype(np.float32)
     member = generator.random(1600) < 1 / (1 + np.exp(-offset - leak))
-    unworthy = logistic.fit(noise, member, samples, folds, offset)
-    assert np.std(unworthy.log_odds(noise)) < 0.1
+    unworthy = fitted(noise, member, 8, offset)
+    assert np.std(unworthy.log_odds(noise.T)) < 0.1
     # Unchosen, a weak ridge learns the noise.
-    overfit = logistic.fit(noise, member, samples, folds, ridges=(1.0,))
-    assert np.std(overfit.log_odds(noise)) > 0.5
+    overfit = fitted(noise, member, 8, ridges=(1.0,))
+    assert np.std(overfit.log_odds(noise.T)) > 0.5
     beside = np.column_stack([noise, leak])
-    worthy = logistic.fit(beside, member, samples, folds, offset)
-    assert np.corrcoef(worthy.log_odds(beside), leak)[0, 1] > 0.8
+    worthy = fitted(beside, member, 8, offset)
+    assert np.corrcoef(worthy.log_odds(beside.T), leak)[0, 1] > 0.8
 
 
 def test_the_ridge_that_is_chosen_is_the_best_on_folds_left_out():
     generator = np.random.default_rng(7)
     columns = generator.normal(size=(600, 60)).astype(np.float32)
     member = generator.random(600) < 1 / (1 + np.exp(-0.5 * columns[:, 0]))
-    folds, ridges = np.arange(600) % 4, (0.1, 10.0, 1000.0)
+    folds, ridges = np.repeat(np.arange(4), 150), (0.1, 10.0, 1000.0)
     scale = np.sqrt((columns**2).mean(axis=0))
 
     def left_out(ridge: float) -> float:
@@ -200,7 +218,7 @@ def test_the_ridge_that_is_chosen_is_the_best_on_folds_left_out():
             loss += np.sum(np.logaddexp(0, odds) - member[folds == fold] * odds)
         return loss
 
-    found = logistic.fit(columns, member, np.ones(600, bool), folds, ridges=ridges)
+    found = fitted(columns, member, 4, ridges=ridges)
     best = LogisticRegression(C=1 / min(ridges, key=left_out)).fit(columns / scale, member)
     np.testing.assert_allclose(found.weights * scale, best.coef_[0], atol=5e-3)
 
@@ -212,7 +230,7 @@ def test_counts_and_ratios_of_discrete_answers():
     found = categorical.counts(codes, kinds, membership, known, np.array([0]))
     assert [float(leaf[0]) for leaf in found] == [1, 2, 2, 3, 0]
     rates = np.array([[0.5, 0.5], [0.8, 0.2]])
-    at_points = categorical.Counts(*(np.asarray(leaf)[None] for leaf in found))
-    ratios = categorical.log_ratios(at_points, rates, np.array([1, 4]))[0, 0]
+    at_points = categorical.Counts(*(np.asarray(leaf)[:, None] for leaf in found))
+    ratios = categorical.log_ratios(at_points, rates, np.array([1, 4]))[0, :, 0]
     np.testing.assert_allclose(ratios[0], np.log(0.8 / 0.5), rtol=1e-6)
     np.testing.assert_allclose(ratios[2], np.log((1 + 2 * 0.8) / 4 / ((2 + 2 * 0.5) / 5)), rtol=1e-6)
