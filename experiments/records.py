@@ -5,7 +5,8 @@
 trains a logistic regression on 2,000 people of UCI Adult ten times over, with every leave-one-out model, and
 attacks its explanations as section 5 of Shokri, Strobel and Zick (Privacy Risks of Explaining Machine
 Learning Models) does. Expect 11 / 21 / 28 % of the records to reveal themselves at k = 1 / 5 / 10 and some 91
-to fall to subspace reduction; about four minutes on one core, half a minute with --parts=draws.
+to fall to subspace reduction; about four minutes on one core, half a minute with --parts=draws, less with --quick,
+which draws three times and leaves the other parts out. --plan says what would run and what it takes.
 
 Other data sets: fashion_mnist (two classes, lifted to 2,048 random features, 1,800 points: all fall;
 half a minute), parkinsons (--source_dir with pd_speech.csv or pd_speech.csv.gz) and npz:<path> with binary
@@ -18,11 +19,12 @@ done, 1 failed, 2 bad usage, 130 and 143 stopped by SIGINT and SIGTERM.
 
 import dataclasses
 import functools
+import time
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 from rich.console import Console
+from rich.table import Table
 
 from leakjax._validate import fail
 from leakjax.auditing.environment import environment
@@ -32,11 +34,13 @@ from leakjax.records.plan import PARTS, Plan, plan_for
 from leakjax.records.results import report_of
 from leakjax.records.run import run_units
 from leakjax.records.tasks import load_task
-from leakjax.records.units import units_of
+from leakjax.records.units import Unit, units_of
 from leakjax.report.progress import Stages
 from leakjax.report.records import publish, section
 
-from . import _config_file, _main
+from . import _config_file, _main, paper_flags
+
+QUICK = {"draws": 3, "parts": ["draws"]}
 
 _config_file.define_flag()
 flags.DEFINE_string("dataset", "adult", "adult, fashion_mnist, parkinsons or npz:<path>.")
@@ -70,18 +74,36 @@ flags.DEFINE_float(
 flags.DEFINE_integer(
     "network_points", 200, "Training records of the network, which is retrained without each."
 )
+flags.DEFINE_bool("quick", False, "Three draws and nothing else: seconds for adult.")
+flags.DEFINE_bool("plan", False, "Measure one draw, print what would run and what it costs, and stop.")
 _main.define_take_over()
 flags.DEFINE_list("pair", ["5", "7"], "The two classes of fashion_mnist.")
 flags.DEFINE_integer("width", 2048, "Random features of fashion_mnist.")
 
 
-def plan_from(values: Any) -> Plan:
+def plan_from(values: flags.FlagValues) -> Plan:
     """The plan of parsed flags; UsageError names the flag that is wrong."""
-    if len(values.pair) != 2 or not all(each.isdigit() for each in values.pair):
-        raise fail("pair", ",".join(values.pair), "must be two classes, as in 5,7")
-    given = {field.name: getattr(values, field.name) for field in dataclasses.fields(Plan)}
+    found = paper_flags.values_of(values, QUICK)
+    pair = found["pair"]
+    if len(pair) != 2 or not all(each.isdigit() for each in pair):
+        raise fail("pair", ",".join(pair), "must be two classes, as in 5,7")
+    given = {field.name: found[field.name] for field in dataclasses.fields(Plan)}
     several = {name: tuple(given[name]) if given[name] else None for name in ("parts", "oracles")}
-    return plan_for(**{**given, **several, "pair": (int(values.pair[0]), int(values.pair[1]))})
+    return plan_for(**{**given, **several, "pair": (int(pair[0]), int(pair[1]))})
+
+
+def print_plan(units: tuple[Unit, ...]) -> None:
+    """What would run, and about how long, from the time that a draw takes on this machine."""
+    units[0].measure()  # compiles
+    start = time.perf_counter()
+    units[0].measure()
+    seconds = time.perf_counter() - start
+    table = Table("part", "units", "about seconds")
+    for part in dict.fromkeys(unit.part for unit in units):
+        own = [unit.effort for unit in units if unit.part == part]
+        table.add_row(part, str(len(own)), f"{sum(own) * seconds:,.0f}")
+    table.add_row("total", str(len(units)), f"{sum(unit.effort for unit in units) * seconds:,.0f}")
+    Console().print(table)
 
 
 def main(values: flags.FlagValues) -> int:
@@ -93,6 +115,9 @@ def main(values: flags.FlagValues) -> int:
         return load_task(config, scaling=scaling, data_dir=values.data_dir, source_dir=values.source_dir)
 
     todo = units_of(config, load)  # first: a data set that is missing must not leave a workdir behind
+    if values.plan:
+        print_plan(todo)
+        return _main.DONE
     name = config.dataset.replace(":", "-").replace("/", "-")
     workdir = Path(values.workdir or f"runs/records-{name}").expanduser()
     with Stages(Console(stderr=True)) as stages:

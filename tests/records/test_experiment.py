@@ -1,7 +1,8 @@
+import copy
 import json
 import subprocess
 import sys
-from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from absl import flags
 from experiments import records
 from leakjax._validate import UsageError
 from leakjax.records.plan import plan_for
+from leakjax.records.units import Unit
 from tests.influence.conftest import task
 from tests.report.reader import Reader
 
@@ -90,23 +92,47 @@ def test_a_run_goes_on_and_a_changed_flag_measures_only_what_it_changes(finished
     assert len({path.name for path in stages.iterdir()} - names) == 1
 
 
-def values(**changes):
-    """The experiment's flags at their defaults, with changes."""
-    own = flags.FLAGS.flags_by_module_dict()["experiments.records"]
-    return SimpleNamespace(**{flag.name: flag.default for flag in own} | changes)
+def values(*given):
+    """The experiment's flags as parsed from a command line."""
+    own = flags.FlagValues()
+    for flag in flags.FLAGS.flags_by_module_dict()["experiments.records"]:
+        own[flag.name] = copy.deepcopy(flag)
+    own(["records", *given])
+    return own
 
 
 def test_flags_left_alone_are_the_plan_of_the_data_set():
     assert records.plan_from(values()) == plan_for("adult")
-    given = values(dataset="fashion_mnist", oracles=["digits2"], pair=["0", "3"], l2=2.0)
+    given = values("--dataset=fashion_mnist", "--oracles=digits2", "--pair=0,3", "--l2=2.0")
     expected = plan_for("fashion_mnist", oracles=("digits2",), pair=(0, 3), l2=2.0)
     assert records.plan_from(given) == expected
 
 
-@pytest.mark.parametrize("pair", [["5"], ["5", "x"], ["1", "2", "3"]])
+def test_quick_is_three_draws_where_no_flag_says_otherwise():
+    assert records.plan_from(values("--quick")) == plan_for("adult", draws=3, parts=("draws",))
+    given = values("--quick", "--draws=2", "--parts=draws,sizes")
+    assert records.plan_from(given) == plan_for("adult", draws=2, parts=("draws", "sizes"))
+
+
+def test_a_plan_counts_units_by_the_time_of_one_draw(capsys):
+    made = []
+    unit = lambda part, effort: Unit(part, 0, effort, lambda: made.append(part) or {}, part, "")
+    units = (unit("draws", 1), unit("draws", 1), unit("defenses", 25))
+    with mock.patch.object(records.time, "perf_counter", side_effect=[10.0, 12.0]):
+        records.print_plan(units)
+    assert made == ["draws", "draws"]
+    rows = [line.split("│")[1:4] for line in capsys.readouterr().out.splitlines() if "│" in line]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["draws", "2", "4"],
+        ["defenses", "1", "50"],
+        ["total", "3", "54"],
+    ]
+
+
+@pytest.mark.parametrize("pair", ["5", "5,x", "1,2,3"])
 def test_a_pair_that_is_not_two_classes_is_named(pair):
-    with pytest.raises(UsageError, match=f"pair='{','.join(pair)}': must be two classes"):
-        records.plan_from(values(pair=pair))
+    with pytest.raises(UsageError, match=f"pair='{pair}': must be two classes"):
+        records.plan_from(values(f"--pair={pair}"))
 
 
 @pytest.mark.slow
