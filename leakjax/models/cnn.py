@@ -1,5 +1,6 @@
 """A small convolutional network: two convolutions, one dense layer."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,31 @@ class Cnn(nn.Module):
         return nn.Dense(self.classes)(x.reshape(x.shape[0], -1))
 
 
+def by_backend(network: Callable[..., nn.Module], *, products: bool) -> Model:
+    """A convolutional network, computed as suits the backend.
+
+    Args:
+      network: makes the module; takes `convolve`, in place of `jax.lax.conv_general_dilated`, and `pooled`, for layers
+        that are a `PooledConv` each. All are the same function of the same variables.
+      products: whether `logits_fn` convolves by matrix products, as training does in any case off the CPU; False: by
+        convolutions, for explainers that look for them.
+
+    Returns:
+      The model.
+    """
+    by_products, by_windows = (
+        from_flax(network(convolve=convolve_by_products)),
+        from_flax(network(pooled=True)),
+    )
+
+    def train_fn(variables: Variables, x: jax.Array, key: jax.Array) -> tuple[jax.Array, Variables]:
+        chosen = by_windows if jax.default_backend() == "cpu" else by_products
+        return chosen.train_fn(variables, x, key)
+
+    observed = by_products if products else from_flax(network())
+    return Model(by_products.init, train_fn, observed.logits_fn)
+
+
 @registered
 def cnn(classes: int, *, channels: tuple[int, int] = (16, 32), products: bool = True) -> Model:
     """A small convolutional network: two convolutions, one dense layer.
@@ -105,12 +131,4 @@ def cnn(classes: int, *, channels: tuple[int, int] = (16, 32), products: bool = 
     at_least("classes", classes, 2)
     for count in channels:
         at_least("channels", count, 1)
-    by_products = from_flax(Cnn(classes, channels, convolve_by_products))
-    by_windows = from_flax(Cnn(classes, channels, pooled=True))
-
-    def train_fn(variables: Variables, x: jax.Array, key: jax.Array) -> tuple[jax.Array, Variables]:
-        chosen = by_windows if jax.default_backend() == "cpu" else by_products
-        return chosen.train_fn(variables, x, key)
-
-    observed = by_products if products else from_flax(Cnn(classes, channels))
-    return Model(by_products.init, train_fn, observed.logits_fn)
+    return by_backend(functools.partial(Cnn, classes, channels), products=products)

@@ -5,14 +5,17 @@ for CIFAR two convolutions in front. Where they name no sizes, those are taken t
 same data use (Nasr et al. 2018; SELENA, Tang et al. 2022, `models/purchase.py`).
 """
 
+import functools
+from collections.abc import Callable
+
 import jax
 from flax import linen as nn
 from jax import numpy as jnp
 
 from leakjax._validate import at_least, fail
-from leakjax.models.cnn import PooledConv, max_pool
+from leakjax.models.cnn import PooledConv, by_backend, max_pool
 from leakjax.models.mlp import mlp
-from leakjax.models.model import Model, Variables, from_flax
+from leakjax.models.model import Model
 from leakjax.models.registry import registered
 
 _DEEP = (1024, 512, 256, 128)
@@ -74,6 +77,7 @@ class CifarTanh(nn.Module):
     """Two 5 x 5 convolutions of 32 channels with tanh and 2 x 2 pooling, a tanh layer of 128, the logits."""
 
     classes: int
+    convolve: Callable[..., jax.Array] = jax.lax.conv_general_dilated
     pooled: bool = False  # as `PooledConv`, the same function of the same parameters
 
     @nn.compact
@@ -85,17 +89,18 @@ class CifarTanh(nn.Module):
             if self.pooled:
                 x = PooledConv(32, 5, "tanh", name=f"Conv_{layer}")(x)
                 continue
-            x = max_pool(jnp.tanh(nn.Conv(32, (5, 5))(x)))
+            x = max_pool(jnp.tanh(nn.Conv(32, (5, 5), conv_general_dilated=self.convolve)(x)))
         x = jnp.tanh(nn.Dense(128)(x.reshape(x.shape[0], -1)))
         return nn.Dense(self.classes)(x)
 
 
 @registered
-def cifar_tanh(classes: int) -> Model:
+def cifar_tanh(classes: int, *, products: bool = True) -> Model:
     """The network of CIFAR: two convolutions with pooling, then a tanh layer of 128 (Shokri et al. 2017).
 
     Args:
       classes: number of logits, at least 2.
+      products: as of `cnn`.
 
     Returns:
       The model, for images of at least 4 x 4.
@@ -104,10 +109,4 @@ def cifar_tanh(classes: int) -> Model:
       UsageError: fewer than two classes; when it is applied, an example that is no image.
     """
     at_least("classes", classes, 2)
-    plain, pooled = from_flax(CifarTanh(classes)), from_flax(CifarTanh(classes, pooled=True))
-
-    def train_fn(variables: Variables, x: jax.Array, key: jax.Array) -> tuple[jax.Array, Variables]:
-        chosen = pooled if jax.default_backend() == "cpu" else plain
-        return chosen.train_fn(variables, x, key)
-
-    return plain._replace(train_fn=train_fn)
+    return by_backend(functools.partial(CifarTanh, classes), products=products)
