@@ -138,6 +138,18 @@ def test_presets_are_chains_by_the_names_of_explainers_and_of_what_a_gradient_is
         parse("preset:nothing")
 
 
+@pytest.mark.parametrize("shape", [(12,), (4, 4, 3)])
+@pytest.mark.parametrize("name", list(EXPLAINERS))
+def test_the_preset_of_an_explainer_takes_its_maps(name, shape):
+    if name in ("gradcam", "gradcam_pp"):  # of images alone, and one value a pixel
+        shape = (4, 4, 1)
+    defense = parse(f"preset:{preset_of(name, shape)}")
+    plain, x = jax.random.normal(KEY, (2, *shape))
+    shown = apply(defense, plain, key=KEY, x=x if plain.shape == x.shape else None)
+    assert shown.shape == plain.shape
+    assert 0.5 < np.linalg.norm(shown) < 2
+
+
 @pytest.mark.parametrize("chained", sorted(set(PRESETS.values())))
 def test_a_preset_has_a_bound_and_keeps_the_direction(chained):
     defense, size = parse(chained), 64
