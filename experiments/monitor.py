@@ -10,9 +10,9 @@ false alarms. What wins the race against its alarm is printed: nothing but the r
     python -m experiments.monitor --benchmark
 
 adds how many queries a second one core passes through each detector at 784 features; --benchmark_only measures nothing
-else. The workdir receives config.json, report.json, report.html, figures/, tables/ and stages/. The same command on the
-same workdir goes on where it stopped. Exit codes: 0 done, 1 failed, 2 bad usage, 130 and 143 stopped by SIGINT and
-SIGTERM.
+else, and --plan says what would be measured. The workdir receives config.json, report.json, report.html, figures/,
+tables/ and stages/. The same command on the same workdir goes on where it stopped. Exit codes: 0 done, 1 failed, 2 bad
+usage, 130 and 143 stopped by SIGINT and SIGTERM.
 """
 
 import dataclasses
@@ -23,7 +23,10 @@ from absl import flags
 from rich.console import Console
 
 from leakjax.auditing.environment import environment
+from leakjax.data import Points
 from leakjax.monitoring import plan, run, speed, world
+from leakjax.monitoring.attackers import ACTIONS, ATTACKERS
+from leakjax.monitoring.disguise import DISGUISES
 from leakjax.monitoring.document import MonitorReport, SpeedRow
 from leakjax.report import words
 from leakjax.report.monitoring import publish, section
@@ -50,6 +53,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("hidden", None, "Hidden units of the attacked models; 64.")
     flags.DEFINE_float("noise", None, "Of the sensor, as a share of the features' standard deviation; 0.1.")
     flags.DEFINE_integer("seed", None, "Of everything that is drawn; 0.")
+    flags.DEFINE_bool("plan", False, "Say what would be measured, and measure nothing.")
     flags.DEFINE_bool("benchmark", False, "Also measure the speed of the detectors.")
     flags.DEFINE_bool("benchmark_only", False, "Measure the speed of the detectors and nothing else.")
     flags.DEFINE_integer("benchmark_features", 784, "Features of a query whose speed is measured.")
@@ -66,6 +70,9 @@ def plan_from(values: Any) -> plan.Plan:
 def main(values: flags.FlagValues) -> int:
     """Measures, writes the report and prints its findings."""
     config = plan_from(values)
+    if values.plan:
+        print(*plan_lines(config, world.load(config, values.data_dir)), sep="\n")
+        return _main.DONE
     fast: list[SpeedRow] = []
     if values.benchmark or values.benchmark_only:
         fast = speed.measure(values.benchmark_features)
@@ -83,6 +90,19 @@ def main(values: flags.FlagValues) -> int:
     print(*finding_lines(report), sep="\n")
     print(f"report: {workdir / 'report.html'}")
     return _main.DONE
+
+
+def plan_lines(config: plan.Plan, points: Points) -> list[str]:
+    """What would be measured, a line for each stage."""
+    streams = 2 * config.accounts + config.attacks * len(ATTACKERS) * len(DISGUISES)
+    return [
+        f"{points.name}: {len(points.x)} points, {config.targets} attacked models",
+        f"benign: {config.accounts} accounts set thresholds, {config.accounts} test them; {', '.join(plan.KINDS)}",
+        f"attacks: {config.attacks} each of {', '.join(ATTACKERS)}",
+        f"hidden: {', '.join(DISGUISES)}",
+        f"actions after an alarm: {', '.join(ACTIONS[1:])}",
+        f"{streams * config.queries / 1e6:.3g} million queries pass through every detector",
+    ]
 
 
 def speed_lines(rows: list[SpeedRow]) -> list[str]:

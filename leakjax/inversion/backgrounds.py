@@ -11,6 +11,8 @@ from leakjax.attack.invert.background import Recovered, one_row_values, recover_
 from leakjax.attack.invert.known_guard import known_guard
 from leakjax.defend import parse
 from leakjax.explain import Explainer, Segments, exact_shapley, grid, kernel_shap
+from leakjax.inversion import guards
+from leakjax.inversion.guards import AS_LABEL, AS_PLAIN
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
 from leakjax.oracle import ExplanationPart, Release, Service, oracle
@@ -38,6 +40,16 @@ class Guard(NamedTuple):
     known: dict[str, Any] | None = {}  # noqa: RUF012  # never written
 
 
+LEFT_OUT = {
+    "sign": "cells are kept by their size",
+    guards.WHICH: "cells are kept by their size",
+    guards.SEGMENTS: "cells are segments",
+    guards.STICKY: "no two queries of one cell",
+    guards.CONFIDENT: "other queries are explained",
+    guards.CLASS_MEAN: AS_LABEL,
+    guards.POLICY: AS_PLAIN,
+    **dict.fromkeys((*guards.TRAININGS, guards.PRIVATE), "linear in the rows, whatever the weights"),
+}
 GUARDS = {
     "none": Guard(),
     "round_to(2)": Guard("round_to(2)", known={"released": lambda values: np.round(values, 2)}),

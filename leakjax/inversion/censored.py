@@ -1,59 +1,79 @@
 """The part of a study that reads a field off answers, where the model sees the field and where it never did."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
 import jax
 import numpy as np
 
 from leakjax.attack.invert.attribute_learned import VIEWS, learn_attribute
 from leakjax.data import Points
-from leakjax.inversion.attributes import EXPLAINERS, FIELDS, RIGHT, Field, field_of
+from leakjax.inversion.attributes import EXPLAINERS, FIELDS, LEFT_OUT, RIGHT, Field, field_of
+from leakjax.inversion.guards import Guard, fitting
 from leakjax.inversion.networks import trained_one
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
-from leakjax.oracle import ExplanationPart, Release, Service, oracle
+from leakjax.oracle import ExplanationPart, Oracle, Release, Service, oracle
 from leakjax.shadow import TrainConfig
 
 ATTACK = "learned attribute inference"
 
 
 def measure(world: World, index: int, targets: int, epochs: int) -> list[Raw]:
-    """Reads fields off answers about records that a model was trained on, beside those that it was not."""
-    draws = world.draws(index, ATTACK)
-    groups = [draws.permutation(rows) for rows in (world.members(index), world.others(index))]
-    out = []
-    for name in (each for each in FIELDS if each in set(world.points.columns)):
+    """Reads fields off answers about records that a model was trained on, beside others: seen by it, and censored."""
+    out = guarded(world, index, targets, fitting(LEFT_OUT))
+    key = jax.random.fold_in(world.key, index)
+    for name in _fields(world):
         field = field_of(world, name)
         outside = np.delete(np.arange(world.points.x.shape[1]), field.columns)
-        for whose, columns in (("in the model's input", None), ("censored from it", outside)):
-            variables = world.variables(index)
-            if columns is not None:
-                points = _of(world.points, columns)
-                key = jax.random.fold_in(world.key, index)
-                member = world.ensemble.membership[index]
-                variables = trained_one(world.model, points, member, TrainConfig(epochs=epochs), key, index)
-            setting = f"{name} read by a forest off confidence(2) and {EXPLAINERS[0]}, {whose}"
-            out.append(_read(world, index, field, groups, variables, columns, targets, setting))
+        points = _of(world.points, outside)
+        member = world.ensemble.membership[index]
+        variables = trained_one(world.model, points, member, TrainConfig(epochs=epochs), key, index)
+        release = Release("confidence(2)", (ExplanationPart(EXPLAINERS[0]),))
+        service = Service(world.model.logits_fn, variables)
+        offer = partial(oracle, service, release, key=key, written=False)
+        out.append(_read(world, index, targets, field, offer, "censored from it", outside))
     return out
+
+
+def guarded(world: World, index: int, targets: int, guards: Mapping[str, Guard]) -> list[Raw]:
+    """Reads fields that the model sees off answers, under some guards."""
+    return [
+        _read(
+            world,
+            index,
+            targets,
+            field_of(world, name),
+            partial(world.offered, index, EXPLAINERS[0], prediction="confidence(2)", guard=guard),
+            "in the model's input",
+        )
+        | {"guard": label}
+        for name in _fields(world)
+        for label, guard in guards.items()
+    ]
+
+
+def _fields(world: World) -> list[str]:
+    return [name for name in FIELDS if name in set(world.points.columns)]
 
 
 def _read(
     world: World,
     index: int,
-    field: Field,
-    groups: list[np.ndarray],
-    variables: object,
-    columns: np.ndarray | None,
     targets: int,
-    setting: str,
+    field: Field,
+    offer: Callable[[], Oracle],
+    whose: str,
+    columns: np.ndarray | None = None,
 ) -> Raw:
-    """One row: what a forest reads off answers of one model, which sees some columns or all."""
-    part = ExplanationPart(EXPLAINERS[0])
-    release = Release("confidence(2)", (part,))
-    key = jax.random.fold_in(world.key, index)
+    """One row: what a forest reads off answers of a service, which sees some columns or all."""
+    draws = world.draws(index, ATTACK)
+    groups = [draws.permutation(rows) for rows in (world.members(index), world.others(index))]
     seen = slice(None) if columns is None else columns
     own = field.of(world.auxiliary.x)
     found: dict[str, list[np.ndarray]] = {}
     for view in VIEWS:
-        offered = oracle(Service(world.model.logits_fn, variables), release, key=key, written=False)
+        offered = offer()
         read = learn_attribute(
             offered, world.auxiliary.x[own >= 0][:, seen], own[own >= 0], view=view, seed=index
         )
@@ -63,6 +83,7 @@ def _read(
             answer = offered.ask(world.points.x[there][:, seen], plain=view == "prediction")
             found.setdefault(view, []).append(read(answer) == value[value >= 0][:targets])
     (both, others), (alone, _) = found["both"], found["prediction"]
+    setting = f"{field.name} read by a forest off confidence(2) and {EXPLAINERS[0]}, {whose}"
     return row(ATTACK, setting, RIGHT, both, baseline=alone, control=others, asked=offered)
 
 

@@ -5,7 +5,7 @@ Source: "The Hidden Privacy Cost of Explainability: Understanding Model Inversio
 
 from collections.abc import Callable, Sequence
 
-from leakjax.inversion import aggregated, backgrounds, extracted, inverted, reidentified
+from leakjax.inversion import aggregated, backgrounds, extracted, guards, inverted, reidentified
 from leakjax.inversion.document import AttackRow, Claim, Verdict
 
 _KEPT = 0.5  # of what is gained without it, a guard that leaves less than this protects
@@ -127,7 +127,7 @@ def _aggregates(rows: Rows) -> Judged:
     partial = _find(rows, aggregated.ATTACK, aggregated.MEASURE, "partial")
     why = f"members named by ICE curves {curves.found.value:.2f}"
     why += f", by partial dependence {partial.found.value:.2f}" if partial else ""
-    own = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard=reidentified.CLASS_MEAN)
+    own = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard=guards.CLASS_MEAN)
     sure = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard="only above 99 % confidence")
     why += f"; {groups}"
     why += (
@@ -153,8 +153,13 @@ def _dashboard(rows: Rows) -> Judged:
 def _trained(rows: Rows, names: Sequence[str]) -> list[tuple[str, float]]:
     """For each kind of training, how much of the plain gain one gradient still gives."""
     plain = _find(rows, inverted.CLOSED, inverted.NAMED)
-    found = [(name, _find(rows, inverted.CLOSED, inverted.NAMED, name)) for name in names]
-    return [(name, _left(row, plain)) for name, row in found if row is not None and plain is not None]
+    found = [
+        (name, row)
+        for name in names
+        for row in rows
+        if (row.attack, row.measure) == (inverted.CLOSED, inverted.NAMED) and name in row.guard
+    ]
+    return [(name, _left(row, plain)) for name, row in found if plain is not None]
 
 
 def _regularised(rows: Rows) -> Judged:

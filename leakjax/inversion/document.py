@@ -30,6 +30,15 @@ class AttackRow:
 
 
 @document()
+class LeftOut:
+    """A guard that one attack does not meet."""
+
+    attack: str = described("name of the attack")
+    guard: str = described("what it does not meet")
+    why: str = described("the reason, in a few words")
+
+
+@document()
 class Claim:
     """A sentence of the source, and what was measured of it."""
 
@@ -60,5 +69,6 @@ class InversionReport:
     task: InversionTask = described("what was attacked")
     knows: Mapping[str, str] = described("what each attack knows beside the answers, by its name")
     attacks: Sequence[AttackRow] = described("what each attack reached")
+    left_out: Sequence[LeftOut] = described("guards that an attack of this study does not meet")
     claims: Sequence[Claim] = described("the claims of the source")
     timings: Mapping[str, float] = described("wall time of each part", "seconds")

@@ -1,28 +1,33 @@
 """The part of a study that copies models from their answers."""
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from leakjax import models
 from leakjax.attack.extract import distill, linear, relu
-from leakjax.inversion.guards import GUARDS
+from leakjax.inversion.guards import AS_NOISE, AS_PLAIN, PLAIN, POLICY, STICKY, Guard, fitting
 from leakjax.inversion.networks import relu as relu_network
 from leakjax.inversion.networks import trained_one
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
-from leakjax.oracle import ExplanationPart, Release, Service, oracle
+from leakjax.oracle import ExplanationPart, Oracle, Release, Service, oracle
 from leakjax.shadow import TrainConfig
 
 ATTACK = "extraction"
 AGREES = "same class as the service on new points, share"
 UNITS = 128
 BUDGETS = (30, 100)
+LEFT_OUT = {STICKY: AS_NOISE, POLICY: AS_PLAIN}
 
 
 def measure(world: World, index: int, epochs: int) -> list[Raw]:
     """Copies a linear model, a ReLU network, and the target model itself by distillation."""
-    return [*_linear(world, index, epochs), *_relu(world, index, epochs), *_distilled(world, index)]
+    few = guarded(world, index, {"none": PLAIN}, BUDGETS[0])
+    rest = guarded(world, index, fitting(LEFT_OUT))
+    return [*_linear(world, index, epochs), *_relu(world, index, epochs), *few, *rest]
 
 
 def _linear(world: World, index: int, epochs: int) -> list[Raw]:
@@ -62,22 +67,23 @@ def _relu(world: World, index: int, epochs: int) -> list[Raw]:
     ]
 
 
-def _distilled(world: World, index: int) -> list[Raw]:
+def guarded(world: World, index: int, guards: Mapping[str, Guard], budget: int = BUDGETS[-1]) -> list[Raw]:
+    """Distils the target model from answers to real points, under some guards."""
     draws = world.draws(index, ATTACK)
     key = jax.random.fold_in(jax.random.fold_in(world.key, 3), index)
-    own = world.auxiliary.x[draws.permutation(len(world.auxiliary.x))]
+    queries = world.auxiliary.x[draws.permutation(len(world.auxiliary.x))][:budget]
     new = world.points.x[world.others(index)]
     theirs = world.offered(index).ask(new, plain=True).prediction.probabilities
+
+    def agrees(offered: Oracle, view: str) -> np.ndarray:
+        student = distill.distill(offered, world.model, queries, view=view, key=key)
+        return relu.agreement(student(new), theirs)
+
+    alone = agrees(world.offered(index, "gradient"), "prediction")
     out = []
-    for budget in BUDGETS:
-        queries, alone = own[:budget], None
-        for name, guard in GUARDS.items() if budget == BUDGETS[-1] else [("none", "none")]:
-            same = {}
-            for view in distill.VIEWS if name == "none" else ("both",):
-                offered = world.offered(index, "gradient", guard=guard)
-                student = distill.distill(offered, world.model, queries, view=view, key=key)
-                same[view] = relu.agreement(student(new), theirs)
-            alone = same.get("prediction", alone)
-            setting = f"distillation with gradients, {budget} real points"
-            out.append(row(ATTACK, setting, AGREES, same["both"], guard=name, baseline=alone, asked=offered))
+    for name, guard in guards.items():
+        offered = world.offered(index, "gradient", guard=guard)
+        setting = f"distillation with gradients, {budget} real points"
+        same = agrees(offered, "both")
+        out.append(row(ATTACK, setting, AGREES, same, guard=name, baseline=alone, asked=offered))
     return out

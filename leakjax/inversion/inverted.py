@@ -1,23 +1,34 @@
 """The parts of a study that reconstruct inputs: in closed form, by a learned decoder, and by query ascent."""
 
-from importlib.util import find_spec
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
-from leakjax import models
+from leakjax import UsageError
 from leakjax.attack.invert import ascent, learned
 from leakjax.attack.invert.closed_form import TanhNetwork, linear_input, tanh_input
 from leakjax.attack.invert.prior import priors_of
 from leakjax.attack.invert.reidentify import hits
 from leakjax.evaluate.similarity import ssim
-from leakjax.inversion.guards import GUARDS, PRESET
-from leakjax.inversion.networks import trained_one
+from leakjax.inversion.guards import (
+    AS_LABEL,
+    AS_NOISE,
+    AS_PLAIN,
+    CLASS_MEAN,
+    GUARDS,
+    NOISE,
+    PLAIN,
+    POLICY,
+    PRESET,
+    STICKY,
+    Guard,
+    fitting,
+)
 from leakjax.inversion.row import Raw, row
-from leakjax.inversion.world import NETWORK, World
+from leakjax.inversion.world import World
 from leakjax.oracle import ExplanationPart, Oracle, Release, Service, oracle
-from leakjax.shadow import TrainConfig
 
 CLOSED, LEARNED, ASCENT = "closed-form inversion", "learned inversion", "query ascent"
 ERROR = "mean squared error of a feature"
@@ -28,14 +39,8 @@ REACHED = "confidence in the class after as many queries"
 FAR = "squared error to the mean of the class's records"
 NEAR = "AUC of closeness to the climb as a score of membership"
 # What a guard adds to a value of a gradient, as far as its name says; of those that clip, relative to a norm of 1.
-ERRORS = {"round_to(2)": 0.29e-2, "clipped, noise of 0.1": 0.1, PRESET: 0.03}
-# How else targets are trained, beside the study's own: options of the network, and of its training.
-TRAININGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "weight decay of 0.001": ({}, {"weight_decay": 1e-3}),
-    "dropout of 0.5": ({"dropout": 0.5}, {}),
-}
-if find_spec("jax_privacy") is not None:  # the extra "private"
-    TRAININGS["DP-SGD, noise multiplier 1"] = ({}, {"noise_multiplier": 1.0})
+ERRORS = {"round_to(2)": 0.29e-2, NOISE: 0.1, PRESET: 0.03}
+LEFT_OUT = {STICKY: AS_NOISE, CLASS_MEAN: AS_LABEL, POLICY: AS_PLAIN}
 STARTS = 8  # of the search for signs
 MOST = 50  # targets of it
 # Budgets of ascent: explained steps, and steps of plain probes.
@@ -45,34 +50,29 @@ MEMBERSHIPS = 8
 SHOWN = 8  # reconstructions in a figure
 
 
-def closed_form(world: World, index: int, targets: int, candidates: int, epochs: int) -> dict[str, Any]:
-    """A tanh network's inputs from one gradient; its linear positive control; pictures."""
-    draws = world.draws(index, CLOSED)
-    rows, among, subjects = subjects_of(world, draws, min(targets, MOST), candidates)
-    real, shape = world.points.x[rows].reshape(len(rows), -1), world.points.x.shape[1:]
+def closed_form(world: World, index: int, targets: int, candidates: int) -> dict[str, Any]:
+    """A tanh network's inputs from one gradient under every guard; its linear positive control; pictures."""
+    found = guarded_closed_form(world, index, targets, candidates, fitting(LEFT_OUT))
+    return {**found, "rows": found["rows"] + _linear(world, index, targets, candidates)}
+
+
+def guarded_closed_form(
+    world: World, index: int, targets: int, candidates: int, guards: Mapping[str, Guard]
+) -> dict[str, Any]:
+    """A tanh network's inputs from one gradient, under some guards; pictures of those without."""
+    rows, among, subjects = subjects_of(world, world.draws(index, CLOSED), min(targets, MOST), candidates)
+    real = world.points.x[rows].reshape(len(rows), -1)
     out: list[Raw] = []
     pictures: dict[str, Any] = {}
-    for name, guard in GUARDS.items():
-        offered, error = world.offered(index, "gradient", guard=guard), ERRORS.get(name, 1e-6)
-        made = _from_gradients(world, world.variables(index), offered, rows, error, index)
+    for name, guard in guards.items():
+        offered = world.offered(index, "gradient", guard=guard)
+        made = _from_gradients(world, world.variables(index), offered, rows, ERRORS.get(name, 1e-6), index)
         setting = "gradient of a tanh network"
-        out += judged(CLOSED, setting, name, *made, real, among, subjects, offered, shape)
-        if name == "none":
+        out += judged(world, index, rows, CLOSED, setting, name, *made, among, subjects, offered)
+        if guard is PLAIN:
             shown = {"sought": real, "closed form, from one gradient": made[0], "public class mean": made[1]}
             pictures = _pictures(world, shown, rows)
-    for name, (options, changes) in TRAININGS.items():
-        model = models.make(NETWORK, world.points.classes, **options)
-        config = TrainConfig(epochs=epochs, **changes)
-        key = jax.random.fold_in(world.key, index)
-        variables = trained_one(model, world.points, world.ensemble.membership[index], config, key, index)
-        release = Release("vector", (ExplanationPart("gradient"),))
-        offered = oracle(Service(model.logits_fn, variables), release, key=key, written=False)
-        found, mean, best = _from_gradients(world, variables, offered, rows, 1e-6, index)
-        near = (_nearest(each, among, subjects, 1) for each in (found, mean, best))
-        reached, without, ceiling = near
-        setting = f"gradient of a tanh network, {name}"
-        out.append(row(CLOSED, setting, NAMED, reached, baseline=without, ceiling=ceiling, asked=offered))
-    return {"rows": out + _linear(world, draws, rows, among, subjects), "pictures": pictures}
+    return {"rows": out, "pictures": pictures}
 
 
 def _from_gradients(
@@ -84,24 +84,25 @@ def _from_gradients(
     network = TanhNetwork(params["Dense_0"]["kernel"], params["Dense_0"]["bias"], params["Dense_1"]["kernel"])
     signs = np.sign(world.points.x[rows].reshape(len(rows), -1) @ network.hidden + network.bias)
     answer = offered.ask(world.points.x[rows])
-    explained = answer.explained_class[:, 0]
+    predicted = answer.prediction.probabilities.argmax(axis=1)
     slopes = np.asarray(answer.explanations[0], np.float64).reshape(len(rows), -1)
-    made = [
-        (
-            tanh_input(e, network, c, priors[c], error=error, starts=STARTS, seed=seed),
-            priors[c].mean,
-            tanh_input(e, network, c, priors[c], error=error, signs=s),
-        )
-        for e, c, s in zip(slopes, explained, signs, strict=True)
-    ]
+
+    def one(e: np.ndarray, c: int, s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        mean = priors[c].mean
+        if not np.isfinite(e).all():  # withheld
+            return mean, mean, mean
+        found = tanh_input(e, network, c, priors[c], error=error, starts=STARTS, seed=seed)
+        return found, mean, tanh_input(e, network, c, priors[c], error=error, signs=s)
+
+    made = [one(*each) for each in zip(slopes, predicted, signs, strict=True)]
     found, mean, best = (np.stack(part) for part in zip(*made, strict=True))
     return found, mean, best
 
 
-def _linear(
-    world: World, draws: np.random.Generator, rows: np.ndarray, among: np.ndarray, subjects: np.ndarray
-) -> list[Raw]:
+def _linear(world: World, index: int, targets: int, candidates: int) -> list[Raw]:
     """The positive control: a linear model's input x gradient, divided by its weights."""
+    draws = world.draws(index, CLOSED)
+    rows, among, subjects = subjects_of(world, draws, min(targets, MOST), candidates)
     features, classes = among.shape[1], world.points.classes
     weights = draws.standard_normal((features, classes)).astype(np.float32)
 
@@ -122,49 +123,66 @@ def _linear(
 
 
 def learned_inversion(world: World, index: int, targets: int, candidates: int) -> dict[str, Any]:
-    """A decoder of answers, trained on data of the same and of another distribution."""
-    draws = world.draws(index, LEARNED)
-    rows, among, subjects = subjects_of(world, draws, targets, candidates)
-    members = world.ensemble.membership[index][rows]
-    real, shape = world.points.x[rows].reshape(len(rows), -1), world.points.x.shape[1:]
+    """A decoder of answers, trained on data of the same and of another distribution, under every guard."""
+    found = guarded_decoders(world, index, targets, candidates, fitting(LEFT_OUT))
     own = world.auxiliary.x
     # Another distribution of the same values: every picture on its side.
     turned = np.swapaxes(own, 1, 2)[:, ::-1]
-    settings = [
-        *(("own data of the same source, confidence(2)", own, "confidence(2)", name) for name in GUARDS),
-        ("own data of the same source, vector", own, "vector", "none"),
-        ("own data turned by 90 degrees, confidence(2)", turned, "confidence(2)", "none"),
-    ]
+    rest: list[Raw] = []
+    for data, prediction, whose in (
+        (own, "vector", "own data of the same source"),
+        (turned, "confidence(2)", "own data turned by 90 degrees"),
+    ):
+        rest += guarded_decoders(world, index, targets, candidates, {"none": PLAIN}, data, prediction, whose)[
+            "rows"
+        ]
+    return {**found, "rows": found["rows"] + rest}
+
+
+def guarded_decoders(
+    world: World,
+    index: int,
+    targets: int,
+    candidates: int,
+    guards: Mapping[str, Guard],
+    data: np.ndarray | None = None,
+    prediction: str = "confidence(2)",
+    whose: str = "own data of the same source",
+) -> dict[str, Any]:
+    """A decoder of answers under some guards, trained on the auxiliary points unless other data is given."""
+    rows, among, subjects = subjects_of(world, world.draws(index, LEARNED), targets, candidates)
+    members = world.ensemble.membership[index][rows]
+    real = world.points.x[rows].reshape(len(rows), -1)
+    own = world.auxiliary.x if data is None else data
     key = jax.random.fold_in(world.key, index)
+    setting = f"{whose}, {prediction}"
+
+    def decoded(offered: Oracle, view: str) -> np.ndarray:
+        try:
+            made = learned.learn(offered, own, view=view, classes=world.points.classes, key=key)
+        except UsageError:  # no map is shown that a decoder could learn from
+            return np.full(real.shape, np.nan)
+        answer = offered.ask(world.points.x[rows], plain=view == "prediction")
+        return made(answer).reshape(len(rows), -1)
+
+    alone = decoded(world.offered(index, "gradient", prediction=prediction), "prediction")
     out: list[Raw] = []
     pictures: dict[str, Any] = {}
-    alone: dict[str, np.ndarray] = {}
-    for setting, data, prediction, name in settings:
-        asked = {
-            view: world.offered(index, "gradient", prediction=prediction, guard=GUARDS[name])
-            for view in learned.VIEWS
-            if view == "both" or setting not in alone
-        }
-        found = {}
-        for view, offered in asked.items():
-            made = learned.learn(offered, data, view=view, classes=world.points.classes, key=key)
-            answer = offered.ask(world.points.x[rows], plain=view == "prediction")
-            found[view] = made(answer).reshape(len(rows), -1)
-        alone.setdefault(setting, found.get("prediction", real))
-        both, offered = found["both"], asked["both"]
-        without = alone[setting]
-        out += judged(LEARNED, setting, name, both, without, None, real, among, subjects, offered, shape)
-        if not pictures:
+    for name, guard in guards.items():
+        offered = world.offered(index, "gradient", prediction=prediction, guard=guard)
+        both = decoded(offered, "both")
+        both = np.where(np.isfinite(both), both, alone)  # of a map that is withheld
+        out += judged(world, index, rows, LEARNED, setting, name, both, alone, None, among, subjects, offered)
+        if guard is PLAIN:
             shown = {
                 "sought of decoders": real,
-                "decoder, from prediction": alone[setting],
+                "decoder, from prediction": alone,
                 "decoder, with gradient": both,
             }
             pictures = _pictures(world, shown, rows)
             error = ((both - real) ** 2).mean(axis=1)
-            out.append(
-                row(LEARNED, setting, "AUC of the error as a score of membership", _auc(-error, members))
-            )
+            measure = "AUC of the error as a score of membership"
+            out.append(row(LEARNED, setting, measure, _auc(-error, members), asked=offered))
     return {"rows": out, "pictures": pictures}
 
 
@@ -172,8 +190,7 @@ def query_ascent(world: World, index: int) -> dict[str, Any]:
     """Climbs to every class by explanations, finite differences and NES, and what that has to do with records."""
     draws = world.draws(index, ASCENT)
     classes = np.arange(world.points.classes)
-    shape = world.points.x.shape[1:]
-    start = np.clip(0.5 + 0.1 * draws.standard_normal((len(classes), *shape)), 0, 1).astype(np.float32)
+    start = _starts(world, draws, classes)
     member = world.ensemble.membership[index]
     private = _means(world.points.x[member], world.points.y[member], classes)
     public = _means(world.auxiliary.x, world.auxiliary.y, classes)
@@ -194,22 +211,22 @@ def query_ascent(world: World, index: int) -> dict[str, Any]:
             for c in classes
         ]
         out.append(row(ASCENT, setting, NEAR, near, asked=offered))
-    out += guarded_ascent(world, index, classes, start)
+    out += guarded_ascent(world, index, GUARDS)
     return {
         "rows": out,
         "pictures": _pictures(world, {"public means": public, "query ascent": climbed["explanation"]}),
     }
 
 
-def guarded_ascent(world: World, index: int, classes: np.ndarray, start: np.ndarray) -> list[Raw]:
-    """Where the climb by explanations ends under every guard, beside NES with as many queries and no explanation.
+def _starts(world: World, draws: np.random.Generator, classes: np.ndarray) -> np.ndarray:
+    shape = (len(classes), *world.points.x.shape[1:])
+    return np.clip(0.5 + 0.1 * draws.standard_normal(shape), 0, 1).astype(np.float32)
 
-    Args:
-      world: whose model is asked.
-      index: of the model.
-      classes: int [targets], to climb to.
-      start: [targets, ...].
-    """
+
+def guarded_ascent(world: World, index: int, guards: Mapping[str, Guard]) -> list[Raw]:
+    """Where climbs to every class by explanations end under guards, beside NES with as many plain queries."""
+    classes = np.arange(world.points.classes)
+    start = _starts(world, world.draws(index, ASCENT), classes)
     steps = STEPS["explanation"]
     blind = ascent.ascend(
         world.offered(index),
@@ -221,7 +238,7 @@ def guarded_ascent(world: World, index: int, classes: np.ndarray, start: np.ndar
         seed=index,
     )
     out = []
-    for name, guard in GUARDS.items():
+    for name, guard in guards.items():
         offered = world.offered(
             index, "gradient(output='log_probability')", explained_class="asked", guard=guard
         )
@@ -242,19 +259,25 @@ def subjects_of(
 
 
 def judged(
+    world: World,
+    index: int,
+    rows: np.ndarray,
     attack: str,
     setting: str,
     guard: str,
     found: np.ndarray,
     without: np.ndarray,
     best: np.ndarray | None,
-    real: np.ndarray,
     among: np.ndarray,
     subjects: np.ndarray,
     offered: Any,
-    shape: tuple[int, ...],
 ) -> list[Raw]:
-    """Rows of reconstructions [targets, features] beside those without an explanation, and the ceiling's."""
+    """Rows of reconstructions [targets, features] of rows of the pool, beside those without an explanation.
+
+    With the ceiling's, and as a control those of rows that the model was never trained on.
+    """
+    real, shape = world.points.x[rows].reshape(len(rows), -1), world.points.x.shape[1:]
+    strange = ~world.ensemble.membership[index][rows]
     measures = {
         NAMED: lambda made: _nearest(made, among, subjects, 1),
         AMONG5: lambda made: _nearest(made, among, subjects, 5),
@@ -264,19 +287,9 @@ def judged(
         measures[ALIKE] = lambda made: ssim(made.reshape(-1, *shape), real.reshape(-1, *shape))
     out = []
     for what, of in measures.items():
-        ceiling = None if best is None else of(best)
-        out.append(
-            row(
-                attack,
-                setting,
-                what,
-                of(found),
-                guard=guard,
-                baseline=of(without),
-                ceiling=ceiling,
-                asked=offered,
-            )
-        )
+        ceiling, reached = None if best is None else of(best), of(found)
+        beside = {"baseline": of(without), "control": reached[strange], "ceiling": ceiling, "asked": offered}
+        out.append(row(attack, setting, what, reached, guard=guard, **beside))
     return out
 
 

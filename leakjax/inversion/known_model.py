@@ -1,6 +1,7 @@
 """The part of a study that inverts one explanation of a network whose weights are known, whatever the explainer."""
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -13,7 +14,23 @@ from leakjax.attack.invert.prior import priors_of
 from leakjax.defend import harden, parse
 from leakjax.explain import EXPLAINERS, LogitsFn
 from leakjax.explain.named import named_of
-from leakjax.inversion.guards import GUARDS, PRESET, SEGMENTS
+from leakjax.inversion.guards import (
+    AS_LABEL,
+    AS_NOISE,
+    AS_PLAIN,
+    CLASS_MEAN,
+    CONFIDENT,
+    GUARDS,
+    NOISE,
+    PLAIN,
+    POLICY,
+    PRESET,
+    SEGMENTS,
+    STICKY,
+    WHICH,
+    Guard,
+    fitting,
+)
 from leakjax.inversion.inverted import judged, subjects_of
 from leakjax.inversion.row import Raw
 from leakjax.inversion.world import World
@@ -31,38 +48,55 @@ MODELLED = {
     "round_to(2)": ("none", 0.03),
     "sign": ("none", 1.0),
     "keep_top_k(6)": ("keep_top_k(6)", 3e-3),
-    SEGMENTS: (GUARDS[SEGMENTS], 3e-3),
-    "clipped, noise of 0.1": ("clip_norm(1.0)", 0.8),
+    WHICH: ("keep_top_k(6)+normalize()", 1.0),
+    SEGMENTS: (GUARDS[SEGMENTS].defense, 3e-3),
+    NOISE: ("clip_norm(1.0)", 0.8),
+    CONFIDENT: ("none", 3e-3),
     PRESET: ("normalize()", 0.2),
 }
 
 
+LEFT_OUT = {STICKY: AS_NOISE, CLASS_MEAN: AS_LABEL, POLICY: AS_PLAIN}
+
+
 def measure(world: World, index: int, targets: int, candidates: int) -> list[Raw]:
-    """Finds the subjects of single explanations of one model; the ceiling begins at the subjects themselves."""
-    draws = world.draws(index, ATTACK)
+    """Finds the subjects of single explanations of one model, under every guard and by every explainer."""
+    out = guarded(world, index, targets, candidates, fitting(LEFT_OUT))
+    for text in SHOWN[1:]:
+        out += guarded(world, index, targets, candidates, {"none": PLAIN}, text)
+    return out
+
+
+def guarded(
+    world: World,
+    index: int,
+    targets: int,
+    candidates: int,
+    guards: Mapping[str, Guard],
+    text: str = SHOWN[0],
+) -> list[Raw]:
+    """Finds the subjects of single explanations under guards; the ceiling begins at the subjects themselves."""
     shape = world.points.x.shape[1:]
     most = min(MOST, max(1, FEATURES // int(np.prod(shape))))
-    rows, among, subjects = subjects_of(world, draws, min(targets, most), candidates)
+    rows, among, subjects = subjects_of(world, world.draws(index, ATTACK), min(targets, most), candidates)
     x = world.points.x[rows]
     real = x.reshape(len(rows), -1)
     priors = priors_of(world.auxiliary.x, world.auxiliary.y, world.points.classes)
-    variables = world.variables(index)
     logits_fn: Any = world.model.logits_fn  # hashable, as functions are
     out: list[Raw] = []
-    for text, guard in [
-        *((text, "none") for text in SHOWN),
-        *((SHOWN[0], name) for name in list(GUARDS)[1:]),
-    ]:
-        expected, error = MODELLED[guard]
+    for name, guard in guards.items():
+        expected, error = MODELLED[name]
         explain = _explains(logits_fn, shape, text, expected)
-        offered = world.offered(index, text, guard=GUARDS[guard])
+        offered = world.offered(index, text, guard=guard)
         answer = offered.ask(x)
-        sought, classes = answer.explanations[0].reshape(len(rows), -1), answer.explained_class[:, 0]
-        found, best = most_probable(
-            explain, variables, sought, classes, priors, error=error, seed=index, subjects=real
-        )
+        classes = answer.prediction.probabilities.argmax(axis=1)
         mean = np.stack([priors[label].mean for label in classes])
-        out += judged(ATTACK, text, guard, found, mean, best, real, among, subjects, offered, shape)
+        maps = answer.explanations[0].reshape(len(rows), -1)
+        told = np.isfinite(maps).all(axis=1)[:, None]  # not withheld
+        given = dict[str, Any](error=error, seed=index, subjects=real)
+        ends = most_probable(explain, world.variables(index), np.nan_to_num(maps), classes, priors, **given)
+        found, best = (np.where(told, np.asarray(each), mean) for each in ends)
+        out += judged(world, index, rows, ATTACK, text, name, found, mean, best, among, subjects, offered)
     return out
 
 

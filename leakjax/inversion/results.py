@@ -30,7 +30,8 @@ from leakjax.inversion import (
     reidentified,
 )
 from leakjax.inversion.claims import claims_of
-from leakjax.inversion.document import InversionReport, InversionTask
+from leakjax.inversion.document import InversionReport, InversionTask, LeftOut
+from leakjax.inversion.guards import reasons
 from leakjax.inversion.plan import Plan
 from leakjax.inversion.summary import summarise
 from leakjax.inversion.world import NETWORK, World
@@ -49,6 +50,19 @@ KNOWS = {
     attributes.ATTACK: attribute.KNOWS,
     censored.ATTACK: attribute_learned.KNOWS,
     attributes.SHAPLEY: shapley_values.KNOWS,
+}
+LEFT_OUT = {
+    backgrounds.ATTACK: backgrounds.LEFT_OUT,
+    reidentified.ATTACK: reidentified.LEFT_OUT,
+    inverted.CLOSED: inverted.LEFT_OUT,
+    known_model.ATTACK: known_model.LEFT_OUT,
+    inverted.LEARNED: inverted.LEFT_OUT,
+    inverted.ASCENT: {},
+    patterns.ATTACK: patterns.LEFT_OUT,
+    extracted.ATTACK: extracted.LEFT_OUT,
+    attributes.ATTACK: attributes.LEFT_OUT,
+    censored.ATTACK: attributes.LEFT_OUT,
+    attributes.SHAPLEY: attributes.LEFT_OUT_OF_SHAPLEY,
 }
 
 
@@ -77,6 +91,12 @@ def report_of(
         ),
         knows={name: KNOWS[name] for name in dict.fromkeys(each.attack for each in attacks)},
         attacks=attacks,
+        left_out=[
+            LeftOut(attack=name, guard=guard, why=why)
+            for name, left_out in LEFT_OUT.items()
+            if any(each.attack == name for each in attacks)
+            for guard, why in reasons(left_out).items()
+        ],
         claims=claims_of(attacks),
         timings=measured.seconds,
     )

@@ -53,4 +53,6 @@ def row(
 
 
 def _numbers(values: Any) -> list[float] | None:
-    return None if values is None else [float(value) for value in np.atleast_1d(np.asarray(values, float))]
+    """[targets] as a list; None of none."""
+    flat = [] if values is None else np.atleast_1d(np.asarray(values, float)).tolist()
+    return flat or None

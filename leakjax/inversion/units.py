@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from leakjax._threads import one_blas_thread
@@ -18,6 +18,7 @@ from leakjax.inversion import (
     patterns,
     reidentified,
 )
+from leakjax.inversion.guards import PLAIN, TRAININGS
 from leakjax.inversion.plan import PARTS, Plan
 from leakjax.inversion.world import World
 from leakjax.records.units import Unit
@@ -46,11 +47,11 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
       plan: of the study.
       world: from `make_world`.
     """
-    sizes = {"targets": plan.targets, "candidates": plan.candidates}
+    sizes: dict[str, Any] = {"targets": plan.targets, "candidates": plan.candidates}
     calls: dict[str, Callable[[int], Any]] = {
         "background": partial(backgrounds.measure, world),
         "reidentify": partial(reidentified.measure, world, **sizes),
-        "closed_form": partial(inverted.closed_form, world, **sizes, epochs=plan.epochs),
+        "closed_form": partial(inverted.closed_form, world, **sizes),
         "known_model": partial(known_model.measure, world, **sizes),
         "learned": partial(inverted.learned_inversion, world, **sizes),
         "ascent": partial(inverted.query_ascent, world),
@@ -61,18 +62,42 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
         "censored": partial(censored.measure, world, targets=plan.targets, epochs=plan.epochs),
         "shapley_values": partial(attributes.read, world, targets=plan.targets),
     }
+    asked: dict[str, Any] = {"targets": plan.targets}
+    # What guards are measured on, also of models that were trained in other ways.
+    guarded: dict[str, Callable[..., Any]] = {
+        "reidentify": partial(reidentified.guarded, **sizes),
+        "closed_form": partial(inverted.guarded_closed_form, **sizes),
+        "known_model": partial(known_model.guarded, **sizes),
+        "learned": partial(inverted.guarded_decoders, **sizes),
+        "ascent": inverted.guarded_ascent,
+        "patterns": partial(patterns.guarded, **sizes),
+        "extraction": extracted.guarded,
+        "attributes": partial(attributes.guarded, **asked),
+        "censored": partial(censored.guarded, **asked),
+        "shapley_values": partial(attributes.read_guarded, **asked),
+    }
+    retrained = cache(lambda name: world.retrained(TRAININGS[name], plan.epochs))
+
+    def measured(part: str, index: int) -> dict[str, Any]:
+        with one_blas_thread():
+            found = _with_pictures(calls[part](index))
+            for name in TRAININGS if part in guarded else ():
+                other = _with_pictures(guarded[part](retrained(name), index, guards={"none": PLAIN}))
+                found["rows"] += [{**each, "guard": name} for each in other["rows"]]
+        return found
+
     mark = fingerprint(
         environment=environment(),
         plan=dataclasses.replace(plan, parts=PARTS, models=1),
         points=(world.points.x, world.points.y),
-        trainings=list(inverted.TRAININGS),
+        trainings=list(TRAININGS),
     )
     return tuple(
         Unit(
             part,
             index,
             _EFFORT[part],
-            partial(_measured, calls[part], index),
+            partial(measured, part, index),
             stage=f"{part} {index}",
             fingerprint=fingerprint(mark=mark, part=part, index=index),
         )
@@ -81,7 +106,5 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
     )
 
 
-def _measured(measure: Callable[[int], Any], index: int) -> dict[str, Any]:
-    with one_blas_thread():
-        found = measure(index)
+def _with_pictures(found: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {"rows": found}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from leakjax import data, models, shadow
@@ -11,6 +12,8 @@ from leakjax._validate import fail
 from leakjax._workdir import Workdir
 from leakjax.auditing.trained import trained
 from leakjax.data import Points, take
+from leakjax.explain import Explainer
+from leakjax.inversion.guards import PLAIN, Guard, Training
 from leakjax.inversion.plan import Plan
 from leakjax.models import Model
 from leakjax.oracle import ExplanationPart, Oracle, Release, Service, oracle
@@ -20,7 +23,7 @@ NETWORK = "mlp(widths=(64,))"
 _OWN = 0.3  # of all points, the attacker's
 _LEAST = 200
 # Stages of the study's key.
-_SPLIT, _TRAIN, _ATTACK = range(3)
+_SPLIT, _TRAIN, _ATTACK, _RETRAIN = range(4)
 
 
 class World(NamedTuple):
@@ -55,14 +58,47 @@ class World(NamedTuple):
         *,
         prediction: str = "vector",
         explained_class: str = "predicted",
-        guard: Any = "none",
+        guard: Guard = PLAIN,
         written: bool = False,
-        **policy: Any,
     ) -> Oracle:
         """One target model's oracle, with one explanation or none."""
-        parts = () if explainer is None else (ExplanationPart(explainer, explained_class, guard),)
+        shown = self.class_means(index, explainer) if guard.class_mean else explainer
+        explained = "predicted" if guard.predicted else explained_class
+        parts = () if explainer is None else (ExplanationPart(shown, explained, guard.defense),)
         key = jax.random.fold_in(self.key, index)
-        return oracle(self.service(index, **policy), Release(prediction, parts), key=key, written=written)
+        service = self.service(index, **guard.policy)
+        return oracle(service, Release(prediction, parts), key=key, written=written)
+
+    def class_means(self, index: int, explainer: Any) -> Explainer:
+        """The explainer that shows the mean map over a class in place of a query's own."""
+        answer = self.offered(index, explainer).ask(self.auxiliary.x)
+        explained, maps = answer.explained_class[:, 0], answer.explanations[0]
+        means = [
+            maps[explained == label].mean(axis=0) if (explained == label).any() else 0 * maps[0]
+            for label in range(self.points.classes)
+        ]
+        table = jnp.asarray(np.stack(means))
+
+        def mean_of_class(
+            variables: Any, x: jax.Array, target: Any, *, key: Any, segments: Any = None
+        ) -> jax.Array:
+            return table[target]
+
+        return mean_of_class
+
+    def retrained(self, training: Training, epochs: int) -> "World":
+        """The same models, each trained on the same points in another way."""
+        model = models.make(NETWORK, self.points.classes, **training.options)
+        ensemble = shadow.train_ensemble(
+            model,
+            self.points.x,
+            self.points.y,
+            shadow.TrainConfig(epochs=epochs, **training.changes),
+            key=jax.random.fold_in(self.key, _RETRAIN),
+            membership=self.ensemble.membership,
+            ids=self.ensemble.ids,
+        )
+        return self._replace(model=model, ensemble=ensemble)
 
     def members(self, index: int) -> np.ndarray:
         """Rows of the pool that a model was trained on."""

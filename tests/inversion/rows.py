@@ -1,7 +1,7 @@
 """Rows of a report, written by hand."""
 
 from leakjax.evaluate.document import Estimate
-from leakjax.inversion.document import AttackRow, Claim, InversionReport, InversionTask
+from leakjax.inversion.document import AttackRow, Claim, InversionReport, InversionTask, LeftOut
 
 
 def estimate(value, spread=0.05):
@@ -35,6 +35,7 @@ def report(rows=None, claims=()):
         task=InversionTask(dataset="<script>digits", points=1258, auxiliary=539, model="mlp", accuracy=0.96),
         knows={row.attack: "answers & candidates" for row in rows},
         attacks=rows,
+        left_out=[LeftOut(attack="re-identification", guard="dropout", why="not <here>")],
         claims=list(claims),
         timings={"reidentify": 3.0},
     )

@@ -10,14 +10,14 @@ def world(copied):
     value = rng.integers(2, size=300)
     sex = np.eye(2, dtype=np.float32)[value]
     other = 4.0 * value - 2 if copied else rng.normal(size=300)
-    x = np.column_stack([rng.normal(size=300), sex, other])
-    return people(x, ("age", "sex", "sex", "height"), rng)
+    x = np.column_stack([rng.normal(size=300), sex, other, rng.normal(size=(300, 3))])
+    return people(x, ("age", "sex", "sex", "height", "gain", "loss", "years"), rng)
 
 
 def test_a_field_that_the_model_never_saw_is_read_where_another_tells_it():
     told, untold = (
-        {row["setting"].rpartition(", ")[2]: row for row in censored.measure(world(copied), 0, 100, 3)}
-        for copied in (True, False)
+        {row["setting"].rpartition(", ")[2]: row for row in rows if row["guard"] == "none"}
+        for rows in (censored.measure(world(copied), 0, 100, 3) for copied in (True, False))
     )
     assert set(told) == {"in the model's input", "censored from it"}
     assert np.mean(told["censored from it"]["found"]) > 0.9

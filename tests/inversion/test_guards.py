@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from leakjax import data
-from leakjax.inversion import attributes, inverted, known_model, reidentified
-from leakjax.inversion.guards import GUARDS, PRESET, SEGMENTS
+from leakjax.inversion import attributes, extracted, inverted, known_model, reidentified, results
+from leakjax.inversion.guards import GUARDS, PLAIN, PRESET, PRIVATE, TRAININGS, fitting, reasons
 from leakjax.inversion.plan import plan_for
 from leakjax.inversion.summary import summarise
 from leakjax.inversion.world import make_world
@@ -35,9 +35,7 @@ def guards_of(rows, attack):
 
 
 def test_ascent_meets_every_guard_beside_as_many_plain_queries(images):
-    classes = np.arange(3)
-    start = np.clip(0.5 + 0.1 * np.random.default_rng(0).standard_normal((3, 8, 8, 1)), 0, 1)
-    guarded = rows = inverted.guarded_ascent(images, 0, classes, start.astype(np.float32))
+    guarded = rows = inverted.guarded_ascent(images, 0, GUARDS)
     assert [row["guard"] for row in guarded] == list(GUARDS)
     assert len({tuple(row["baseline"]) for row in guarded}) == 1
     found = {row["guard"]: np.mean(row["found"]) for row in guarded}
@@ -50,7 +48,7 @@ def test_ascent_meets_every_guard_beside_as_many_plain_queries(images):
 
 def test_attribute_inference_meets_every_guard_that_fits_a_table(table):
     rows = attributes.measure(table, 0, targets=10)
-    fit = set(GUARDS) - {SEGMENTS} | {"columns together", attributes.CONFIDENT}
+    fit = set(GUARDS) - set(attributes.LEFT_OUT) | {attributes.TOGETHER}
     assert guards_of(rows, attributes.ATTACK) == fit
     plain = next(row for row in rows if "withheld" in row["setting"] and row["guard"] == "none")
     for row in rows:
@@ -74,4 +72,35 @@ def test_columns_together_show_the_mean_of_each_column():
 
 
 def test_what_is_known_of_every_guard_of_a_known_model_is_stated():
-    assert set(known_model.MODELLED) == set(GUARDS)
+    assert set(known_model.MODELLED) == set(fitting(known_model.LEFT_OUT))
+
+
+def test_every_attack_meets_every_guard_or_says_why_not():
+    for attack, left_out in results.LEFT_OUT.items():
+        assert all(left_out.values())
+        if attack != "leaking background":  # whose guards are of cells
+            assert set(left_out) <= set(GUARDS)
+            assert set(fitting(left_out)) | set(left_out) == set(GUARDS)
+    assert (PRIVATE in TRAININGS) != (PRIVATE in reasons({}))
+
+
+def test_a_map_that_is_withheld_leaves_what_the_prediction_gives(images):
+    guards = {"none": PLAIN, "nothing": PLAIN._replace(policy={"least_confidence": 2.0})}
+    sizes = {"targets": 6, "candidates": 40}
+    for part in (inverted.guarded_closed_form, inverted.guarded_decoders):
+        for row in part(images, 0, **sizes, guards=guards)["rows"]:
+            if row["guard"] == "nothing" and "AUC" not in row["measure"]:
+                assert row["found"] == pytest.approx(row["baseline"], rel=1e-5)
+    rows = extracted.guarded(images, 0, guards, 20)
+    assert np.mean(rows[1]["found"]) == pytest.approx(np.mean(rows[1]["baseline"]), abs=0.2)
+    rows = reidentified.guarded(images, 0, **sizes, guards=guards)
+    assert rows[2]["found"] == rows[2]["baseline"]
+
+
+def test_models_are_trained_again_on_the_same_points(images):
+    other = images.retrained(TRAININGS["trained with dropout of 0.5"], 2)
+    np.testing.assert_array_equal(other.ensemble.membership, images.ensemble.membership)
+    kernels = [np.asarray(each.variables(0)["params"]["Dense_0"]["kernel"]) for each in (images, other)]
+    assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
+    assert other.points is images.points
+    assert 0 < other.accuracy <= 1

@@ -44,6 +44,17 @@ def test_a_flag_out_of_range_is_one_clear_line(changes, said):
     assert str(error.value).startswith(said)
 
 
+def test_a_plan_says_what_would_be_measured_and_measures_nothing(capsys, tmp_path):
+    given = values(plan=True, quick=True, data_dir=None, workdir=str(tmp_path / "none"))
+    assert binary.main(given) == 0
+    said = capsys.readouterr().out
+    assert "benign: 1000 accounts set thresholds, 1000 test them" in said
+    assert "attacks: 40 each of finite_differences, nes" in said
+    # Two times 1,000 accounts, and 8 kinds of 40 attacks in 5 disguises, of 200 queries each.
+    assert "0.72 million queries" in said
+    assert not (tmp_path / "none").exists()
+
+
 def test_points_that_are_too_few_are_named(tmp_path):
     generator = np.random.default_rng(0)
     x, y = generator.normal(size=(120, 4)).astype(np.float32), np.arange(120) % 2

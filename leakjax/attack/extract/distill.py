@@ -68,7 +68,7 @@ def distill(
     x, logs = jnp.asarray(own[rows], jnp.float32), jnp.asarray(answer.prediction.probabilities[rows])
     start_key, held_key = jax.random.split(key)
     variables = model.init(start_key, x[0])
-    slopes = None if view == "prediction" else jnp.asarray(answer.explanations[0][rows])
+    slopes = None if view == "prediction" else jnp.nan_to_num(jnp.asarray(answer.explanations[0][rows]))
     every = jnp.ones(len(x))
     if slopes is None:
         params = _train(model, steps, rate, variables, x, logs, slopes, every, jnp.zeros(1))
@@ -104,7 +104,9 @@ def _train(
         of_one = jax.grad(lambda one, label: model.logits_fn({**variables, "params": params}, one)[label])
         squared = (jax.vmap(of_one)(x, explained) - slopes) ** 2
         error = squared.reshape(len(x), -1).mean(axis=1)
-        return total + weight * jnp.sum(counted * error) / jnp.sum(counted) / jnp.mean(slopes**2)
+        seen = counted * jnp.any(slopes.reshape(len(x), -1) != 0, axis=1)  # zeros: withheld
+        scale = jnp.maximum(jnp.sum(seen), 1.0) * jnp.mean(slopes**2)
+        return total + weight * jnp.sum(seen * error) / jnp.maximum(scale, 1e-30)
 
     def train(weight: jax.Array) -> Any:
         def step(carry: Any, _: None) -> tuple[Any, None]:

@@ -49,7 +49,7 @@ def match_pattern(
 
     Args:
       oracle: of the same service and release; explains the class that is asked for.
-      released: the answers [targets].
+      released: the answers [targets], with vectors of probabilities; of the predicted class.
       priors: of the inputs of each class; searches begin at their means.
       shape: of one input.
       steps: of each search at most; one asks for as many explanations as there are directions, and three.
@@ -68,7 +68,7 @@ def match_pattern(
     at_least("directions", directions, 1)
     positive("probe", probe)
     count = len(released.explained_class)
-    classes = released.explained_class[:, 0]
+    classes = released.prediction.probabilities.argmax(axis=1)
     sought = np.asarray(released.explanations[0], np.float64).reshape(count, -1)
     size = np.maximum(np.linalg.norm(sought, axis=1), 1e-30)
 

@@ -10,6 +10,7 @@ from leakjax._validate import UsageError, fail
 from leakjax.evaluate.document import Estimate, from_json
 from leakjax.inversion.document import AttackRow, InversionReport
 from leakjax.report import shell, tables, words
+from leakjax.report.inversion import figures
 
 CAPTIONS: dict[str, str] = {
     "reconstructions": "Points that no target model was trained on, and what attackers made of answers about them: "
@@ -70,6 +71,7 @@ def section(report: InversionReport, images: Mapping[str, bytes], *, level: int)
             ([claim.claim, claim.verdict, claim.why] for claim in report.claims),
             numbers=False,
         ),
+        guards=guards(report),
         pictures={name: shell.picture(images, name, text) for name, text in CAPTIONS.items()},
     )
 
@@ -120,6 +122,21 @@ def _attack(rows: Sequence[AttackRow]) -> tables.Table:
             for row in rows
         ),
         texts=3,
+    )
+
+
+def guards(report: InversionReport) -> tables.Table:
+    """What is left of each attack's gain under each guard, or why the two do not meet."""
+    left = {at: f"{share:.2f}" for at, share in figures.kept(report.attacks).items()}
+    absent = {(each.attack, each.guard): each.why for each in report.left_out}
+    attacks = list(dict.fromkeys(attack for attack, _ in left))
+    names = list(dict.fromkeys(guard for _, guard in (*left, *absent)))
+    cells = left | {at: why for at, why in absent.items() if at not in left}
+    own = "of another attack alone"
+    return _table(
+        ["guard", *attacks],
+        ([name, *(cells.get((attack, name), own) for attack in attacks)] for name in names),
+        numbers=False,
     )
 
 
