@@ -14,7 +14,7 @@ MEASURE = "members of the group named, share"
 FALSE = "candidates wrongly named, share"
 SIZES = (5, 20, 60)
 CANDIDATES = 200
-FOREST = 60  # training rows: small data
+FORESTS = (20, 60, 200)  # training rows: small data
 SWEPT, VALUES = 16, 4  # features that curves sweep, and how many values of each
 
 
@@ -37,16 +37,18 @@ def measure(world: World, index: int) -> list[Raw]:
         rounded = name_group(terms, _two_digits(shown), members=size, seed=index)
         right = np.isin(group, rounded.members)
         out.append(row(ATTACK, f"{setting}, 2 digits", MEASURE, right, baseline=chance, asked=offered))
-    return out + _curves(world, index, draws)
+    for size in (each for each in FORESTS if 2 * each <= len(world.points.x)):
+        out += _curves(world, index, draws, size)
+    return out
 
 
-def _curves(world: World, index: int, draws: np.random.Generator) -> list[Raw]:
-    """Partial dependence and ICE curves of a random forest on few rows."""
+def _curves(world: World, index: int, draws: np.random.Generator, size: int) -> list[Raw]:
+    """Partial dependence and ICE curves of a random forest on few rows, among as many others."""
     from sklearn.ensemble import RandomForestClassifier  # slow to import
 
-    chosen = draws.permutation(len(world.points.x))[: 2 * FOREST]
-    x, y = world.points.x[chosen].reshape(2 * FOREST, -1), world.points.y[chosen]
-    forest = RandomForestClassifier(50, random_state=index).fit(x[:FOREST], y[:FOREST])
+    chosen = draws.permutation(len(world.points.x))[: 2 * size]
+    x, y = world.points.x[chosen].reshape(2 * size, -1), world.points.y[chosen]
+    forest = RandomForestClassifier(50, random_state=index).fit(x[:size], y[:size])
     offered = Oracle(_answers_of(forest, world.points.classes), written=False)
 
     def predict(rows: np.ndarray) -> np.ndarray:
@@ -54,17 +56,17 @@ def _curves(world: World, index: int, draws: np.random.Generator) -> list[Raw]:
 
     features = np.argsort(-x.var(axis=0))[:SWEPT]
     curves = expectation_curves(predict, x, features, np.linspace(0.0, 1.0, VALUES))
-    released = curves[draws.permutation(FOREST)]  # the owner's, of the rows that it was trained on
+    released = curves[draws.permutation(size)]  # the owner's, of the rows that it was trained on
     inside = match_curves(released, curves)
-    out = [
-        row(ATTACK, f"ICE curves of a forest on {FOREST} rows", MEASURE, inside[:FOREST], asked=offered),
-        row(ATTACK, f"ICE curves of a forest on {FOREST} rows", FALSE, inside[FOREST:], asked=offered),
+    named = name_group(curves, released.mean(axis=0), members=size, seed=index)
+    right = np.isin(np.arange(size), named.members)
+    chance = np.full(size, 0.5)
+    alone, mean = (f"{what} of a forest on {size} rows" for what in ("ICE curves", "partial dependence"))
+    return [
+        row(ATTACK, alone, MEASURE, inside[:size], baseline=chance, asked=offered),
+        row(ATTACK, alone, FALSE, inside[size:], asked=offered),
+        row(ATTACK, mean, MEASURE, right, baseline=chance, asked=offered),
     ]
-    named = name_group(curves, released.mean(axis=0), members=FOREST, seed=index)
-    right = np.isin(np.arange(FOREST), named.members)
-    setting = f"partial dependence of a forest on {FOREST} rows"
-    out.append(row(ATTACK, setting, MEASURE, right, baseline=np.full(FOREST, 0.5), asked=offered))
-    return out
 
 
 def _answers_of(forest: Any, classes: int) -> Any:
