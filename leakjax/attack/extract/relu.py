@@ -15,7 +15,8 @@ import numpy as np
 from leakjax._validate import at_least, fail
 from leakjax.oracle import Answer, Oracle
 
-_NEAR = 10  # widths of an interval within which rounding may hide on which side of a hinge a point lies
+# Widths of an interval: within so many another one is of the same hinge, and rounding decides no longer so far from it.
+_SAME, _CLEAR = 4, 10
 KNOWS = "answers, and that the network has one hidden layer of ReLU units"
 
 
@@ -165,13 +166,13 @@ def _apart(hinges: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """
     merged: list[tuple[float, float]] = []
     for low, high in hinges:
-        if merged and low - merged[-1][1] <= _NEAR * (high - low):
+        if merged and low - merged[-1][1] <= _SAME * (high - low):
             low = merged.pop()[0]
         merged.append((low, high))
     edges = np.array([-np.inf, *np.ravel(merged), np.inf]).reshape(-1, 2)  # what lies between hinges
     room = (edges[:, 1] - edges[:, 0]) / 3
     return [
-        (low - min(_NEAR * (high - low), before), high + min(_NEAR * (high - low), after))
+        (low - min(_CLEAR * (high - low), before), high + min(_CLEAR * (high - low), after))
         for (low, high), before, after in zip(merged, room, room[1:], strict=False)
     ]
 

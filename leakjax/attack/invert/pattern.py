@@ -104,7 +104,8 @@ def match_pattern(
             maps[rows, best[rows]],
             costs[rows, best[rows]],
         )
-    return Matched(x.reshape(count, *shape).astype(np.float32), cost / size, note)
+    distance = np.where(np.isnan(size), np.inf, cost / size)  # of an explanation that is withheld
+    return Matched(x.reshape(count, *shape).astype(np.float32), distance, note)
 
 
 def _steps(slopes: np.ndarray, missing: np.ndarray) -> np.ndarray:
