@@ -41,6 +41,9 @@ class Guard(NamedTuple):
 
 
 LEFT_OUT = {
+    "keep_top_k(6)": "as the 3 largest cells",
+    guards.NOISE: "as noise of 0.25 rms",
+    guards.PRESET: "as preset:integrated_gradients",
     "sign": "cells are kept by their size",
     guards.WHICH: "cells are kept by their size",
     guards.SEGMENTS: "cells are segments",

@@ -132,7 +132,7 @@ def guards(report: InversionReport) -> tables.Table:
     attacks = list(dict.fromkeys(attack for attack, _ in left))
     names = list(dict.fromkeys(guard for _, guard in (*left, *absent)))
     cells = left | {at: why for at, why in absent.items() if at not in left}
-    own = "of another attack alone"
+    own = "set for another attack"
     return _table(
         ["guard", *attacks],
         ([name, *(cells.get((attack, name), own) for attack in attacks)] for name in names),
