@@ -5,7 +5,7 @@ Source: "The Hidden Privacy Cost of Explainability: Understanding Model Inversio
 
 from collections.abc import Callable, Sequence
 
-from leakjax.inversion import aggregated, backgrounds, extracted, guards, inverted, reidentified
+from leakjax.inversion import aggregated, backgrounds, extracted, guards, inverted, patterns, reidentified
 from leakjax.inversion.document import AttackRow, Claim, Verdict
 
 _KEPT = 0.5  # of what is gained without it, a guard that leaves less than this protects
@@ -71,10 +71,19 @@ def _few_hundred(rows: Rows) -> Judged:
     why = (
         f"a background falls to {background.explained:.0f} explained queries ({background.found.value:.2f} of its rows "
         f"named), with {background.plain:,.0f} plain ones beside where the weights are unknown; with known weights one "
-        f"gradient names the input in {closed.found.value:.2f} of cases. Training records that were never asked about "
-        f"do not come out of any number of queries here"
+        f"gradient names the input in {closed.found.value:.2f} of cases{_searched(rows)}. Training records that were "
+        f"never asked about do not come out of any number of queries here"
     )
     return ("depends", why)
+
+
+def _searched(rows: Rows) -> str:
+    """What queries alone name, without weights."""
+    found = _find(rows, patterns.ATTACK, inverted.NAMED)
+    if found is None:
+        return ""
+    asked = found.explained * found.models / found.targets
+    return f", and without weights {asked:,.0f} explained queries do in {found.found.value:.2f}"
 
 
 def _granularity(rows: Rows) -> Judged:

@@ -129,3 +129,15 @@ def test_a_verdict_follows_from_the_rows():
     assert "0.50" in verdict(0.5).why
     assert {each.verdict for each in claims.claims_of([])} == {"not measured"}
     assert len(claims.claims_of([])) == len(claims.CLAIMS)
+
+
+def test_a_few_hundred_queries_are_those_of_each_subject():
+    shared = {"measure": "nearest candidate is the subject, share", "models": 4, "targets": 80}
+    rows = [
+        attack_row("leaking background", measure="rows of the background named, share", explained=30.0),
+        attack_row("closed-form inversion", measure="nearest candidate is the subject, share"),
+    ]
+    search = attack_row("search for an explanation", found=0.84, explained=16120.0, **shared)
+    said = [claims.claims_of(each)[2].why for each in (rows, [*rows, search])]
+    assert "without weights" not in said[0]
+    assert "without weights 806 explained queries do in 0.84" in said[1]
