@@ -76,13 +76,13 @@ def _work(prepared: Prepared, methods: Methods, measured: Measured) -> dict[str,
     placebo = defend_program(subject, identity(), placebo=True, several=several)
     base = sitting.base.under(sitting.subject.releases[0])
     beside = functools.partial(
-        attack_beside, subject=sitting.subject, predictions=sitting.predictions, base=base
+        attack_beside, subject=sitting.subject, predictions=sitting.predictions, base=base, alone=False
     )
     run = functools.partial(
         controls.run,
         sitting.subject,
         sitting.judge,
-        functools.partial(attack, programs.predict, explain, shown),
+        functools.partial(attack, programs.predict, explain, shown, alone=False),
         functools.partial(beside, explain, placebo),
         functools.partial(beside, explain_program(subject, adequacy.dressed(subject)), plain),
         prepared.untrained,

@@ -109,7 +109,9 @@ def measure(
     return Measured(results, whole, shown, programs, kept)
 
 
-def attack(predict: Program, explain: Program, defend: Program, subject: Subject) -> Scores:
+def attack(
+    predict: Program, explain: Program, defend: Program, subject: Subject, *, alone: bool = True
+) -> Scores:
     """The whole attack on a subject under its first release, from its predictions to scores.
 
     Args:
@@ -117,6 +119,7 @@ def attack(predict: Program, explain: Program, defend: Program, subject: Subject
       explain: from `explain_program`.
       defend: from `defend_program`.
       subject: what is attacked.
+      alone: whether explanations are attacked without any prediction, too.
 
     Returns:
       The scores.
@@ -126,16 +129,22 @@ def attack(predict: Program, explain: Program, defend: Program, subject: Subject
             predictions = stream_predictions(predict, subject)
             base = baseline(subject, predictions, subject.releases[:1])
         else:
-            scores = attack_beside(explain, defend, subject, predictions, base)
+            scores = attack_beside(explain, defend, subject, predictions, base, alone=alone)
     return scores
 
 
 def attack_beside(
-    explain: Program, defend: Program, subject: Subject, predictions: Predictions, base: Baseline
+    explain: Program,
+    defend: Program,
+    subject: Subject,
+    predictions: Predictions,
+    base: Baseline,
+    *,
+    alone: bool,
 ) -> Scores:
     """The attack on explanations beside predictions that were attacked before. Args: as of `attack` and `score`."""
     (found,) = stream_explanations(explain, [defend], subject, predictions, np.array([], int))
-    return score(subject, base, found)
+    return score(subject, base, found, alone=alone)
 
 
 def sit(subject: Subject, predict: Program) -> Sitting:
@@ -180,6 +189,8 @@ def _found(
             streamed = stream_explanations(program, defend, subject, predictions, examples)
         else:
             one = streamed[done - 1]
-            beside = None if sitting.near is None else score(subject, sitting.near.base, one).both
+            beside = (
+                None if sitting.near is None else score(subject, sitting.near.base, one, alone=False).both
+            )
             found.append(Found.of(score(subject, sitting.base, one), one, beside)._asdict())
     return found

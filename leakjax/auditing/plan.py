@@ -192,7 +192,7 @@ def _learned(releases: Sequence[str], classes: int, explanations: int, maps: int
     _, of_map = kept.of_explanation(maps, classes)
     shown = [kept.of_prediction(release, classes)[1] for release in releases]
     alone, both = [each for each in shown for _ in range(2)], [each + of_map for each in shown]
-    return alone + explanations * [of_map, *both] + _CONTROLS * [shown[0], shown[0], of_map, both[0]]
+    return alone + explanations * [of_map, *both] + _CONTROLS * [shown[0], shown[0], both[0]]
 
 
 def _probe_learning(features: Sequence[int], groups: int, audited: int) -> float:

@@ -41,7 +41,7 @@ class Scores(NamedTuple):
 
     Attributes:
       prediction: [releases, targets, points].
-      explanation: [targets, points]; a map alone says the same beside every release.
+      explanation: [targets, points]; a map alone says the same beside every release. No targets where not asked for.
       both: [releases, targets, points]; no release of either where there are too few models.
       valid: bool [targets, points]: enough shadows stood behind the scores, and the target answered.
     """
@@ -77,13 +77,14 @@ def baseline(subject: Subject, predictions: Predictions, releases: Sequence[str]
     return Baseline(there, labels, features, log_odds)
 
 
-def score(subject: Subject, base: Baseline, explanations: Explanations) -> Scores:
-    """Attacks explanations, alone and beside the prediction of every release.
+def score(subject: Subject, base: Baseline, explanations: Explanations, *, alone: bool = True) -> Scores:
+    """Attacks explanations beside the prediction of every release.
 
     Args:
       subject: what is attacked.
       base: of the same subject.
       explanations: of one explainer under one defense.
+      alone: whether explanations are attacked without any prediction, too.
 
     Returns:
       `Scores`, whose releases are those of the baseline.
@@ -106,7 +107,7 @@ def score(subject: Subject, base: Baseline, explanations: Explanations) -> Score
         both.append(stacked.scores_of(stacked.learn(features, labels, log_odds)))
     return Scores(
         np.stack([stacked.scores_of(log_odds) for log_odds in base.log_odds.values()]),
-        stacked.scores_of(stacked.learn(of_map, labels)),
+        stacked.scores_of(stacked.learn(of_map, labels)) if alone else np.zeros((0, there.shape[1])),
         np.stack(both),
         enough(membership, roles.known[: roles.targets]) & there[subject.targets],
     )

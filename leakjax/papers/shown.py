@@ -47,7 +47,7 @@ def shown(sitting: Sitting, explainer: Explainer, defend: Sequence[Program]) -> 
     streamed = stream_explanations(explain, defend, subject, sitting.predictions, np.zeros(0, int))
     found = []
     for one in streamed:
-        beside = None if sitting.near is None else score(subject, sitting.near.base, one).both
+        beside = None if sitting.near is None else score(subject, sitting.near.base, one, alone=False).both
         found.append(Found.of(score(subject, sitting.base, one), one, beside))
     # The last chunk was filled up with points of the first.
     return Shown(np.concatenate(parts, axis=1)[:, : len(subject.points.x)], found)
