@@ -100,6 +100,6 @@ def test_settings_are_checked_before_any_compute():
         Settings(chain="gaussian_nose(1.0)")
     with pytest.raises(UsageError, match="scail"):
         Settings(beside=("scail(2)",))
-    assert Settings().hardenings("gradient", (3,))[DEEPLEAK] == "deepleak"
-    more = Settings(deepleak="none", beside=("sign()",)).hardenings("gradient", (3,))
+    assert Settings().hardenings("gradient")[DEEPLEAK] == "deepleak"
+    more = Settings(deepleak="none", beside=("sign()",)).hardenings("gradient")
     assert list(more) == [OURS, "sign()"]

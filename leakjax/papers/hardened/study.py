@@ -18,7 +18,7 @@ from leakjax.auditing.explainers import LISTS
 from leakjax.auditing.pool import Pool
 from leakjax.auditing.prepare import Prepared
 from leakjax.auditing.subject import LEAST_MODELS, Subject
-from leakjax.defend.presets import PRESETS, preset_of
+from leakjax.defend.presets import PRESETS
 from leakjax.defend.registry import parse
 from leakjax.evaluate import utility_quoted
 from leakjax.evaluate.document import Estimate, from_json
@@ -65,18 +65,16 @@ class Settings:
         for text in (self.deepleak, self.chain, *self.beside):
             parse(text)
 
-    def hardenings(self, explainer: str, shape: tuple[int, ...]) -> dict[str, str]:
+    def hardenings(self, explainer: str) -> dict[str, str]:
         """The chains of an explainer by what they are called; its preset is ours where it has one.
 
         Args:
           explainer: its name, without options.
-          shape: of one input.
         """
-        preset = preset_of(explainer, shape)
         theirs = {DEEPLEAK: self.deepleak, SCALED: f"{_SCALE}+{self.deepleak}"}
         return {
             **({} if self.deepleak == _NONE else theirs),
-            OURS: self.chain if preset is None else PRESETS[preset],
+            OURS: PRESETS.get(explainer, self.chain),
             **{text: text for text in self.beside},
         }
 
@@ -127,7 +125,7 @@ def hardening_profile(
     rows: list[HardenedRow] = []
     for named in taken.named:
         subject = subject_of(named)
-        chains = settings.hardenings(named.name.partition("(")[0], shape)
+        chains = settings.hardenings(named.name.partition("(")[0])
         explainer = named.make(subject.logits_fn, shape, pool.background)
         defenses = {one.name: one for one in map(parse, chains.values())}
         chosen = [Chosen(settings.policy, one, "beside") for one in defenses.values()]
