@@ -139,5 +139,5 @@ def figure(rows: Sequence[Row]) -> "Figure":
     accuracy.set_yticks(range(len(names)), names)
     accuracy.set_ylim(len(names) - 0.5, -0.5)
     panels[-1].axvline(0.0, color=ink(0.75), linewidth=1.0)
-    panels[-1].legend(title="beside", fontsize=7)
+    drawn.legend(*panels[-1].get_legend_handles_labels(), loc="outside lower center", ncols=len(releases))
     return drawn
