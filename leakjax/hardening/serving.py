@@ -23,16 +23,13 @@ from leakjax.auditing.subject import LEAST_MODELS, Subject
 from leakjax.defend import identity
 from leakjax.defend.policies import near_duplicates, selective
 from leakjax.evaluate import bootstrap, utility_quoted
-from leakjax.evaluate.document import Estimate
 from leakjax.explain import Explainer, Named
 from leakjax.hardening import served as hooks
 from leakjax.hardening import world as worlds
 from leakjax.hardening.document import HardeningTask, ServedRow, ServingReport, WithheldRow
 from leakjax.hardening.measure import RELEASES, Court, Replicates, court, cut, replicates
-from leakjax.hardening.useful import figures, sample
+from leakjax.hardening.useful import figures, lost, sample
 from leakjax.models import Model
-
-_INTERVAL = 1.96
 
 
 @dataclasses.dataclass(frozen=True)
@@ -283,8 +280,6 @@ def _rows(ways: list[_Way], first: Court, policy: str, figure: str, clock: Clock
             target = found if target is None else target
             shown = sample(way.subject, way.explainer, classes, figure)
             after = figures(plain._replace(maps=shown.maps) if same else shown, figure).mean(axis=0)
-            loss = utility_quoted.loss(before, after)
-            half = _INTERVAL * float(loss.error)
             rows.append(
                 ServedRow(
                     served=way.served,
@@ -294,7 +289,7 @@ def _rows(ways: list[_Way], first: Court, policy: str, figure: str, clock: Clock
                     margin=bootstrap.estimate(found.margin),
                     margin_vector=bootstrap.estimate(found.vector),
                     cut=cut(target.margin, found.margin),
-                    lost=Estimate(float(loss.lost), float(loss.lost) - half, float(loss.lost) + half),
+                    lost=lost(utility_quoted.loss(before, after)),
                     predicts=float(way.predicts[own.targets][outside].mean()),
                     explains=float(way.explains[own.targets][outside].mean()),
                 )

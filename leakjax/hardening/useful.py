@@ -12,6 +12,7 @@ from leakjax.auditing.subject import LEAST_MODELS, Subject
 from leakjax.data import evenly_spaced, take
 from leakjax.defend import Defense
 from leakjax.evaluate import utility, utility_quoted
+from leakjax.evaluate.document import Estimate
 from leakjax.evaluate.utility_quoted import Loss
 from leakjax.explain import Explainer
 from leakjax.hardening.world import World, logits_of, part, released, world
@@ -113,21 +114,22 @@ def losses(
     for defense in defenses:
         maps = jax.jit(lambda arrays, by=defense: released(arrays, by))(arrays)
         after = measured(arrays._replace(maps=maps))
-        lost = {name: utility_quoted.loss(before[name], after[name]) for name in utility_quoted.FIGURES}
-        same_shape = maps.shape == plain.maps.shape
+        loss = {name: utility_quoted.loss(before[name], after[name]) for name in utility_quoted.FIGURES}
+        of_figure, same_shape = lost(loss[figure]), maps.shape == plain.maps.shape
         found.append(
             {
-                "lost": _estimate(lost[figure]),
-                "losses": {name: _number(one.lost) for name, one in lost.items()},
+                "lost": {name: _number(getattr(of_figure, name)) for name in ("value", "low", "high")},
+                "losses": {name: _number(one.lost) for name, one in loss.items()},
                 "cosine": _number(cosine(plain.maps, maps)) if same_shape else None,
             }
         )
     return found
 
 
-def _estimate(loss: Loss) -> dict[str, Any]:
+def lost(loss: Loss) -> Estimate:
+    """The share of a figure that is lost, with its 95 % interval; NaN where the plain maps are at chance."""
     value, half = float(loss.lost), _INTERVAL * float(loss.error)
-    return {"value": _number(value), "low": _number(value - half), "high": _number(value + half)}
+    return Estimate(value, value - half, value + half)
 
 
 def _number(value: Any) -> float | None:

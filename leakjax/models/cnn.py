@@ -98,10 +98,8 @@ def by_backend(network: Callable[..., nn.Module], *, products: bool) -> Model:
     Returns:
       The model.
     """
-    by_products, by_windows = (
-        from_flax(network(convolve=convolve_by_products)),
-        from_flax(network(pooled=True)),
-    )
+    by_products = from_flax(network(convolve=convolve_by_products))
+    by_windows = from_flax(network(pooled=True))
 
     def train_fn(variables: Variables, x: jax.Array, key: jax.Array) -> tuple[jax.Array, Variables]:
         chosen = by_windows if jax.default_backend() == "cpu" else by_products

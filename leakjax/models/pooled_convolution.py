@@ -164,7 +164,7 @@ def _back_by_windows(
 def _by_library(x: jax.Array, kernel: jax.Array) -> list[jax.Array]:
     """The four outputs of every window, [batch, height / 2, width / 2, out] each."""
     batch, rows, columns, channels = x.shape[0], x.shape[1] // 2, x.shape[2] // 2, kernel.shape[-1]
-    outputs = _convolve(x, kernel)[:, : 2 * rows, : 2 * columns]
+    outputs = _convolve(x, kernel, len(kernel) // 2)[:, : 2 * rows, : 2 * columns]
     cells = outputs.reshape(batch, rows, 2, columns, 2, channels)
     return [cells[:, :, a, :, b] for a, b in _PLACES]
 
@@ -176,22 +176,17 @@ def _back_by_library(
     batch, height, width = x.shape[:3]
     change = _spread(place, change, (2, 4)).reshape(batch, height // 2 * 2, width // 2 * 2, -1)
     change = jnp.pad(change, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
-    to_x = _convolve(change, kernel[::-1, ::-1].transpose(0, 1, 3, 2))
-    # Examples in the role of channels, pixels in that of the kernel.
     margin = len(kernel) // 2
-    to_kernel = jax.lax.conv_general_dilated(
-        x.transpose(3, 1, 2, 0),
-        change.transpose(1, 2, 0, 3),
-        (1, 1),
-        ((margin, margin), (margin, margin)),
-        dimension_numbers=_NUMBERS,
-    )
+    to_x = _convolve(change, kernel[::-1, ::-1].transpose(0, 1, 3, 2), margin)
+    # Examples in the role of channels, pixels in that of the kernel.
+    to_kernel = _convolve(x.transpose(3, 1, 2, 0), change.transpose(1, 2, 0, 3), margin)
     return to_x, to_kernel.transpose(1, 2, 0, 3)
 
 
-def _convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def _convolve(x: jax.Array, kernel: jax.Array, margin: int) -> jax.Array:
     """Images [batch, height, width, in] in a margin of zeros, by a kernel [rows, columns, in, out]."""
-    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=_NUMBERS)
+    around = ((margin, margin), (margin, margin))
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), around, dimension_numbers=_NUMBERS)
 
 
 def _patches(x: jax.Array, size: int) -> jax.Array:
@@ -214,7 +209,6 @@ def _widened(kernel: jax.Array) -> jax.Array:
     size, _, channels, outputs = kernel.shape
     cells = (size + 1) // 2
     placed = [jnp.pad(kernel, ((a, 1 - a), (b, 1 - b), (0, 0), (0, 0))) for a, b in _PLACES]
-    wide = jnp.stack(placed, 3).reshape(
-        cells, 2, cells, 2, channels, 4 * outputs
-    )  # cell, inside; rows, columns
+    # Of rows the cell and the place inside of it, then of columns.
+    wide = jnp.stack(placed, 3).reshape(cells, 2, cells, 2, channels, 4 * outputs)
     return wide.transpose(0, 2, 1, 3, 4, 5).reshape(4 * cells**2 * channels, 4 * outputs)

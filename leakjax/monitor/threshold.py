@@ -46,10 +46,8 @@ def thresholds_together(highest: np.ndarray, rate: float) -> np.ndarray:
     highest = _checked(highest, rate)
     allowed = min(int(rate * highest.shape[1] + 1e-9), highest.shape[1] - 1)
     ordered = np.sort(highest, axis=1)[:, ::-1]
-    least, most = (
-        0,
-        allowed,
-    )  # accounts that each monitor may alarm on: `least` is kept, more than `most` is not
+    # Accounts that each monitor may alarm on: `least` is kept, more than `most` is not.
+    least, most = 0, allowed
     while least < most:
         middle = (least + most + 1) // 2
         # Of the others alone: without one of these accounts the next lower score would be the threshold.

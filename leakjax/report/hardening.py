@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from leakjax._workdir import Workdir, writer
 from leakjax.evaluate.document import Estimate, dumps
 from leakjax.hardening.document import HardeningReport, MeasuredRow
-from leakjax.report import tables_csv
+from leakjax.report import markdown, tables_csv
 from leakjax.report.looks import ink, png
 from leakjax.report.plot import BLUE, ORANGE, SKY, VERMILION
 
@@ -40,8 +40,7 @@ def publish(report: HardeningReport, workdir: str | os.PathLike[str] | Workdir) 
 
 def table(report: HardeningReport) -> str:
     """What was measured on the targets at 1 % false alarms, in Markdown; a star marks what is recommended."""
-    lines = [_HEAD, ("---",) * len(_HEAD), *(_row(one) for one in report.measured)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown.table(_HEAD, map(_row, report.measured))
 
 
 def sentences(report: HardeningReport) -> list[str]:

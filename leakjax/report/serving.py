@@ -6,7 +6,7 @@ from pathlib import Path
 from leakjax._workdir import Workdir, writer
 from leakjax.evaluate.document import dumps
 from leakjax.hardening.document import ServingReport
-from leakjax.report import tables_csv, words
+from leakjax.report import markdown, tables_csv, words
 
 _HEAD = (
     "who explains",
@@ -39,8 +39,7 @@ def publish(report: ServingReport, workdir: str | os.PathLike[str] | Workdir) ->
 
 def table(report: ServingReport) -> str:
     """What each way hides and costs at 1 % false alarms, in Markdown."""
-    lines = [_HEAD, ("---",) * len(_HEAD)]
-    lines += [
+    lines = [
         (
             row.served,
             words.with_interval(row.alone, words.percent),
@@ -55,7 +54,7 @@ def table(report: ServingReport) -> str:
         )
         for row in report.rows
     ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown.table(_HEAD, lines)
 
 
 def sentences(report: ServingReport) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from leakjax.evaluate import headline
 from leakjax.evaluate.document import Estimate, Report
 from leakjax.evaluate.headline import unique
-from leakjax.report import words
+from leakjax.report import markdown, words
 from leakjax.report.looks import ink, png
 from leakjax.report.plot import MARKS, percents
 
@@ -91,8 +91,7 @@ def rows(training: str, report: Report) -> list[Row]:
 
 def table(rows: Sequence[Row]) -> str:
     """The rows in Markdown; shares in percent, what is added in points."""
-    lines = [_HEAD, ("---",) * len(_HEAD)]
-    lines += [
+    lines = [
         (
             row.training,
             "not private" if row.epsilon is None else f"{row.epsilon:.3g}",
@@ -105,7 +104,7 @@ def table(rows: Sequence[Row]) -> str:
         )
         for row in rows
     ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown.table(_HEAD, lines)
 
 
 def image(rows: Sequence[Row]) -> bytes:
