@@ -21,14 +21,15 @@ from rich.table import Table
 from scipy import stats
 
 from leakjax import attack, data, models
-from leakjax._workdir import writer
+from leakjax._workdir import Workdir, writer
 from leakjax.attack.run import Attacked
 from leakjax.auditing import asked
 from leakjax.auditing.clock import Clock
 from leakjax.auditing.literature import say, works_of
 from leakjax.auditing.measure import measure
 from leakjax.auditing.options import Budget
-from leakjax.auditing.prepare import prepare
+from leakjax.auditing.pool import Pool
+from leakjax.auditing.prepare import Prepared, prepare
 from leakjax.auditing.resolve import resolve
 from leakjax.auditing.trained import trained
 from leakjax.evaluate.document import Estimate
@@ -107,40 +108,44 @@ def compared(found: dict[str, np.ndarray], work: Any) -> Compared:
     )
 
 
-def run(config: Config, places: Places, stages: Stages) -> list[Compared]:
-    """Trains, attacks by `stacked` and by all rivals, and compares."""
+def prepared_of(config: Config, places: Places, workdir: Workdir, stages: Stages) -> tuple[Pool, Prepared]:
+    """Loads, trains, and lays out what is attacked, as the audit of the same flags does."""
     pool = load_pool(config, places)
     points, key = pool.points, jax.random.key(config.seed)
     model = models.make(config.model, points.classes, **config.model_options)
+    ensemble, untrained = trained(
+        model,
+        points,
+        config.training,
+        models=config.models,
+        key=key,
+        workdir=workdir,
+        say=stages.say,
+        on_epoch=lambda epoch, loss, accuracy: stages.on_epoch(config.epochs, epoch, loss, accuracy),
+    )
+    if config.audit_points is not None:
+        rows = data.evenly_spaced(config.audit_points, len(points.x))
+        points = data.take(points, rows)
+        ensemble = ensemble._replace(membership=ensemble.membership[:, rows])
+    prepared = prepare(
+        model.logits_fn,
+        ensemble,
+        points,
+        targets=config.targets,
+        key=jax.random.fold_in(key, 2),
+        attacker=config.attacker,
+        untrained=untrained,
+    )
+    return pool, prepared
+
+
+def run(config: Config, places: Places, stages: Stages) -> list[Compared]:
+    """Trains, attacks by `stacked` and by all rivals, and compares."""
     with _main.claimed(
         places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
     ) as workdir:
-        ensemble, untrained = trained(
-            model,
-            points,
-            config.training,
-            models=config.models,
-            key=key,
-            workdir=workdir,
-            say=stages.say,
-            on_epoch=lambda epoch, loss, accuracy: stages.on_epoch(config.epochs, epoch, loss, accuracy),
-        )
-        if config.audit_points is not None:
-            rows = data.evenly_spaced(config.audit_points, len(points.x))
-            points, ensemble = (
-                data.take(points, rows),
-                ensemble._replace(membership=ensemble.membership[:, rows]),
-            )
-        prepared = prepare(
-            model.logits_fn,
-            ensemble,
-            points,
-            targets=config.targets,
-            key=jax.random.fold_in(key, 2),
-            attacker=config.attacker,
-            untrained=untrained,
-        )
-        budget = Budget(config.costly_points, pool.background, untrained)
+        pool, prepared = prepared_of(config, places, workdir, stages)
+        budget = Budget(config.costly_points, pool.background, prepared.untrained)
         given = (config.explainers, config.defenses, config.attacks)
         methods = resolve(*given, subject=prepared.subject, budget=budget, say=stages.say)
         subject, clock = prepared.subject, Clock(stages.say)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from leakjax.attack.roles import Pairs
 from leakjax.attack.statistics import weights
 
 # Prior counts; the weights of the ratios that they give are learned.
@@ -31,29 +32,26 @@ class Counts(NamedTuple):
     kind: Any
 
 
-def counts(
-    codes: jax.Array, kinds: jax.Array, membership: jax.Array, known: jax.Array, scored: jax.Array
-) -> Counts:
+def counts(codes: jax.Array, kinds: jax.Array, membership: jax.Array, pairs: Pairs) -> Counts:
     """Counts the answers of one point.
 
     Args:
       codes: int [models], answers; equal numbers are equal answers.
       kinds: int [models], the kind of each answer, 0 and up; a function of the code.
       membership: bool [models].
-      known: bool [pairs, models], see `roles.Roles`.
-      scored: int [pairs].
+      pairs: who is scored.
 
     Returns:
       `Counts`.
     """
-    of_in, of_out = weights(membership, known)
-    same = (codes[scored][:, None] == codes[None]).astype(jnp.float32)
+    of_in, of_out = weights(membership, pairs.known)
+    same = (codes[:, None] == codes[None]).astype(jnp.float32)
     return Counts(
-        jnp.sum(of_in * same, axis=1),
-        jnp.sum(of_out * same, axis=1),
-        of_in.sum(axis=1),
-        of_out.sum(axis=1),
-        kinds[scored],
+        (of_in @ same)[pairs.of, pairs.scored],
+        (of_out @ same)[pairs.of, pairs.scored],
+        of_in.sum(axis=1)[pairs.of],
+        of_out.sum(axis=1)[pairs.of],
+        kinds[pairs.scored],
     )
 
 

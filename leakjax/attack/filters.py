@@ -9,6 +9,8 @@ which are zero for models of unknown membership.
 import jax
 import jax.numpy as jnp
 
+from leakjax.attack.quartiles import quartiles
+from leakjax.attack.roles import Pairs
 from leakjax.attack.statistics import weights
 
 FILTERS = ("raw", "unit_norm", "whitened")
@@ -37,24 +39,20 @@ def tame(maps: jax.Array) -> jax.Array:
     shape = maps / jnp.where(positive, largest, 1.0)  # so that no square overflows
     length = jnp.where(positive, jnp.sqrt(jnp.sum(shape**2, axis=1, keepdims=True)), 1.0)
     log_norm = jnp.log(jnp.where(positive, largest, 1.0)) + jnp.log(length)
-    quartiles = jnp.nanquantile(
-        jnp.where(positive, log_norm, jnp.nan), jnp.array([0.25, 0.5, 0.75]), axis=0, keepdims=True
-    )
-    low, middle, high = jnp.where(jnp.isfinite(quartiles), quartiles, 0.0)
+    low, middle, high = jnp.nan_to_num(quartiles(jnp.where(positive, log_norm, jnp.nan)))[:, None]
     cut = jnp.minimum(log_norm, high + 1.5 * (high - low) + _SLACK)
     tamed = jnp.where(positive, shape / length * jnp.exp(cut - middle), 0.0)
     mean = jnp.sum(tamed, axis=0, keepdims=True) / jnp.maximum(jnp.sum(finite, axis=0, keepdims=True), 1)
     return jnp.where(finite, tamed, mean)
 
 
-def filters(maps: jax.Array, membership: jax.Array, known: jax.Array, scored: jax.Array) -> jax.Array:
+def filters(maps: jax.Array, membership: jax.Array, pairs: Pairs) -> jax.Array:
     """Raw, unit-norm and whitened matched filters of every pair at one point.
 
     Args:
       maps: [models, features], flattened attributions or any other vector signal.
       membership: bool [models].
-      known: bool [pairs, models], see `roles.Roles`.
-      scored: int [pairs].
+      pairs: who is scored.
 
     Returns:
       [pairs, 2 x filters]: each filter, and the same divided by the length of the difference of the means.
@@ -67,19 +65,18 @@ def filters(maps: jax.Array, membership: jax.Array, known: jax.Array, scored: ja
     scale = jnp.sqrt((1 - _SHRINKAGE) * variance + _SHRINKAGE * variance.mean() + _TINY)
     whitened = centred / scale / jnp.sqrt(raw.shape[1])
 
-    of_in, of_out = weights(membership, known)
+    of_in, of_out = weights(membership, pairs.known)
     mean_in = of_in / jnp.maximum(of_in.sum(axis=1, keepdims=True), 1)
     mean_out = of_out / jnp.maximum(of_out.sum(axis=1, keepdims=True), 1)
     # Without in- or without out-models nothing can be said.
     both = (of_in.sum(axis=1) > 0) & (of_out.sum(axis=1) > 0)
     difference = jnp.where(both[:, None], mean_in - mean_out, 0.0)
     middle = (mean_in + mean_out) / 2
-    rows = jnp.arange(len(scored))
 
     def matched(seen: jax.Array) -> list[jax.Array]:
         along = difference @ (seen @ seen.T)
-        ratio = along[rows, scored] - jnp.sum(along * middle, axis=1)
-        squared = jnp.sum(along * difference, axis=1)
+        ratio = along[pairs.of, pairs.scored] - jnp.sum(along * middle, axis=1)[pairs.of]
+        squared = jnp.sum(along * difference, axis=1)[pairs.of]
         return [ratio, jnp.where(squared > _ROUNDING, ratio / jnp.sqrt(jnp.maximum(squared, _ROUNDING)), 0.0)]
 
     seen = (centred, unit - unit.mean(axis=0, keepdims=True), whitened)

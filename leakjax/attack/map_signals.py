@@ -100,8 +100,13 @@ def signed_signals(signals: jax.Array, correct: jax.Array) -> jax.Array:
 
 def _total_variation(maps: jax.Array) -> jax.Array:
     """The sum of absolute differences of neighbours, of images along height and width: [models, points]."""
-    axes = (2, 3) if maps.ndim > 3 else (2,)
-    over = tuple(range(2, maps.ndim))
-    return sum(
-        (jnp.abs(jnp.diff(maps, axis=axis)).sum(axis=over) for axis in axes), jnp.zeros(maps.shape[:2])
-    )
+    if maps.ndim == 3:
+        return jnp.abs(jnp.diff(maps)).sum(axis=-1)
+    height, width = maps.shape[2:4]
+    # Neighbours lie a fixed step apart in memory: so these are sums of long rows, where axes of the map are short.
+    lines = maps.reshape(*maps.shape[:2], height, -1)
+    flat = lines.reshape(*maps.shape[:2], -1)
+    line, pixel = lines.shape[-1], lines.shape[-1] // width
+    below = jnp.abs(flat[..., line:] - flat[..., :-line]).sum(axis=-1)
+    beside = jnp.abs(lines[..., pixel:] - lines[..., :-pixel]).sum(axis=(-2, -1))
+    return below + beside

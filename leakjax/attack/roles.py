@@ -5,7 +5,7 @@ statistics of a point nor the weights, which are fitted on calibrators, shadows 
 of a calibrator rests on no membership of the group and none of its own.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,22 @@ GROUPS = 8
 CALIBRATORS = 8
 # Below this no attack has a shadow that holds a point and one that does not, but for one point in eight.
 LEAST_MODELS = 4
+
+
+class Pairs(NamedTuple):
+    """Pairs of a scored model and a set of models whose membership is known, as compiled programs take them.
+
+    The targets of a group have one set, so that there are fewer sets than pairs.
+
+    Attributes:
+      known: bool [sets, models].
+      of: int [pairs], the set of each pair.
+      scored: int [pairs], the model of each pair.
+    """
+
+    known: Any
+    of: Any
+    scored: Any
 
 
 class Roles(NamedTuple):
@@ -37,6 +53,12 @@ class Roles(NamedTuple):
     def groups(self) -> int:
         """How many groups of targets there are."""
         return int(self.group.max()) + 1
+
+    @property
+    def pairs(self) -> Pairs:
+        """All pairs."""
+        known, of = np.unique(self.known, axis=0, return_inverse=True)
+        return Pairs(known, of.reshape(-1), self.scored)
 
     def of(self, group: int) -> tuple[np.ndarray, np.ndarray]:
         """The positions of a group's targets and of its calibrators among the pairs."""

@@ -22,7 +22,7 @@ from leakjax.attack import categorical, features, logistic
 from leakjax.attack.categorical import Counts, counts
 from leakjax.attack.filters import filters
 from leakjax.attack.registry import Streamed, registered
-from leakjax.attack.roles import Roles, enough, roles
+from leakjax.attack.roles import Pairs, Roles, enough, roles
 from leakjax.attack.statistics import Statistics, statistics
 from leakjax.data import evenly_spaced
 
@@ -94,8 +94,7 @@ def reduce(
     maps: Sequence[jax.Array],
     codes: Sequence[tuple[jax.Array, jax.Array]],
     membership: jax.Array,
-    known: jax.Array,
-    scored: jax.Array,
+    pairs: Pairs,
 ) -> Reduced:
     """Reduces what all models answer at one point.
 
@@ -104,17 +103,16 @@ def reduce(
       maps: each [models, ...].
       codes: codes and kinds of each discrete answer, int [models].
       membership: bool [models].
-      known: bool [pairs, models], see `roles.Roles`.
-      scored: int [pairs].
+      pairs: who is scored.
 
     Returns:
       `Reduced`, in which no pair knows the membership of a model that is not `known` to it.
     """
-    matched = [filters(each.reshape(len(each), -1), membership, known, scored) for each in maps]
+    matched = [filters(each.reshape(len(each), -1), membership, pairs) for each in maps]
     return Reduced(
-        statistics(signals, membership, known, scored),
-        jnp.concatenate(matched, axis=-1) if matched else jnp.zeros((len(scored), 0)),
-        tuple(counts(code, kind, membership, known, scored) for code, kind in codes),
+        statistics(signals, membership, pairs.known, pairs.scored, pairs.of),
+        jnp.concatenate(matched, axis=-1) if matched else jnp.zeros((len(pairs.scored), 0)),
+        tuple(counts(code, kind, membership, pairs) for code, kind in codes),
     )
 
 
@@ -123,12 +121,11 @@ def reduce_points(
     maps: Sequence[jax.Array],
     codes: Sequence[tuple[jax.Array, jax.Array]],
     membership: jax.Array,
-    known: jax.Array,
-    scored: jax.Array,
+    pairs: Pairs,
 ) -> Reduced:
     """`reduce` at each of many points: arguments [models, points, ...], leaves of the result [..., points]."""
-    over_points = jax.vmap(reduce, in_axes=(1, 1, 1, 1, None, None), out_axes=-1)
-    return over_points(signals, tuple(maps), tuple(codes), membership, known, scored)
+    over_points = jax.vmap(reduce, in_axes=(1, 1, 1, 1, None), out_axes=-1)
+    return over_points(signals, tuple(maps), tuple(codes), membership, pairs)
 
 
 _reduce_chunk = jax.jit(reduce_points)
@@ -160,7 +157,7 @@ def reduce_all(answers: Answers, membership: np.ndarray, plan: Roles) -> Reduced
     models, points = membership.shape
     sizes = [answers.signals.shape[-1], *(int(np.prod(each.shape[2:])) for each in answers.maps)]
     size = min(points, max(1, _CHUNK_VALUES // (models * (sum(sizes) + len(plan.scored)))))
-    about = (jnp.asarray(plan.known), jnp.asarray(plan.scored))
+    pairs = Pairs(*map(jnp.asarray, plan.pairs))
     parts = []
     for start in range(0, points, size):
         rows = np.arange(start, start + size) % points  # the last chunk wraps, so that one size is compiled
@@ -169,7 +166,7 @@ def reduce_all(answers: Answers, membership: np.ndarray, plan: Roles) -> Reduced
             tuple(each[:, rows] for each in answers.maps),
             tuple((each.codes[:, rows], each.kinds[:, rows]) for each in answers.discrete),
             membership[:, rows],
-            *about,
+            pairs,
         )
         parts.append(jax.tree.map(lambda leaf: np.asarray(leaf)[..., : points - start], found))  # noqa: B023
     return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=-1), *parts)

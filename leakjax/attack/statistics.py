@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from leakjax.attack.quartiles import quartiles
+
 FENCE = 6.0
 FLOOR = 1e-5
 _NORMAL_QUARTILES = 1.349  # between the quartiles of a standard normal
@@ -66,8 +68,7 @@ def settle(signals: jax.Array) -> Settled:
     largest = jnp.max(jnp.where(present, jnp.abs(signals), 0.0), axis=0, keepdims=True)
     unit = jnp.where(largest > 0, largest, 1.0)
     scaled = jnp.where(present, signals / unit, jnp.nan)
-    quantiles = jnp.nanquantile(scaled, jnp.array([0.25, 0.5, 0.75]), axis=0, keepdims=True)
-    low, centre, high = quantiles
+    low, centre, high = quartiles(scaled)[:, None]
     spread = (high - low) / _NORMAL_QUARTILES
     # Three quarters of the models may agree where a signal is discrete.
     typical = jnp.nanmean(jnp.abs(scaled - centre), axis=0, keepdims=True)
@@ -87,14 +88,21 @@ def weights(membership: jax.Array, known: jax.Array) -> tuple[jax.Array, jax.Arr
     return seen * inside[None], seen * (1 - inside)[None]
 
 
-def statistics(signals: jax.Array, membership: jax.Array, known: jax.Array, scored: jax.Array) -> Statistics:
+def statistics(
+    signals: jax.Array,
+    membership: jax.Array,
+    known: jax.Array,
+    scored: jax.Array,
+    of: jax.Array | None = None,
+) -> Statistics:
     """Means, variances and counts of the in- and out-models of every pair at one point.
 
     Args:
       signals: [models, signals].
       membership: bool [models].
-      known: bool [pairs, models], see `roles.Roles`.
+      known: bool [sets, models], whose membership may be used.
       scored: int [pairs].
+      of: int [pairs], the set of each pair, see `roles.Pairs`; None where each pair has its own.
 
     Returns:
       `Statistics`.
@@ -105,7 +113,8 @@ def statistics(signals: jax.Array, membership: jax.Array, known: jax.Array, scor
         count = weight @ present.astype(values.dtype)
         least = jnp.maximum(count, 1.0)
         mean = weight @ values / least
-        return mean, jnp.maximum(weight @ values**2 / least - mean**2, FLOOR), count
+        variance = jnp.maximum(weight @ values**2 / least - mean**2, FLOOR)
+        return (mean, variance, count) if of is None else (mean[of], variance[of], count[of])
 
     of_in, of_out = weights(membership, known)
     mean_in, variance_in, count_in = moments(of_in)

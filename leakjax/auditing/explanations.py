@@ -15,6 +15,7 @@ import numpy as np
 
 from leakjax.attack import stacked
 from leakjax.attack.map_signals import MAP_SIGNALS, SUMS, map_signals, signed_signals
+from leakjax.attack.roles import Pairs
 from leakjax.attack.seen import FEW_CLASSES
 from leakjax.auditing.chunks import Chunks, Program, compiled, mesh_of_points
 from leakjax.auditing.predictions import Predictions
@@ -107,7 +108,7 @@ def defend_program(
       program(maps, x, ids, agrees, membership) -> `Explanations` of a chunk, for `stream_explanations`.
     """
     targets = jnp.asarray(subject.targets)
-    roles = np.asarray(subject.roles.known), np.asarray(subject.roles.scored)
+    pairs = subject.roles.pairs
     many = several or subject.maps > 1
     harden = hardener(subject, defense, several=many)
     reduce = _reduction(several, many, mesh_of_points())
@@ -132,7 +133,7 @@ def defend_program(
 
     def program(plain: Any, x: Any, ids: Any, agrees: Any, membership: Any) -> Explanations:
         maps, change, finite, examples = hardened(plain, x, ids)
-        log_l1, reduced, together = reduce(maps, x, agrees, membership, *roles)
+        log_l1, reduced, together = reduce(maps, x, agrees, membership, pairs)
         return Explanations(log_l1, change, finite, reduced, together, examples)
 
     return program
@@ -148,11 +149,11 @@ def _reduction(several: bool, many: bool, mesh: jax.sharding.Mesh) -> Program:
       mesh: the devices that it is compiled for.
 
     Returns:
-      program(maps, x, agrees, membership, known, scored) -> log_l1, reduced and together of `Explanations`.
+      program(maps, x, agrees, membership, pairs) -> log_l1, reduced and together of `Explanations`.
     """
 
     def chunk(
-        maps: jax.Array, x: jax.Array, agrees: jax.Array, membership: jax.Array, *roles: jax.Array
+        maps: jax.Array, x: jax.Array, agrees: jax.Array, membership: jax.Array, pairs: Pairs
     ) -> tuple[jax.Array, stacked.Reduced, stacked.Reduced]:
         first = maps[:, :, 0] if many else maps
         signals, seen = map_signals(first, x), [maps]
@@ -162,12 +163,12 @@ def _reduction(several: bool, many: bool, mesh: jax.sharding.Mesh) -> Program:
             signals, seen = jnp.concatenate([signals, others], axis=-1), [maps, first]
         return (
             signals[..., MAP_SIGNALS.index("log_l1")],
-            stacked.reduce_points(signals, seen, (), membership, *roles),
-            stacked.reduce_points(together, (), (), membership, *roles),
+            stacked.reduce_points(signals, seen, (), membership, pairs),
+            stacked.reduce_points(together, (), (), membership, pairs),
         )
 
     axes = (1, stacked.reduced_axes(0), stacked.reduced_axes(0))
-    return compiled(chunk, (1, 0, 1, 1, None, None), axes, mesh)
+    return compiled(chunk, (1, 0, 1, 1, None), axes, mesh)
 
 
 def hardener(subject: Subject, defense: Defense, *, several: bool = False) -> Program:

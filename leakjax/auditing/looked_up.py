@@ -15,6 +15,7 @@ import numpy as np
 
 from leakjax.attack import stacked
 from leakjax.attack.replies import Replies, Source
+from leakjax.attack.roles import Pairs
 from leakjax.auditing import literature
 from leakjax.auditing.answers import Answers
 from leakjax.auditing.chunks import Chunks, Program
@@ -94,7 +95,7 @@ def of_signals(subject: Subject, *, placebo: bool = False) -> Program:
       placebo: permute each point's signals over the models.
     """
     targets = jnp.asarray(subject.targets)
-    roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
+    pairs = Pairs(*map(jnp.asarray, subject.roles.pairs))
     # No defense stands between: cosine and overlap are 1, the change is 0.
     unchanged = jnp.array([0.0 if name == "relative_change" else 1.0 for name in MEASURES])
 
@@ -107,8 +108,8 @@ def of_signals(subject: Subject, *, placebo: bool = False) -> Program:
             log_l1=jnp.log(size),
             change=jnp.broadcast_to(unchanged[None], (signals.shape[1], len(MEASURES))),
             finite=there.any(axis=-1),
-            reduced=stacked.reduce_points(signals, (), (), membership, *roles),
-            together=stacked.reduce_points(signals[..., :0], (), (), membership, *roles),
+            reduced=stacked.reduce_points(signals, (), (), membership, pairs),
+            together=stacked.reduce_points(signals[..., :0], (), (), membership, pairs),
             examples=signals[targets[0]],
         )
 

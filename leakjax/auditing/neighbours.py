@@ -10,6 +10,7 @@ import numpy as np
 from leakjax import _progress
 from leakjax.attack import queries as inputs
 from leakjax.attack import stacked
+from leakjax.attack.roles import Pairs
 from leakjax.attack.seen import codes_of_kind, seen
 from leakjax.attack.stacked import Discrete, View
 from leakjax.auditing.chunks import Chunks, Program, compiled
@@ -65,7 +66,7 @@ def near_program(subject: Subject, count: int) -> Program:
     Returns:
       program(variables, x, ids, y, membership) -> by release, (`stacked.Reduced`, kinds of each discrete answer).
     """
-    roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
+    pairs = Pairs(*map(jnp.asarray, subject.roles.pairs))
 
     def chunk(variables: Any, x: jax.Array, ids: jax.Array, y: jax.Array, membership: jax.Array) -> Any:
         points = len(x)
@@ -86,7 +87,7 @@ def near_program(subject: Subject, count: int) -> Program:
             right = 1.0 - apart(told.codes[1][0]).mean(axis=-1, keepdims=True)
             signals = apart(told.signals[..., :_SIGNALS]).reshape(len(logits), points, -1)
             signals = jnp.concatenate([signals, right], axis=-1)
-            reduced = stacked.reduce_points(signals, (), codes, membership, *roles)
+            reduced = stacked.reduce_points(signals, (), codes, membership, pairs)
             found[name] = reduced, tuple(kind for _, kind in codes)
         return found
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax.attack import signals, stacked
+from leakjax.attack.roles import Pairs
 from leakjax.attack.seen import codes_of_kind, seen
 from leakjax.attack.stacked import Discrete, View
 from leakjax.auditing.chunks import Chunks, Program, compiled
@@ -67,7 +68,7 @@ def predict_program(subject: Subject) -> Program:
       program(variables, x, y, membership) -> `Predictions` of a chunk, for `stream_predictions`.
     """
     targets = jnp.asarray(subject.targets)
-    roles = jnp.asarray(subject.roles.known), jnp.asarray(subject.roles.scored)
+    pairs = Pairs(*map(jnp.asarray, subject.roles.pairs))
 
     def chunk(variables: Any, x: jax.Array, y: jax.Array, membership: jax.Array) -> Predictions:
         over_points = jax.vmap(subject.logits_fn, in_axes=(None, 0))
@@ -88,7 +89,7 @@ def predict_program(subject: Subject) -> Program:
             agrees=label.codes[1][0] == 0,
             confidence=confidence[targets],
             reduced={
-                name: stacked.reduce_points(each.signals, each.vectors, each.codes, membership, *roles)
+                name: stacked.reduce_points(each.signals, each.vectors, each.codes, membership, pairs)
                 for name, each in shown.items()
             },
             kinds={name: tuple(kind for _, kind in each.codes) for name, each in shown.items()},

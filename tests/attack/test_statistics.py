@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from leakjax.attack import categorical, features, logistic
 from leakjax.attack.filters import filters
 from leakjax.attack.map_signals import MAP_SIGNALS, map_signals
-from leakjax.attack.roles import CALIBRATORS, enough, roles
+from leakjax.attack.roles import CALIBRATORS, Pairs, enough, roles
 from leakjax.attack.statistics import settle, statistics
 
 
@@ -39,7 +39,8 @@ def test_enough_counts_the_models_that_are_known(world):
 
 def test_statistics_are_those_of_the_known_models(world):
     membership, signals, plan = world
-    found = statistics(signals, membership, plan.known, plan.scored)
+    pairs = plan.pairs
+    found = statistics(signals, membership, pairs.known, pairs.scored, pairs.of)
     settled = (signals.astype(float) - np.asarray(found.centre)) / np.asarray(found.spread)
     assert np.abs(settled).max() < 6  # nothing is cut here
     for pair, (model, known) in enumerate(zip(plan.scored, plan.known, strict=True)):
@@ -63,7 +64,7 @@ def test_settled_signals_are_blind_to_unit_and_bounded():
 def test_filters_are_bilinear_forms_in_mean_maps(world):
     membership, _, plan = world
     maps = np.random.default_rng(1).normal(size=(16, 7)).astype(np.float32)
-    found = np.asarray(filters(maps, membership, plan.known, plan.scored))
+    found = np.asarray(filters(maps, membership, plan.pairs))
     lengths = np.linalg.norm(maps.astype(float), axis=1)
     unit = maps / lengths[:, None]
     raw = maps / np.exp(np.median(np.log(lengths)))
@@ -227,7 +228,7 @@ def test_counts_and_ratios_of_discrete_answers():
     codes, kinds = np.array([3, 3, 5, 3, 5, 3]), np.array([0, 0, 1, 0, 1, 0])
     membership = np.array([True, True, True, False, False, False])
     known = np.array([[False, True, True, True, True, True]])
-    found = categorical.counts(codes, kinds, membership, known, np.array([0]))
+    found = categorical.counts(codes, kinds, membership, Pairs(known, np.array([0]), np.array([0])))
     assert [float(leaf[0]) for leaf in found] == [1, 2, 2, 3, 0]
     rates = np.array([[0.5, 0.5], [0.8, 0.2]])
     at_points = categorical.Counts(*(np.asarray(leaf)[:, None] for leaf in found))
