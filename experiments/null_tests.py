@@ -55,11 +55,19 @@ class Row(NamedTuple):
         return all(abs(one.value) <= TOLERANCE * one.error for one in (self.tpr, self.auc))
 
 
-def found(subject: Subject, judge: Judge, explain: Program, show: Program, name: str) -> dict[View, Rates]:
+class Programs(NamedTuple):
+    """Compiled for a subject of these sizes, whatever its membership: predict, explain, and show as it is."""
+
+    predict: Program
+    explain: Program
+    show: Program
+
+
+def found(subject: Subject, judge: Judge, programs: Programs, name: str) -> dict[View, Rates]:
     """What the whole attack catches beyond chance in every view of one explainer, under every release."""
-    predictions = stream_predictions(predict_program(subject), subject)
+    predictions = stream_predictions(programs.predict, subject)
     base = baseline(subject, predictions, subject.releases)
-    (maps,) = stream_explanations(explain, [show], subject, predictions, np.array([], int))
+    (maps,) = stream_explanations(programs.explain, [programs.show], subject, predictions, np.array([], int))
     scores = score(subject, base, maps)
     judge = judge.narrowed(scores.valid)
     chance = np.array([leakage.chance_tpr(rate, judge.nonmembers) for rate in leakage.FPRS])[:, None, None]
@@ -103,13 +111,18 @@ def run(config: Config, places: Places, rolls: int, stages: Stages) -> list[Row]
         given = (config.explainers, ("none",), config.attacks)
         methods = resolve(*given, subject=subject, budget=budget, say=stages.say)
         rows: dict[View, Row] = {}
+        predict = predict_program(subject)
         for name, explainer in methods.explainers.items():
-            explain = explain_program(subject, explainer)
-            show = defend_program(subject, identity(), several=bool(methods.named[name].parts))
+            several = bool(methods.named[name].parts)
+            programs = Programs(
+                predict,
+                explain_program(subject, explainer),
+                defend_program(subject, identity(), several=several),
+            )
             beyond = []
             for by in range(1, rolls + 1):
                 false = dataclasses.replace(subject, membership=np.roll(subject.membership, by, axis=0))
-                beyond.append(found(false, Judge(false, seed=subject.seed), explain, show, name))
+                beyond.append(found(false, Judge(false, seed=subject.seed), programs, name))
                 stages.say(f"{name}: list {by} of {rolls}")
             rows |= averaged(beyond, Judge(subject, seed=subject.seed))
     return list(rows.values())

@@ -7,9 +7,7 @@ do not.
 """
 
 import math
-
-from dp_accounting.pld import privacy_loss_distribution as pld
-from dp_accounting.pld.common import DifferentialPrivacyParameters
+from typing import TYPE_CHECKING
 
 from leakjax import _validate
 from leakjax.defend.defense import Defense, chain, stages
@@ -18,6 +16,9 @@ from leakjax.defend.exact import added_delta
 from leakjax.defend.mechanisms import checked_delta
 from leakjax.defend.neighbours import ANY, Neighbours, moved
 from leakjax.defend.sensitivity import diameter
+
+if TYPE_CHECKING:  # importing it takes as long as importing jax, and few programs ask for an epsilon
+    from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution
 
 _MOST_RELEASES = 10_000_000
 # Distances between the values of a privacy loss in the discrete distribution; each release adds at most so much.
@@ -64,8 +65,7 @@ def privacy_spent(
         return 0.0
     # A coarse grid where the loss of one release is large, so that the distribution stays small.
     interval = max(_INTERVAL, 1e-3 / multiplier)
-    loss = _LOSSES[kind](multiplier, value_discretization_interval=interval)
-    composed = loss.self_compose(int(releases))
+    composed = _loss(kind, multiplier, interval).self_compose(int(releases))
     spent = float(composed.get_epsilon_for_delta(delta))
     if sampler != "exact":
         return spent
@@ -106,19 +106,19 @@ def releases_allowed(defense: Defense, shape: tuple[int, ...], *, epsilon: float
     return low
 
 
-def _randomized_response(
-    multiplier: float, value_discretization_interval: float
-) -> pld.PrivacyLossDistribution:
-    """The largest loss that an epsilon of 1 / multiplier allows."""
-    spends = DifferentialPrivacyParameters(1 / multiplier, 0.0)
-    return pld.from_privacy_parameters(spends, value_discretization_interval=value_discretization_interval)
+def _loss(kind: str, multiplier: float, interval: float) -> "PrivacyLossDistribution":
+    """The privacy loss of one release; of a local randomizer the largest that an epsilon of 1 / multiplier allows."""
+    from dp_accounting.pld import privacy_loss_distribution as pld
+    from dp_accounting.pld.common import DifferentialPrivacyParameters
 
-
-_LOSSES = {
-    "gaussian": pld.from_gaussian_mechanism,
-    "laplace": pld.from_laplace_mechanism,
-    "local": _randomized_response,
-}
+    match kind:
+        case "gaussian":
+            return pld.from_gaussian_mechanism(multiplier, value_discretization_interval=interval)
+        case "laplace":
+            return pld.from_laplace_mechanism(multiplier, value_discretization_interval=interval)
+        case _:
+            spends = DifferentialPrivacyParameters(1 / multiplier, 0.0)
+            return pld.from_privacy_parameters(spends, value_discretization_interval=interval)
 
 
 def _multiplier(defense: Defense, shape: tuple[int, ...], neighbours: Neighbours) -> tuple[str, float]:

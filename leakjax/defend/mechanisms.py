@@ -1,6 +1,5 @@
 """Noise whose scale follows from what enters it, so that a claim of differential privacy can be checked."""
 
-import dp_accounting
 import jax
 import jax.numpy as jnp
 
@@ -32,6 +31,8 @@ def gaussian_mechanism(epsilon: float, delta: float) -> Defense:
     Raises:
       UsageError: if epsilon or delta is out of range; when it is applied, if the entering set is unbounded.
     """
+    import dp_accounting  # here, for it takes as long as jax
+
     epsilon, delta = checked_epsilon(epsilon), checked_delta(delta)
     multiplier = float(dp_accounting.get_sigma_gaussian(epsilon, delta))
     name = f"gaussian_mechanism({epsilon!r}, {delta!r})"

@@ -6,7 +6,6 @@ has candidates for them. Each function here makes rows that are nobody's.
 
 from collections.abc import Callable
 
-import dp_accounting
 import numpy as np
 
 from leakjax._validate import fail
@@ -89,6 +88,8 @@ def private_centres(
 
     Source: Blum et al. 2005, "Practical Privacy: The SuLQ Framework", section 4 (k-means), with Gaussian noise.
     """
+    import dp_accounting  # here, for it takes as long as jax
+
     _check(rows, count)
     sensitivity = np.sqrt(2 * STEPS)
     sigma = sensitivity * dp_accounting.get_sigma_gaussian(checked_epsilon(epsilon), checked_delta(delta))
