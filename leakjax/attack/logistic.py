@@ -21,6 +21,8 @@ RIDGES = (0.3, 3.0, 30.0, 300.0, 3000.0)
 _ROUNDS = 6
 # A step that takes less than this off the log-loss of all samples is the last: chance moves it by more.
 _CLOSE = 0.5
+# The curvature is taken anew once the weights of the samples in it have changed by so much of their sum.
+_BENT = 0.05
 # On the bias: members are half of all, but not in every sample.
 _FREE = 1e-3
 
@@ -45,13 +47,6 @@ class Logistic(NamedTuple):
             odds = odds + self.weights[start:stop].astype(part.dtype) @ part
             start = stop
         return np.asarray(odds)
-
-
-class _Quadratic(NamedTuple):
-    """The log-loss of each fold near some weights: gradients [folds, weights], curvatures [folds, weights, weights]."""
-
-    gradient: np.ndarray
-    curvature: np.ndarray
 
 
 def fit(
@@ -83,11 +78,15 @@ def fit(
         design, scale = _design(features, counts)
         weights, worth, odds = np.zeros(len(scale)), 1.0, known
         loss = _loss(odds, member, valid)
+        bend: np.ndarray | None = None
         for _ in range(_ROUNDS):
-            near = _quadratic(design, member, counts, odds)
-            ridge, worth = _chosen(near, weights, ridges, scaled=offset is not None)
-            step = _solutions(near.gradient.sum(axis=0), near.curvature.sum(axis=0), weights, (ridge,))[0]
-            step -= weights
+            chance = expit(odds)
+            gradient, now = _gradient(design, (chance - member) * counts), chance * (1 - chance) * counts
+            if bend is None or np.abs(now - bend).sum() > _BENT * bend.sum():
+                bend, curvature = now, _curvature(design, now)
+                ridge, worth = _chosen(gradient, curvature, weights, ridges, scaled=offset is not None)
+                whole = curvature.sum(axis=0)
+            step = _solutions(gradient.sum(axis=0), whole, weights, (ridge,))[0] - weights
             before = loss + _pull(weights, ridge)
             while True:
                 odds = (weights + step).astype(np.float32) @ design + known
@@ -124,17 +123,20 @@ def _pull(weights: np.ndarray, ridge: float) -> float:
     return ridge * float(weights[:-1] @ weights[:-1]) / 2
 
 
-def _quadratic(design: np.ndarray, member: np.ndarray, counts: np.ndarray, odds: np.ndarray) -> _Quadratic:
-    chance = expit(odds)
-    wrong, bend = (chance - member) * counts, np.sqrt(chance * (1 - chance)) * counts
+def _gradient(design: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """The gradient of each fold's log-loss: [folds, weights]. Args: wrong: [folds, samples], chance less membership."""
+    return np.stack([own @ error for own, error in zip(design, wrong, strict=True)]).astype(np.float64)
+
+
+def _curvature(design: np.ndarray, bend: np.ndarray) -> np.ndarray:
+    """The curvature of each fold's log-loss: [folds, weights, weights]. Args: bend: [folds, samples], its weights."""
     folds, size, _ = design.shape
-    near = _Quadratic(np.empty((folds, size)), np.empty((folds, size, size)))
+    curvature = np.empty((folds, size, size))
     root = np.empty_like(design[0])  # one for all folds: new memory costs more than what is written to it
     for fold, own in enumerate(design):
-        np.multiply(own, bend[fold], out=root)
-        near.gradient[fold] = own @ wrong[fold]
-        near.curvature[fold] = root @ root.T
-    return near
+        np.multiply(own, np.sqrt(bend[fold]), out=root)
+        curvature[fold] = root @ root.T
+    return curvature
 
 
 def _solutions(
@@ -157,13 +159,21 @@ def _solutions(
 
 
 def _chosen(
-    near: _Quadratic, weights: np.ndarray, ridges: Sequence[float], *, scaled: bool
+    gradient: np.ndarray, curvature: np.ndarray, weights: np.ndarray, ridges: Sequence[float], *, scaled: bool
 ) -> tuple[float, float]:
-    """The ridge, and how much of what it leaves counts, with the least loss on folds that were left out."""
-    gradient, curvature = near.gradient.sum(axis=0), near.curvature.sum(axis=0)
+    """The ridge, and how much of what it leaves counts, with the least loss on folds that were left out.
+
+    Args:
+      gradient: [folds, weights], of the log-loss of each fold near `weights`.
+      curvature: [folds, weights, weights].
+      weights: float64 [weights].
+      ridges: from which one is chosen.
+      scaled: whether what is learned may count for less.
+    """
+    slope, bend = gradient.sum(axis=0), curvature.sum(axis=0)
     slopes, bends = np.zeros((2, len(ridges)))
-    for of_fold, bent in zip(*near, strict=True):
-        others = np.stack(_solutions(gradient - of_fold, curvature - bent, weights, ridges))
+    for of_fold, bent in zip(gradient, curvature, strict=True):
+        others = np.stack(_solutions(slope - of_fold, bend - bent, weights, ridges))
         # The fold's loss at `worth * other`, less that of nothing learned.
         slopes += others @ (of_fold - bent @ weights)
         bends += np.sum((others @ bent) * others, axis=1)
