@@ -98,15 +98,14 @@ def averaged(rolls: Sequence[Mapping[View, Rates]], judge: Judge) -> dict[View, 
 
 def run(config: Config, places: Places, rolls: int, stages: Stages) -> list[Row]:
     """Trains, and attacks under every rolled list."""
+    if not 1 <= rolls < config.models:
+        rule = f"must be 1 to {config.models - 1}, one less than the models"
+        raise _validate.fail("rolls", rolls, rule)
     with _main.claimed(
         places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
     ) as workdir:
         pool, prepared = prepared_of(config, places, workdir, stages)
         subject = prepared.subject
-        if not 1 <= rolls < subject.models:
-            raise _validate.fail(
-                "rolls", rolls, f"must be 1 to {subject.models - 1}, one less than the models"
-            )
         budget = Budget(background=pool.background)
         given = (config.explainers, ("none",), config.attacks)
         methods = resolve(*given, subject=subject, budget=budget, say=stages.say)

@@ -39,19 +39,25 @@ def network_sorted(values: jax.Array) -> jax.Array:
     Returns:
       [models, ...].
     """
-    count = len(values)
-    size = 1 << max(0, count - 1).bit_length()
+    count, size = len(values), 1 << max(0, len(values) - 1).bit_length()
     values = jnp.concatenate([values, jnp.full((size - count, *values.shape[1:]), jnp.inf, values.dtype)])
-    block = 2
-    while block <= size:
-        step = block // 2
-        while step:
-            pairs = values.reshape(size // (2 * step), 2, step, *values.shape[1:])
-            low, high = jnp.minimum(pairs[:, 0], pairs[:, 1]), jnp.maximum(pairs[:, 0], pairs[:, 1])
-            ascending = (np.arange(0, size, 2 * step) & block) == 0
-            ascending = ascending.reshape(-1, *(1,) * (low.ndim - 1))
-            two = jnp.where(ascending, low, high), jnp.where(ascending, high, low)
-            values = jnp.stack(two, axis=1).reshape(values.shape)
-            step //= 2
-        block *= 2
-    return values[:count]
+    wires = np.arange(size)
+    stages = [(2**k, 2**j) for k in range(1, size.bit_length()) for j in reversed(range(k))]
+    if not stages:
+        return values
+    # Of each stage: how far apart the wires are that it compares, which of both a wire is, and which it keeps.
+    apart = jnp.array([step for _, step in stages])
+    is_lower = np.array([(wires & step) == 0 for _, step in stages])
+    ascending = np.array([(wires & block) == 0 for block, _ in stages])
+    each = lambda table: jnp.asarray(table).reshape(len(stages), size, *(1,) * (values.ndim - 1))
+    lower, keeps_less = each(is_lower), each(is_lower == ascending)
+
+    # A loop, which is compiled once for all stages.
+    def compare(stage: int, values: jax.Array) -> jax.Array:
+        twice, step = jnp.concatenate([values, values]), apart[stage]
+        after = jax.lax.dynamic_slice_in_dim(twice, step, size)
+        before = jax.lax.dynamic_slice_in_dim(twice, size - step, size)
+        other = jnp.where(lower[stage], after, before)
+        return jnp.where(keeps_less[stage], jnp.minimum(values, other), jnp.maximum(values, other))
+
+    return jax.lax.fori_loop(0, len(stages), compare, values)[:count]
