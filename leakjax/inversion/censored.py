@@ -10,16 +10,14 @@ from leakjax.attack.invert.attribute_learned import VIEWS, learn_attribute
 from leakjax.data import Points
 from leakjax.inversion.attributes import EXPLAINERS, FIELDS, LEFT_OUT, RIGHT, Field, field_of
 from leakjax.inversion.guards import Guard, fitting
-from leakjax.inversion.networks import trained_one
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
 from leakjax.oracle import ExplanationPart, Oracle, Release, Service, oracle
-from leakjax.shadow import TrainConfig
 
 ATTACK = "learned attribute inference"
 
 
-def measure(world: World, index: int, targets: int, epochs: int) -> list[Raw]:
+def measure(world: World, index: int, targets: int) -> list[Raw]:
     """Reads fields off answers about records that a model was trained on, beside others: seen by it, and censored."""
     out = guarded(world, index, targets, fitting(LEFT_OUT))
     key = jax.random.fold_in(world.key, index)
@@ -27,8 +25,7 @@ def measure(world: World, index: int, targets: int, epochs: int) -> list[Raw]:
         field = field_of(world, name)
         outside = np.delete(np.arange(world.points.x.shape[1]), field.columns)
         points = _of(world.points, outside)
-        member = world.ensemble.membership[index]
-        variables = trained_one(world.model, points, member, TrainConfig(epochs=epochs), key, index)
+        variables = world.trained(world.model, points, index, key)
         release = Release("confidence(2)", (ExplanationPart(EXPLAINERS[0]),))
         service = Service(world.model.logits_fn, variables)
         offer = partial(oracle, service, release, key=key, written=False)

@@ -5,7 +5,16 @@ Source: "The Hidden Privacy Cost of Explainability: Understanding Model Inversio
 
 from collections.abc import Callable, Sequence
 
-from leakjax.inversion import aggregated, backgrounds, extracted, guards, inverted, patterns, reidentified
+from leakjax.inversion import (
+    aggregated,
+    backgrounds,
+    extracted,
+    extracted_units,
+    guards,
+    inverted,
+    patterns,
+    reidentified,
+)
 from leakjax.inversion.document import AttackRow, Claim, Verdict
 
 _KEPT = 0.5  # of what is gained without it, a guard that leaves less than this protects
@@ -113,6 +122,7 @@ def _noise(rows: Rows) -> Judged:
         (reidentified.ATTACK, reidentified.MEASURE, "clipped, noise of 0.1"),
         (inverted.CLOSED, inverted.NAMED, "clipped, noise of 0.1"),
         (extracted.ATTACK, extracted.AGREES, "clipped, noise of 0.1"),
+        (extracted_units.ATTACK, extracted_units.FOUND, "clipped, noise of 0.1"),
         (backgrounds.ATTACK, backgrounds.MEASURE, "noise of 0.25 rms"),
     ):
         guarded = _find(rows, attack, measure, guard=guard)

@@ -1,4 +1,4 @@
-"""The part of a study that copies models from their answers."""
+"""The part of a study that copies a linear model from plain answers, and target models by distillation."""
 
 from collections.abc import Mapping
 
@@ -7,64 +7,36 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax import models
-from leakjax.attack.extract import distill, linear, relu
+from leakjax.attack.extract import distill, linear
+from leakjax.attack.extract.relu import agreement
 from leakjax.inversion.guards import AS_NOISE, AS_PLAIN, PLAIN, POLICY, STICKY, Guard, fitting
-from leakjax.inversion.networks import relu as relu_network
-from leakjax.inversion.networks import trained_one
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
-from leakjax.oracle import ExplanationPart, Oracle, Release, Service, oracle
-from leakjax.shadow import TrainConfig
+from leakjax.oracle import Oracle, Release, Service, oracle
 
 ATTACK = "extraction"
 AGREES = "same class as the service on new points, share"
-UNITS = 128
 BUDGETS = (30, 100)
 LEFT_OUT = {STICKY: AS_NOISE, POLICY: AS_PLAIN}
 
 
-def measure(world: World, index: int, epochs: int) -> list[Raw]:
-    """Copies a linear model, a ReLU network, and the target model itself by distillation."""
+def measure(world: World, index: int) -> list[Raw]:
+    """Copies a linear model, and the target model itself by distillation."""
     few = guarded(world, index, {"none": PLAIN}, BUDGETS[0])
     rest = guarded(world, index, fitting(LEFT_OUT))
-    return [*_linear(world, index, epochs), *_relu(world, index, epochs), *few, *rest]
+    return [*_linear(world, index), *few, *rest]
 
 
-def _linear(world: World, index: int, epochs: int) -> list[Raw]:
+def _linear(world: World, index: int) -> list[Raw]:
     model = models.make("logistic", world.points.classes)
     key = jax.random.fold_in(world.key, 1)
-    variables = trained_one(
-        model, world.points, world.ensemble.membership[index], TrainConfig(epochs=epochs), key, index
-    )
+    variables = world.trained(model, world.points, index, key)
     offered = oracle(Service(model.logits_fn, variables), Release("vector"), key=key, written=False)
     found = linear.extract_linear(offered, world.points.x.shape[1:])
     new = world.auxiliary.x
     theirs = np.asarray(jax.vmap(model.logits_fn, (None, 0))(variables, jnp.asarray(new)))
-    same = relu.agreement(found(new), theirs)
+    same = agreement(found(new), theirs)
     return [row(ATTACK, "linear model, n + 1 answers", AGREES, same, asked=offered)]
-
-
-def _relu(world: World, index: int, epochs: int) -> list[Raw]:
-    model = relu_network(world.points.classes, UNITS)
-    key = jax.random.fold_in(world.key, 2)
-    variables = trained_one(
-        model, world.points, world.ensemble.membership[index], TrainConfig(epochs=epochs), key, index
-    )
-    release = Release("vector", (ExplanationPart("gradient", "asked"),))
-    new = world.auxiliary.x
-    theirs = np.asarray(jax.vmap(model.logits_fn, (None, 0))(variables, jnp.asarray(new)))
-    hidden = np.asarray(variables["params"]["Dense_0"]["kernel"], np.float64)
-    offered = oracle(Service(model.logits_fn, variables), release, key=key, written=False)
-    found = relu.extract_relu(offered, new.shape[1:], world.points.classes, seed=index)
-    setting = f"ReLU network of {UNITS} units, from gradients"
-    same = relu.agreement(found(new), theirs)
-    units = relu.units_found(found, hidden)
-    per_unit = found.explained / UNITS
-    return [
-        row(ATTACK, setting, AGREES, same, asked=offered),
-        row(ATTACK, setting, "hidden units found, share", units, asked=offered),
-        row(ATTACK, setting, "explained queries a unit", per_unit, asked=offered),
-    ]
 
 
 def guarded(world: World, index: int, guards: Mapping[str, Guard], budget: int = BUDGETS[-1]) -> list[Raw]:
@@ -77,7 +49,7 @@ def guarded(world: World, index: int, guards: Mapping[str, Guard], budget: int =
 
     def agrees(offered: Oracle, view: str) -> np.ndarray:
         student = distill.distill(offered, world.model, queries, view=view, key=key)
-        return relu.agreement(student(new), theirs)
+        return agreement(student(new), theirs)
 
     alone = agrees(world.offered(index, "gradient"), "prediction")
     out = []

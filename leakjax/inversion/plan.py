@@ -14,6 +14,7 @@ OF_IMAGES = (
     "ascent",
     "patterns",
     "extraction",
+    "relu_units",
     "aggregates",
 )
 OF_TABLES = ("attributes", "censored", "shapley_values")

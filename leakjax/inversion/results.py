@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from leakjax.attack.extract import distill, linear, relu
+from leakjax.attack.extract import distill, hinges, linear
 from leakjax.attack.invert import (
     aggregate,
     ascent,
@@ -24,6 +24,7 @@ from leakjax.inversion import (
     backgrounds,
     censored,
     extracted,
+    extracted_units,
     inverted,
     known_model,
     patterns,
@@ -45,7 +46,8 @@ KNOWS = {
     inverted.LEARNED: learned.KNOWS,
     inverted.ASCENT: ascent.KNOWS,
     patterns.ATTACK: pattern.KNOWS,
-    extracted.ATTACK: f"{linear.KNOWS}; {relu.KNOWS}; {distill.KNOWS}",
+    extracted.ATTACK: f"{linear.KNOWS}; {distill.KNOWS}",
+    extracted_units.ATTACK: hinges.KNOWS,
     aggregated.ATTACK: aggregate.KNOWS,
     attributes.ATTACK: attribute.KNOWS,
     censored.ATTACK: attribute_learned.KNOWS,
@@ -60,6 +62,7 @@ LEFT_OUT = {
     inverted.ASCENT: {},
     patterns.ATTACK: patterns.LEFT_OUT,
     extracted.ATTACK: extracted.LEFT_OUT,
+    extracted_units.ATTACK: extracted_units.LEFT_OUT,
     attributes.ATTACK: attributes.LEFT_OUT,
     censored.ATTACK: attributes.LEFT_OUT,
     attributes.SHAPLEY: attributes.LEFT_OUT_OF_SHAPLEY,

@@ -13,6 +13,7 @@ from leakjax.inversion import (
     backgrounds,
     censored,
     extracted,
+    extracted_units,
     inverted,
     known_model,
     patterns,
@@ -32,7 +33,8 @@ _EFFORT = {
     "learned": 15.0,
     "ascent": 5.0,
     "patterns": 15.0,
-    "extraction": 20.0,
+    "extraction": 10.0,
+    "relu_units": 30.0,
     "aggregates": 5.0,
     "attributes": 10.0,
     "censored": 15.0,
@@ -56,10 +58,11 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
         "learned": partial(inverted.learned_inversion, world, **sizes),
         "ascent": partial(inverted.query_ascent, world),
         "patterns": partial(patterns.measure, world, **sizes),
-        "extraction": partial(extracted.measure, world, epochs=plan.epochs),
+        "extraction": partial(extracted.measure, world),
+        "relu_units": partial(extracted_units.measure, world),
         "aggregates": partial(aggregated.measure, world),
         "attributes": partial(attributes.measure, world, targets=plan.targets),
-        "censored": partial(censored.measure, world, targets=plan.targets, epochs=plan.epochs),
+        "censored": partial(censored.measure, world, targets=plan.targets),
         "shapley_values": partial(attributes.read, world, targets=plan.targets),
     }
     asked: dict[str, Any] = {"targets": plan.targets}
@@ -72,11 +75,12 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
         "ascent": inverted.guarded_ascent,
         "patterns": partial(patterns.guarded, **sizes),
         "extraction": extracted.guarded,
+        "relu_units": extracted_units.guarded,
         "attributes": partial(attributes.guarded, **asked),
         "censored": partial(censored.guarded, **asked),
         "shapley_values": partial(attributes.read_guarded, **asked),
     }
-    retrained = cache(lambda name: world.retrained(TRAININGS[name], plan.epochs))
+    retrained = cache(lambda name: world.retrained(TRAININGS[name]))
 
     def measured(part: str, index: int) -> dict[str, Any]:
         with one_blas_thread():

@@ -1,6 +1,8 @@
 """The models that an inversion study attacks, and what their attacker has for itself."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -17,7 +19,7 @@ from leakjax.inversion.guards import PLAIN, Guard, Training
 from leakjax.inversion.plan import Plan
 from leakjax.models import Model
 from leakjax.oracle import ExplanationPart, Oracle, Release, Service, oracle
-from leakjax.shadow import Ensemble
+from leakjax.shadow import Ensemble, TrainConfig
 
 NETWORK = "mlp(widths=(64,))"
 _OWN = 0.3  # of all points, the attacker's
@@ -35,6 +37,8 @@ class World(NamedTuple):
       model: the network.
       ensemble: the target models.
       key: of the attacks.
+      config: how models are trained, and
+      options: of their networks, as far as a way of training asks for them.
     """
 
     points: Points
@@ -42,6 +46,8 @@ class World(NamedTuple):
     model: Model
     ensemble: Ensemble
     key: jax.Array
+    config: TrainConfig
+    options: Mapping[str, Any] = MappingProxyType({})
 
     def variables(self, index: int) -> Any:
         """Of one target model."""
@@ -86,19 +92,33 @@ class World(NamedTuple):
 
         return mean_of_class
 
-    def retrained(self, training: Training, epochs: int) -> "World":
+    def trained(self, model: Model, points: Points, index: int, key: jax.Array) -> Any:
+        """The variables of another network, trained on `points` of the rows and in the way of one target model."""
+        ensemble = shadow.train_ensemble(
+            model,
+            points.x,
+            points.y,
+            self.config,
+            key=key,
+            membership=self.ensemble.membership[index][None],
+            ids=np.array([index], np.int32),
+        )
+        return jax.tree.map(lambda leaf: leaf[0], ensemble.variables)
+
+    def retrained(self, training: Training) -> "World":
         """The same models, each trained on the same points in another way."""
         model = models.make(NETWORK, self.points.classes, **training.options)
+        config = dataclasses.replace(self.config, **training.changes)
         ensemble = shadow.train_ensemble(
             model,
             self.points.x,
             self.points.y,
-            shadow.TrainConfig(epochs=epochs, **training.changes),
+            config,
             key=jax.random.fold_in(self.key, _RETRAIN),
             membership=self.ensemble.membership,
             ids=self.ensemble.ids,
         )
-        return self._replace(model=model, ensemble=ensemble)
+        return self._replace(model=model, ensemble=ensemble, config=config, options=training.options)
 
     def members(self, index: int) -> np.ndarray:
         """Rows of the pool that a model was trained on."""
@@ -150,7 +170,7 @@ def make_world(
     own = int(_OWN * len(points.x))
     auxiliary, pool = take(points, np.sort(order[:own])), take(points, np.sort(order[own:]))
     model = models.make(NETWORK, points.classes)
-    config = shadow.TrainConfig(epochs=plan.epochs)
+    config = TrainConfig(epochs=plan.epochs)
     training = jax.random.fold_in(key, _TRAIN)
     if workdir is None:
         membership_key, training_key = jax.random.split(training)
@@ -169,4 +189,4 @@ def make_world(
         ensemble, _ = trained(
             model, pool, config, models=plan.models, key=training, workdir=workdir, say=say, on_epoch=on_epoch
         )
-    return World(pool, auxiliary, model, ensemble, jax.random.fold_in(key, _ATTACK))
+    return World(pool, auxiliary, model, ensemble, jax.random.fold_in(key, _ATTACK), config)

@@ -93,16 +93,19 @@ class _Answers:
                 if question.explained_class is None
                 else question.explained_class[rows]
             )
-            keys = sticky_keys(sticky, x) if sticky is not None else self._keys(rows.start, count)
-            keys = keys[np.arange(size) % max(count, 1)]
+            sticky = sticky if count else None
+            keys = sticky_keys(sticky, x, size) if sticky else self._keys(rows.start, count, size)
             shown, maps, classes = self._explain(filled, _filled(asked, size), keys)
         fetched = jax.tree.map(lambda leaf: np.asarray(leaf)[:count], (shown, maps, classes))
         action = np.full(count, ANSWERED, dtype="<U9")
         return Answer(Predicted(*fetched[0]), tuple(fetched[1]), fetched[2], action)
 
-    def _keys(self, start: int, count: int) -> jax.Array:
-        numbers = jnp.arange(self._asked + start, self._asked + start + max(count, 1))
-        return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(self._key, numbers)
+    def _keys(self, start: int, count: int, size: int) -> jax.Array:
+        """The keys of queries, in turn up to `size`."""
+        return _folded(self._key, self._asked + start + np.arange(size) % max(count, 1))
+
+
+_folded = jax.jit(jax.vmap(jax.random.fold_in, in_axes=(None, 0)))
 
 
 def coarsened(answer: Answer, rows: np.ndarray) -> Answer:

@@ -165,15 +165,16 @@ def check(service: Service, release: Release) -> None:
             )
 
 
-@functools.cache
-def _seed_of(words: tuple[int, ...]) -> jax.Array:
+@jax.jit
+@jax.vmap
+def _seed_of(words: jax.Array) -> jax.Array:
     key = jax.random.key(words[0])
     for word in words[1:]:
         key = jax.random.fold_in(key, word)
     return key
 
 
-def sticky_keys(sticky: Sticky, x: np.ndarray) -> jax.Array:
-    """The keys of queries x [queries, ...] under a sticky release: equal for all queries of one cell."""
-    words = [tuple(np.frombuffer(sticky.bits(row)(16), np.uint32).tolist()) for row in x]
-    return jnp.stack([_seed_of(each) for each in words])
+def sticky_keys(sticky: Sticky, x: np.ndarray, size: int) -> jax.Array:
+    """The keys of queries x [queries, ...] under a sticky release, in turn up to `size`: equal for all of one cell."""
+    words = np.stack([np.frombuffer(sticky.bits(row)(16), np.uint32) for row in x])
+    return _seed_of(words[np.arange(size) % len(words)])

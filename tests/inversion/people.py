@@ -21,4 +21,5 @@ def people(x, columns, rng):
         model,
         shadow.from_models([variables], rng.random((1, len(x))) < 0.5),
         jax.random.key(2),
+        shadow.TrainConfig(epochs=3),
     )

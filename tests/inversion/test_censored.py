@@ -17,7 +17,7 @@ def world(copied):
 def test_a_field_that_the_model_never_saw_is_read_where_another_tells_it():
     told, untold = (
         {row["setting"].rpartition(", ")[2]: row for row in rows if row["guard"] == "none"}
-        for rows in (censored.measure(world(copied), 0, 100, 3) for copied in (True, False))
+        for rows in (censored.measure(world(copied), 0, 100) for copied in (True, False))
     )
     assert set(told) == {"in the model's input", "censored from it"}
     assert np.mean(told["censored from it"]["found"]) > 0.9

@@ -5,8 +5,17 @@ import numpy as np
 import pytest
 
 from leakjax import data
-from leakjax.inversion import attributes, backgrounds, extracted, inverted, known_model, reidentified, results
-from leakjax.inversion.guards import GUARDS, PLAIN, PRESET, PRIVATE, TRAININGS, fitting, reasons
+from leakjax.inversion import (
+    attributes,
+    backgrounds,
+    extracted,
+    extracted_units,
+    inverted,
+    known_model,
+    reidentified,
+    results,
+)
+from leakjax.inversion.guards import GUARDS, NOISE, PLAIN, PRESET, PRIVATE, TRAININGS, fitting, reasons
 from leakjax.inversion.plan import plan_for
 from leakjax.inversion.summary import summarise
 from leakjax.inversion.world import make_world
@@ -99,9 +108,23 @@ def test_a_map_that_is_withheld_leaves_what_the_prediction_gives(images):
 
 
 def test_models_are_trained_again_on_the_same_points(images):
-    other = images.retrained(TRAININGS["trained with dropout of 0.5"], 2)
+    other = images.retrained(TRAININGS["trained with dropout of 0.5"])
     np.testing.assert_array_equal(other.ensemble.membership, images.ensemble.membership)
     kernels = [np.asarray(each.variables(0)["params"]["Dense_0"]["kernel"]) for each in (images, other)]
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
     assert other.points is images.points
     assert 0 < other.accuracy <= 1
+
+
+def test_units_are_found_under_a_guard_beside_a_student_and_a_ceiling_where_noise_is_drawn(images):
+    guards = {"none": PLAIN, "sign": GUARDS["sign"], NOISE: GUARDS[NOISE]}
+    rows = extracted_units.guarded(images, 0, guards)
+    found = {(row["guard"], row["measure"]): row for row in rows}
+    assert len(found) == len(rows) == 6
+    for guard in ("none", "sign"):
+        assert np.mean(found[guard, extracted_units.FOUND]["found"]) > 0.8
+        assert found[guard, extracted_units.FOUND]["ceiling"] is None
+    noisy = found[NOISE, extracted.AGREES]
+    assert noisy["found"] == noisy["baseline"]  # of plain answers, when nothing else is told
+    assert np.mean(noisy["ceiling"]) > 0.8
+    assert {guard for _, guard in kept(summarise(rows, seed=0))} == {"sign", NOISE}

@@ -17,15 +17,19 @@ VIEWS = ("prediction", "both")
 
 
 class Student:
-    """A model that was trained on answers."""
+    """A model that was trained on answers.
+
+    Attributes:
+      variables: its own.
+    """
 
     def __init__(self, model: Model, variables: Any) -> None:
         """Made by `distill`."""
-        self._model, self._variables = model, variables
+        self._model, self.variables = model, variables
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Logits [queries, classes] of x [queries, ...]."""
-        return np.asarray(jax.vmap(self._model.logits_fn, (None, 0))(self._variables, jnp.asarray(x)))
+        return np.asarray(jax.vmap(self._model.logits_fn, (None, 0))(self.variables, jnp.asarray(x)))
 
 
 def distill(

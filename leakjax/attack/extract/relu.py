@@ -215,14 +215,12 @@ def agreement(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return (one.argmax(axis=1) == other.argmax(axis=1)).astype(float)
 
 
-def units_found(network: ReluNetwork, hidden: np.ndarray) -> np.ndarray:
+def units_found(found: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """Which units of a network were found, as numbers [units]: a direction within 1 % of one's own.
 
     Args:
-      network: what was found.
+      found: [features, any number], weights in of what was found.
       hidden: [features, units], the real ones.
     """
-    real = hidden / np.linalg.norm(hidden, axis=0)
-    if not network.hidden.shape[1]:
-        return np.zeros(real.shape[1])
-    return (np.abs(real.T @ network.hidden).max(axis=1) > 0.9999).astype(float)
+    ours, real = (each / np.linalg.norm(each, axis=0) for each in (np.asarray(found, np.float64), hidden))
+    return (np.abs(real.T @ ours).max(axis=1, initial=0.0) > 0.9999).astype(float)

@@ -41,7 +41,7 @@ def test_a_linear_model_falls_to_as_many_answers_as_it_has_features_and_one():
 def test_every_unit_of_a_relu_network_is_found():
     asked = service()
     found = extract_relu(asked, (5,), 3, seed=0)
-    assert units_found(found, IN).all()
+    assert units_found(found.hidden, IN).all()
     x = 2 * RNG.normal(size=(300, 5))
     theirs = np.maximum(x @ IN.astype(float) + BIAS, 0) @ OUT.astype(float) + LAST
     ours = found(x)
@@ -93,5 +93,5 @@ def test_units_are_found_far_out_and_where_rounding_blurs_their_hinges():
     release = Release("vector", (ExplanationPart("gradient", "asked"),))
     asked = oracle(Service(network, ()), release, key=jax.random.key(0), written=False)
     found = extract_relu(asked, (784,), 3, seed=0)
-    assert units_found(found, inward).all()
+    assert units_found(found.hidden, inward).all()
     assert found.hidden.shape[1] == 64  # none of them twice

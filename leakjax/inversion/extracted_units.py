@@ -1,0 +1,114 @@
+"""The part of a study that finds the units of ReLU networks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from leakjax import models
+from leakjax.attack.extract import distill, hinges, relu, told
+from leakjax.inversion.extracted import AGREES
+from leakjax.inversion.guards import AS_LABEL, CLASS_MEAN, NOISE, PLAIN, PRESET, STICKY, Guard, fitting
+from leakjax.inversion.row import Raw, row
+from leakjax.inversion.world import World
+from leakjax.models import Model
+from leakjax.oracle import Answer, ExplanationPart, Oracle, Release, Service, oracle
+
+ATTACK = "extraction of a ReLU network"
+FOUND, EACH = "hidden units found, share", "explained queries a unit"
+UNITS, GUARDED_UNITS = 128, 16  # the fewer for whoever asks some thousand times a unit
+SPREAD, PLAIN_ANSWERS, HELD_OUT = 1.0, 4000, 500  # of inputs around grey that a student learns from
+BLURRED = (NOISE, STICKY, PRESET)  # guards that draw noise: hinges are told for a ceiling
+LEFT_OUT = {CLASS_MEAN: AS_LABEL}
+
+
+def measure(world: World, index: int) -> list[Raw]:
+    """Finds the units of a large network from plain gradients, and those of a small one under every guard."""
+    return [*_from_gradients(world, index), *guarded(world, index, fitting(LEFT_OUT))]
+
+
+def _from_gradients(world: World, index: int) -> list[Raw]:
+    model, variables = _network(world, index, UNITS)
+    new = world.auxiliary.x
+    offered = _offered(world, model, variables, PLAIN)
+    found = relu.extract_relu(offered, new.shape[1:], world.points.classes, seed=index)
+    setting = f"{UNITS} units, from the jumps of gradients"
+    same = relu.agreement(found(new), _logits(model, variables, new))
+    units = relu.units_found(found.hidden, _hidden(variables))
+    return [
+        row(ATTACK, setting, AGREES, same, asked=offered),
+        row(ATTACK, setting, FOUND, units, asked=offered),
+        row(ATTACK, setting, EACH, found.explained / UNITS, asked=offered),
+    ]
+
+
+def guarded(world: World, index: int, guards: Mapping[str, Guard]) -> list[Raw]:
+    """Finds units from where explanations change, under some guards, beside a student of plain answers.
+
+    Of the two the attacker keeps what fits further plain answers better.
+    """
+    model, variables = _network(world, index, GUARDED_UNITS)
+    shape, classes, hidden = world.points.x.shape[1:], world.points.classes, _hidden(variables)
+    new = world.auxiliary.x
+    theirs = _logits(model, variables, new)
+    key = jax.random.fold_in(jax.random.fold_in(world.key, 4), index)
+    drawn = world.draws(index, ATTACK).standard_normal((PLAIN_ANSWERS + HELD_OUT, *shape))
+    own, held = np.split((0.5 + SPREAD * drawn).astype(np.float32), [PLAIN_ANSWERS])
+    plainly = _offered(world, model, variables, PLAIN)
+    student = distill.distill(plainly, model, own, view="prediction", key=key)
+    answers = plainly.ask(held, plain=True)
+    alone = relu.agreement(student(new), theirs)
+    units_alone = relu.units_found(_hidden(student.variables), hidden)
+    setting = f"{GUARDED_UNITS} units, from where explanations change"
+    out: list[Raw] = []
+    for name, guard in guards.items():
+        offered = _offered(world, model, variables, guard)
+        found = hinges.extract_by_hinges(offered, shape, classes, seed=index)
+        better = _error(found(held), answers) < _error(student(held), answers)
+        units = relu.units_found(found.hidden, hidden) if better else units_alone
+        same = relu.agreement(found(new), theirs) if better else alone
+        best = None
+        if name in BLURRED:
+            bias = np.asarray(variables["params"]["Dense_0"]["bias"], np.float64)
+            best = told.extract_told(
+                _offered(world, model, variables, guard), shape, classes, hidden, bias, seed=index
+            )
+        asked = [offered, plainly]
+        for what, reached, without, most in (
+            (FOUND, units, units_alone, best and relu.units_found(best.hidden, hidden)),
+            (AGREES, same, alone, best and relu.agreement(best(new), theirs)),
+        ):
+            out.append(
+                row(ATTACK, setting, what, reached, guard=name, baseline=without, ceiling=most, asked=asked)
+            )
+    return out
+
+
+def _network(world: World, index: int, units: int) -> tuple[Model, Any]:
+    """A ReLU network and its variables, trained as the target model was."""
+    name = f"mlp(widths=({units},), activation='relu')"
+    model = models.make(name, world.points.classes, **world.options)
+    return model, world.trained(model, world.points, index, jax.random.fold_in(world.key, 2))
+
+
+def _offered(world: World, model: Model, variables: Any, guard: Guard) -> Oracle[Answer]:
+    explained = "predicted" if guard.predicted else "asked"
+    release = Release("vector", (ExplanationPart("gradient", explained, guard.defense),))
+    service = Service(model.logits_fn, variables, **guard.policy)
+    return oracle(service, release, key=jax.random.fold_in(world.key, 2), written=False)
+
+
+def _logits(model: Model, variables: Any, x: np.ndarray) -> np.ndarray:
+    return np.asarray(jax.vmap(model.logits_fn, (None, 0))(variables, jnp.asarray(x)))
+
+
+def _hidden(variables: Any) -> np.ndarray:
+    return np.asarray(variables["params"]["Dense_0"]["kernel"], np.float64)
+
+
+def _error(logits: np.ndarray, answer: Answer) -> float:
+    """How far a copy is from answers: mean squared difference of log-probabilities, up to what classes share."""
+    difference = logits - answer.prediction.probabilities
+    return float(np.mean((difference - difference.mean(axis=1, keepdims=True)) ** 2))
