@@ -22,6 +22,7 @@ from rich.console import Console
 from leakjax import data
 from leakjax.auditing.environment import environment
 from leakjax.inversion.document import InversionReport
+from leakjax.inversion.fits import parts_that_fit
 from leakjax.inversion.plan import PARTS, Plan, plan_for
 from leakjax.inversion.results import report_of
 from leakjax.inversion.units import units_of
@@ -42,7 +43,7 @@ def define_flags() -> None:
         "source_dir", None, "Folder with the original files; nothing is downloaded that is there."
     )
     flags.DEFINE_string("workdir", None, "Folder for results; runs/inversion-<dataset> if unset.")
-    flags.DEFINE_list("parts", None, f"Which of {', '.join(PARTS)}; all by default.")
+    flags.DEFINE_list("parts", None, f"Which of {', '.join(PARTS)}; those that fit the data by default.")
     flags.DEFINE_integer("models", None, "Target models; 4.")
     flags.DEFINE_integer("targets", None, "Records whose answers are attacked, of each model; 100.")
     flags.DEFINE_integer("candidates", None, "Among whom a record is sought; 1000.")
@@ -67,6 +68,8 @@ def main(values: flags.FlagValues) -> int:
     points = data.load(
         plan.dataset, data_dir=values.data_dir, source_dir=values.source_dir, points=plan.points
     )
+    named = values.parts is not None
+    plan = dataclasses.replace(plan, parts=parts_that_fit(plan.parts, points, named=named))
     if values.plan:
         print(f"{points.name}: {len(points.x)} points, {plan.models} target models of {plan.epochs} epochs")
         print("\n".join(f"{part}: {plan.models} units" for part in plan.parts))

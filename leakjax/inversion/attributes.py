@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax._validate import fail
+from leakjax._validate import UsageError, fail
 from leakjax.attack.invert.attribute import infer_attribute
 from leakjax.attack.invert.learned import learn
 from leakjax.attack.invert.shapley_values import read_features
@@ -169,10 +169,14 @@ def read_guarded(world: World, index: int, targets: int, guards: Mapping[str, Gu
     for name, guard in guards.items():
         for x, whose in _records(world, index, targets):
             offered = world.offered(index, explain, guard=guard)
-            decode = learn(
-                offered, world.auxiliary.x, view="both", classes=world.points.classes, key=key, epochs=60
-            )
-            made, mean = decode(offered.ask(x)), _mean(world, x)
+            mean = _mean(world, x)
+            try:
+                decode = learn(
+                    offered, world.auxiliary.x, view="both", classes=world.points.classes, key=key, epochs=60
+                )
+                made = decode(offered.ask(x))
+            except UsageError:  # no values are shown that could be learned from
+                made = np.full(x.shape, np.nan)
             found = np.where(np.isfinite(made), made, mean)  # of values that are withheld
             off, without = (np.abs(each - x)[:, columns].mean(axis=1) for each in (found, mean))
             setting = f"data of its own, records {whose}"

@@ -21,7 +21,8 @@ from leakjax.models import Model
 from leakjax.oracle import ExplanationPart, Oracle, Release, Service, oracle
 from leakjax.shadow import Ensemble, TrainConfig
 
-NETWORK = "mlp(widths=(64,))"
+WIDTH = 64  # units of a target model
+NETWORK = f"mlp(widths=({WIDTH},))"
 _OWN = 0.3  # of all points, the attacker's
 _LEAST = 200
 # Stages of the study's key.

@@ -128,3 +128,9 @@ def test_units_are_found_under_a_guard_beside_a_student_and_a_ceiling_where_nois
     assert noisy["found"] == noisy["baseline"]  # of plain answers, when nothing else is told
     assert np.mean(noisy["ceiling"]) > 0.8
     assert {guard for _, guard in kept(summarise(rows, seed=0))} == {"sign", NOISE}
+
+
+def test_values_that_are_always_withheld_leave_shapley_values_to_the_mean(table):
+    guards = {"nothing": PLAIN._replace(policy={"least_confidence": 2.0})}
+    for row in attributes.read_guarded(table, 0, 10, guards):
+        assert row["found"] == pytest.approx(row["baseline"], rel=1e-5)

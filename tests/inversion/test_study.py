@@ -7,6 +7,7 @@ import pytest
 
 from leakjax import UsageError, data
 from leakjax.inversion import inverted
+from leakjax.inversion.fits import parts_that_fit
 from leakjax.inversion.guards import fitting
 from leakjax.inversion.plan import OF_IMAGES, OF_TABLES, PARTS, plan_for
 from leakjax.inversion.units import units_of
@@ -40,6 +41,25 @@ def test_a_plan_names_the_field_that_is_wrong():
     ):
         with pytest.raises(UsageError, match=said):
             plan_for("digits", **given)
+
+
+def test_parts_that_do_not_fit_the_data_are_left_out_or_named():
+    images, rows = small_points(), small_points()._replace(x=np.zeros((300, 10), np.float32), name="rows")
+    assert parts_that_fit(OF_IMAGES, images, named=True) == OF_IMAGES
+    left = set(OF_IMAGES) - set(parts_that_fit(OF_IMAGES, rows, named=False))
+    assert left == {"background", "learned", "closed_form"}
+    adult = rows._replace(columns=("age", "sex", "sex"))
+    assert parts_that_fit(OF_TABLES, adult, named=True) == OF_TABLES
+    for parts, points, said in (
+        (("ascent", "closed_form"), rows, "parts='closed_form': needs at least 64 features.*there are 10"),
+        (("attributes",), images, "parts='attributes': needs a column sex"),
+        (("shapley_values",), rows, "needs named columns"),
+        (("background",), rows, "needs images"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            parts_that_fit(parts, points, named=True)
+    with pytest.raises(UsageError, match="parts='attributes'"):
+        parts_that_fit(OF_TABLES, images, named=False)
 
 
 def test_the_attacker_has_points_of_its_own(world):

@@ -23,7 +23,8 @@ _LOOKS, _NEAR = (
     8,
     0.03,
 )  # inputs whose neighbours are looked at first, and how far those are: hinges are rarely nearer
-_LINES, _REACH, _WIDTH = 4, 1e6, 2e-5
+_LINES, _BARREN = 8, 2  # lines at most, and those in turn that add no unit
+_REACH, _WIDTH = 1e6, 2e-5
 _STEPS = (1e-2, 1e-3)  # by which a line is moved; the shorter where another hinge is in the way
 _WIDER, _HALVINGS = 4, 12
 _CLOSE = 0.05  # how well what was found of a unit must foretell the line itself
@@ -77,7 +78,7 @@ def extract_by_hinges(
     high: float = 1.0,
     most: int = 2_000_000,
 ) -> ReluNetwork:
-    """Finds the units whose hinges change what is shown, along lines until one adds no unit.
+    """Finds the units whose hinges change what is shown, along lines until two add no unit.
 
     Args:
       oracle: releases explanations that depend on the gradient, and vectors of probabilities.
@@ -99,13 +100,17 @@ def extract_by_hinges(
     maps, draws = _Maps(oracle, shape, classes, most), np.random.default_rng(seed)
     inward, bias = np.zeros((0, maps.features)), np.zeros(0)
     note = _first_look(maps, draws.uniform(low, high, (_LOOKS, maps.features)), draws)
-    for _ in range(0 if note else _LINES):
-        origin, drawn = draws.uniform(low, high, maps.features), draws.standard_normal(maps.features)
+    barren = 0
+    for line in range(0 if note else _LINES):
+        away, drawn = draws.standard_normal((2, maps.features))
+        # Farther and farther out: where a service is unsure it may explain nothing.
+        origin = draws.uniform(low, high, maps.features) + line * (high - low) * away
         direction = drawn / np.linalg.norm(drawn)
         change = _new(_changes(maps, origin, direction), origin, direction, inward, bias)
         found, at = _units(maps, origin, direction, change)
         fresh = _distinct(found, inward)
-        if not fresh.any():
+        barren = 0 if fresh.any() else barren + 1
+        if barren == _BARREN:
             break
         inward, bias = np.concatenate([inward, found[fresh]]), np.concatenate([bias, at[fresh]])
     network = fitted(oracle, shape, inward, bias, seed=seed, low=low, high=high)

@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from leakjax import UsageError
 from leakjax.attack.invert.most_probable import most_probable
 from leakjax.attack.invert.prior import Prior
+from leakjax.oracle import ExplanationPart, Release, Service, oracle, replay
 
 RNG = np.random.default_rng(1)
 PRIORS = [Prior(np.full(4, 0.5), 0.04 * np.eye(4)), Prior(np.full(4, -0.5), 0.04 * np.eye(4))]
@@ -18,6 +20,22 @@ def test_the_inputs_of_a_linear_explanation_are_solved_for():
     sought = np.einsum("tnf,tf->tn", WEIGHTS[LABEL], X)
     found = most_probable(explain, WEIGHTS, sought, LABEL, PRIORS, error=1e-3).x
     np.testing.assert_allclose(found, X, atol=0.02)
+
+
+def test_the_attack_sees_its_answers_alone():
+    network = lambda weights, x: jnp.sin(weights @ x)
+    release = Release("vector", (ExplanationPart("gradient", "asked"),))
+    explain = lambda weights, x, label: jnp.cos(weights[label] @ x) * weights[label]
+    weights = WEIGHTS[:, 0]
+    asked = oracle(Service(network, weights), release, key=jax.random.key(0))
+
+    def attack(offered):
+        maps = offered.ask(X, LABEL).explanations[0]
+        return most_probable(explain, weights, maps, LABEL, PRIORS, error=1e-2).x
+
+    found = attack(asked)
+    np.testing.assert_array_equal(attack(replay(asked.transcript)), found)
+    assert asked.explained == len(X)
 
 
 def test_what_an_explanation_leaves_open_the_prior_decides():
