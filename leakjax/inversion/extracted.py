@@ -9,7 +9,7 @@ import numpy as np
 from leakjax import models
 from leakjax.attack.extract import distill, linear
 from leakjax.attack.extract.relu import agreement
-from leakjax.inversion.guards import AS_NOISE, AS_PLAIN, PLAIN, POLICY, STICKY, Guard, fitting
+from leakjax.inversion.guards import AS_NOISE, AS_PLAIN, PLAIN, POLICY, STICKY, Guard
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
 from leakjax.oracle import Oracle, Release, Service, oracle
@@ -23,7 +23,7 @@ LEFT_OUT = {STICKY: AS_NOISE, POLICY: AS_PLAIN}
 def measure(world: World, index: int) -> list[Raw]:
     """Copies a linear model, and the target model itself by distillation."""
     few = guarded(world, index, {"none": PLAIN}, BUDGETS[0])
-    rest = guarded(world, index, fitting(LEFT_OUT))
+    rest = guarded(world, index, world.guards(LEFT_OUT))
     return [*_linear(world, index), *few, *rest]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from leakjax import models
 from leakjax.attack.extract import distill, hinges, relu, told
 from leakjax.inversion.extracted import AGREES
-from leakjax.inversion.guards import AS_LABEL, CLASS_MEAN, NOISE, PLAIN, PRESET, STICKY, Guard, fitting
+from leakjax.inversion.guards import AS_LABEL, CLASS_MEAN, NOISE, PLAIN, PRESET, STICKY, Guard
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
 from leakjax.models import Model
@@ -26,7 +26,7 @@ LEFT_OUT = {CLASS_MEAN: AS_LABEL}
 
 def measure(world: World, index: int) -> list[Raw]:
     """Finds the units of a large network from plain gradients, and those of a small one under every guard."""
-    return [*_from_gradients(world, index), *guarded(world, index, fitting(LEFT_OUT))]
+    return [*_from_gradients(world, index), *guarded(world, index, world.guards(LEFT_OUT))]
 
 
 def _from_gradients(world: World, index: int) -> list[Raw]:

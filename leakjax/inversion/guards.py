@@ -73,6 +73,7 @@ AS_NOISE = "an input is answered once: as noise"
 AS_LABEL = "says the class, as the prediction does"
 AS_PLAIN = "the predicted class is explained anyway"
 NO_IMAGE = "the input is no image"
+ODD = "2 does not divide the sides of an input"
 NO_EXTRA = "needs the extra `private`"
 
 
@@ -81,6 +82,12 @@ def fitting(left_out: Mapping[str, str]) -> dict[str, Guard]:
     return {name: guard for name, guard in GUARDS.items() if name not in left_out}
 
 
-def reasons(left_out: Mapping[str, str]) -> dict[str, str]:
-    """Why guards, and trainings that need what is not installed, do not meet an attack."""
-    return dict(left_out) | ({} if PRIVATE in TRAININGS else {PRIVATE: NO_EXTRA})
+def reasons(left_out: Mapping[str, str], *, even: bool = True) -> dict[str, str]:
+    """Why guards, and trainings that need what is not installed, do not meet an attack.
+
+    Args:
+      left_out: what the attack says itself.
+      even: whether the sides of inputs are, so that segments fit them.
+    """
+    missing = {} if PRIVATE in TRAININGS else {PRIVATE: NO_EXTRA}
+    return ({} if even else {SEGMENTS: ODD}) | dict(left_out) | missing

@@ -17,14 +17,12 @@ from leakjax.inversion.guards import (
     AS_NOISE,
     AS_PLAIN,
     CLASS_MEAN,
-    GUARDS,
     NOISE,
     PLAIN,
     POLICY,
     PRESET,
     STICKY,
     Guard,
-    fitting,
 )
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
@@ -52,7 +50,7 @@ SHOWN = 8  # reconstructions in a figure
 
 def closed_form(world: World, index: int, targets: int, candidates: int) -> dict[str, Any]:
     """A tanh network's inputs from one gradient under every guard; its linear positive control; pictures."""
-    found = guarded_closed_form(world, index, targets, candidates, fitting(LEFT_OUT))
+    found = guarded_closed_form(world, index, targets, candidates, world.guards(LEFT_OUT))
     return {**found, "rows": found["rows"] + _linear(world, index, targets, candidates)}
 
 
@@ -124,7 +122,7 @@ def _linear(world: World, index: int, targets: int, candidates: int) -> list[Raw
 
 def learned_inversion(world: World, index: int, targets: int, candidates: int) -> dict[str, Any]:
     """A decoder of answers, trained on data of the same and of another distribution, under every guard."""
-    found = guarded_decoders(world, index, targets, candidates, fitting(LEFT_OUT))
+    found = guarded_decoders(world, index, targets, candidates, world.guards(LEFT_OUT))
     own = world.auxiliary.x
     # Another distribution of the same values: every picture on its side.
     turned = np.swapaxes(own, 1, 2)[:, ::-1]
@@ -211,7 +209,7 @@ def query_ascent(world: World, index: int) -> dict[str, Any]:
             for c in classes
         ]
         out.append(row(ASCENT, setting, NEAR, near, asked=offered))
-    out += guarded_ascent(world, index, GUARDS)
+    out += guarded_ascent(world, index, world.guards({}))
     return {
         "rows": out,
         "pictures": _pictures(world, {"public means": public, "query ascent": climbed["explanation"]}),

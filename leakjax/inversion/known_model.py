@@ -29,7 +29,6 @@ from leakjax.inversion.guards import (
     STICKY,
     WHICH,
     Guard,
-    fitting,
 )
 from leakjax.inversion.inverted import judged, subjects_of
 from leakjax.inversion.row import Raw
@@ -61,7 +60,7 @@ LEFT_OUT = {STICKY: AS_NOISE, CLASS_MEAN: AS_LABEL, POLICY: AS_PLAIN}
 
 def measure(world: World, index: int, targets: int, candidates: int) -> list[Raw]:
     """Finds the subjects of single explanations of one model, under every guard and by every explainer."""
-    out = guarded(world, index, targets, candidates, fitting(LEFT_OUT))
+    out = guarded(world, index, targets, candidates, world.guards(LEFT_OUT))
     for text in SHOWN[1:]:
         out += guarded(world, index, targets, candidates, {"none": PLAIN}, text)
     return out

@@ -6,7 +6,7 @@ import numpy as np
 
 from leakjax.attack.invert.pattern import match_pattern
 from leakjax.attack.invert.prior import priors_of
-from leakjax.inversion.guards import AS_LABEL, CLASS_MEAN, Guard, fitting
+from leakjax.inversion.guards import AS_LABEL, CLASS_MEAN, Guard
 from leakjax.inversion.inverted import judged, subjects_of
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
@@ -24,7 +24,7 @@ LEFT_OUT = {CLASS_MEAN: AS_LABEL}
 
 def measure(world: World, index: int, targets: int, candidates: int) -> list[Raw]:
     """Searches the subjects of explanations of one model from the public mean of their class, under every guard."""
-    return guarded(world, index, targets, candidates, fitting(LEFT_OUT))
+    return guarded(world, index, targets, candidates, world.guards(LEFT_OUT))
 
 
 def guarded(

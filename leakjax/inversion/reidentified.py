@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from leakjax.attack.invert.reidentify import hits, reidentify
-from leakjax.inversion.guards import AS_PLAIN, AVERAGED, GUARDS, PLAIN, POLICY, Guard, fitting
+from leakjax.inversion.guards import AS_PLAIN, AVERAGED, GUARDS, PLAIN, POLICY, Guard
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
 
@@ -21,7 +21,7 @@ OWN = {
 
 def measure(world: World, index: int, targets: int, candidates: int) -> list[Raw]:
     """Finds the subjects of the answers of one model among candidates, under every guard and by every explainer."""
-    out = guarded(world, index, targets, candidates, fitting(LEFT_OUT) | OWN)
+    out = guarded(world, index, targets, candidates, world.guards(LEFT_OUT, OWN))
     for explainer in EXPLAINERS[1:]:
         out += guarded(world, index, targets, candidates, {"none": PLAIN}, explainer)
     # How much the prediction alone gives away when more of it is shown.

@@ -98,7 +98,7 @@ def report_of(
             LeftOut(attack=name, guard=guard, why=why)
             for name, left_out in LEFT_OUT.items()
             if any(each.attack == name for each in attacks)
-            for guard, why in reasons(left_out).items()
+            for guard, why in reasons(left_out, even=world.even).items()
         ],
         claims=claims_of(attacks),
         timings=measured.seconds,

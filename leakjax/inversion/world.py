@@ -15,7 +15,7 @@ from leakjax._workdir import Workdir
 from leakjax.auditing.trained import trained
 from leakjax.data import Points, take
 from leakjax.explain import Explainer
-from leakjax.inversion.guards import PLAIN, Guard, Training
+from leakjax.inversion.guards import PLAIN, Guard, Training, fitting
 from leakjax.inversion.plan import Plan
 from leakjax.models import Model
 from leakjax.oracle import ExplanationPart, Oracle, Release, Service, oracle
@@ -25,6 +25,7 @@ WIDTH = 64  # units of a target model
 NETWORK = f"mlp(widths=({WIDTH},))"
 _OWN = 0.3  # of all points, the attacker's
 _LEAST = 200
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 # Stages of the study's key.
 _SPLIT, _TRAIN, _ATTACK, _RETRAIN = range(4)
 
@@ -48,7 +49,7 @@ class World(NamedTuple):
     ensemble: Ensemble
     key: jax.Array
     config: TrainConfig
-    options: Mapping[str, Any] = MappingProxyType({})
+    options: Mapping[str, Any] = EMPTY
 
     def variables(self, index: int) -> Any:
         """Of one target model."""
@@ -75,6 +76,18 @@ class World(NamedTuple):
         key = jax.random.fold_in(self.key, index)
         service = self.service(index, **guard.policy)
         return oracle(service, Release(prediction, parts), key=key, written=written)
+
+    @property
+    def even(self) -> bool:
+        """Whether segments of 2 features a side divide an input."""
+        return all(side % 2 == 0 for side in self.points.x.shape[1:3])
+
+    def guards(self, left_out: Mapping[str, str], also: Mapping[str, Guard] = EMPTY) -> dict[str, Guard]:
+        """The guards that an attack meets here, see `guards.fitting`, and those of its own."""
+        every = fitting(left_out) | dict(also)
+        return {
+            name: guard for name, guard in every.items() if self.even or "coarsen" not in str(guard.defense)
+        }
 
     def class_means(self, index: int, explainer: Any) -> Explainer:
         """The explainer that shows the mean map over a class in place of a query's own."""

@@ -15,7 +15,17 @@ from leakjax.inversion import (
     reidentified,
     results,
 )
-from leakjax.inversion.guards import GUARDS, NOISE, PLAIN, PRESET, PRIVATE, TRAININGS, fitting, reasons
+from leakjax.inversion.guards import (
+    GUARDS,
+    NOISE,
+    PLAIN,
+    PRESET,
+    PRIVATE,
+    SEGMENTS,
+    TRAININGS,
+    fitting,
+    reasons,
+)
 from leakjax.inversion.plan import plan_for
 from leakjax.inversion.summary import summarise
 from leakjax.inversion.world import make_world
@@ -92,6 +102,17 @@ def test_every_attack_meets_every_guard_or_says_why_not():
         met = backgrounds.GUARDS if attack == backgrounds.ATTACK else fitting(left_out)
         assert set(GUARDS) <= set(met) | set(left_out)
     assert (PRIVATE in TRAININGS) != (PRIVATE in reasons({}))
+
+
+def test_segments_meet_no_input_that_they_do_not_divide(images, table):
+    assert images.even
+    assert set(images.guards({}, reidentified.OWN)) == set(GUARDS) | set(reidentified.OWN)
+    assert not table.even  # 7 features
+    left = set(GUARDS) - set(table.guards({}))
+    assert left == {SEGMENTS} == set(reasons({}, even=table.even)) - {PRIVATE}
+    assert set(table.guards({}, reidentified.OWN)) - set(table.guards({})) == {"clipped, noise of 1"}
+    rows = reidentified.guarded(table, 0, targets=5, candidates=20, guards=table.guards({}))
+    assert len(rows) == 2 * len(table.guards({}))
 
 
 def test_a_map_that_is_withheld_leaves_what_the_prediction_gives(images):
