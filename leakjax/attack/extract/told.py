@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from leakjax._validate import at_least
 from leakjax.attack.extract.hinges import fitted
 from leakjax.attack.extract.relu import ReluNetwork
 from leakjax.oracle import Answer, Oracle
@@ -31,17 +30,13 @@ def extract_told(
       inward: [features, units], the real ones: told are their hinges on the lines, and which side is the active one.
       bias: [units].
       seed: of the lines.
-      explained: queries that may be asked, at least one a class, line and side of a unit.
+      explained: about how many queries are asked, at least one a class, line and side of a unit.
 
     Returns:
       `ReluNetwork`, in which every unit stands twice, once for each side that may be the active one.
-
-    Raises:
-      UsageError: too few queries.
     """
     features, units = inward.shape
-    each = explained // (_LINES * (units + 1) * classes)
-    at_least("explained", explained, _LINES * (units + 1) * classes)
+    each = max(1, explained // (_LINES * (units + 1) * classes))
     draws = np.random.default_rng(seed)
     jumps, hinges = np.zeros((units, classes, features)), np.zeros((_LINES, units, features))
     for line in range(_LINES):
