@@ -1,11 +1,18 @@
-r"""Does `stacked` find members where there are none to be found? Every model is given another's membership list.
+r"""Does `stacked` find members where there are none to be found? Every model is given a false membership list.
 
-    python -m experiments.null_tests --models=32 --dataset=digits --rolls=8
+    python -m experiments.null_tests --models=32 --dataset=digits --repeats=8
 
-Every flag of experiments.audit is taken. The lists are rolled by 1, 2, ... --rolls models, the whole attack is refitted
-each time, and what it catches beyond chance is averaged over the rolls, point by point and target by target, before its
-interval is taken. A row is one view under one release; more than 4 standard errors from 0 is a fault of the attack.
-Exit codes: 0 done, 1 a row lies farther out, 2 bad usage.
+Every flag of experiments.audit is taken. The lists are false in one of two ways, --lists:
+
+    redrawn  by coins that nothing depends on: the null hypothesis itself
+    rolled   each model has the list of the one 1, 2, ... --repeats models before it. Where models leak much the answers
+             of the others tell who was trained on a record, and so tell the list that a target was given: the mean
+             answer of all others says how many hold it, their false lists say how many but the target's, and what is
+             left over is that one bit. An AUC above one half is then right.
+
+The whole attack is refitted each time, and what it catches beyond chance is averaged over the lists, point by point and
+target by target, before its interval is taken. A row is one view under one release; more than 4 standard errors from 0
+is a fault of the attack where lists are redrawn. Exit codes: 0 done, 1 a row lies farther out, 2 bad usage.
 """
 
 import dataclasses
@@ -38,11 +45,12 @@ from .audit_flags import Config, Places, read_config
 from .benchmark_attacks import prepared_of
 
 TOLERANCE = 4.0  # standard errors
+LISTS = ("redrawn", "rolled")
 View = tuple[str, str]  # a view and a release, or an explainer
 
 
 class Row(NamedTuple):
-    """What is caught beyond chance at the headline rate, and the AUC beyond one half, means over targets and rolls."""
+    """What is caught beyond chance at the headline rate, and the AUC beyond one half, means over targets and lists."""
 
     view: str
     about: str
@@ -86,21 +94,37 @@ def found(subject: Subject, judge: Judge, programs: Programs, name: str) -> dict
     return views
 
 
-def averaged(rolls: Sequence[Mapping[View, Rates]], judge: Judge) -> dict[View, Row]:
-    """The mean over rolls, which were judged in the same resamples, with the interval of that mean."""
+def false_lists(subject: Subject, kind: str, number: int) -> Subject:
+    """The subject with false lists of members.
+
+    Args:
+      subject: whose models were trained on other lists.
+      kind: of `LISTS`.
+      number: which of several, 1 and up.
+    """
+    true = subject.membership
+    if kind == "rolled":
+        return dataclasses.replace(subject, membership=np.roll(true, number, axis=0))
+    coins = np.random.Generator(np.random.PCG64([subject.seed, number])).random(true.shape)
+    return dataclasses.replace(subject, membership=coins < true.mean())
+
+
+def averaged(lists: Sequence[Mapping[View, Rates]], judge: Judge) -> dict[View, Row]:
+    """The mean over lists, which were judged in the same resamples, with the interval of that mean."""
     rows = {}
-    for view in rolls[0]:
-        aucs, tprs = zip(*(one[view] for one in rolls), strict=True)
+    for view in lists[0]:
+        aucs, tprs = zip(*(one[view] for one in lists), strict=True)
         what = judge.found(Rates(np.mean(aucs, axis=0), np.mean(tprs, axis=0)))
         rows[view] = Row(*view, what.tpr_at_fpr[judge.headline], what.auc)
     return rows
 
 
-def run(config: Config, places: Places, rolls: int, stages: Stages) -> list[Row]:
-    """Trains, and attacks under every rolled list."""
-    if not 1 <= rolls < config.models:
+def run(config: Config, places: Places, lists: str, repeats: int, stages: Stages) -> list[Row]:
+    """Trains, and attacks under so many false lists."""
+    _validate.one_of("lists", lists, LISTS)
+    if not 1 <= repeats < config.models:
         rule = f"must be 1 to {config.models - 1}, one less than the models"
-        raise _validate.fail("rolls", rolls, rule)
+        raise _validate.fail("repeats", repeats, rule)
     with _main.claimed(
         places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
     ) as workdir:
@@ -119,10 +143,10 @@ def run(config: Config, places: Places, rolls: int, stages: Stages) -> list[Row]
                 defend_program(subject, identity(), several=several),
             )
             beyond = []
-            for by in range(1, rolls + 1):
-                false = dataclasses.replace(subject, membership=np.roll(subject.membership, by, axis=0))
+            for number in range(1, repeats + 1):
+                false = false_lists(subject, lists, number)
                 beyond.append(found(false, Judge(false, seed=subject.seed), programs, name))
-                stages.say(f"{name}: list {by} of {rolls}")
+                stages.say(f"{name}: list {number} of {repeats}")
             rows |= averaged(beyond, Judge(subject, seed=subject.seed))
     return list(rows.values())
 
@@ -142,7 +166,7 @@ def main(values: flags.FlagValues) -> int:
     workdir = Path(values.workdir or f"runs/null-{Path(config.dataset).stem}").expanduser()
     places = Places(workdir, values.data_dir, values.source_dir, values.take_over)
     with Stages(Console(stderr=True)) as stages:
-        rows = run(config, places, values.rolls, stages)
+        rows = run(config, places, values.lists, values.repeats, stages)
     Console(width=140).print(show(rows))
     largest = max(row.tpr.error for row in rows)
     print(f"The largest standard error of a TPR is {100 * largest:.3f} points.")
@@ -153,7 +177,8 @@ if __name__ == "__main__":
     audit_flags.define_flags()
     for module in (audit_flags, training_flags):
         flags.adopt_module_key_flags(module)
-    flags.DEFINE_integer("rolls", 8, "How many false membership lists each model is given in turn.")
+    flags.DEFINE_enum("lists", LISTS[0], LISTS, "How false membership lists come about.")
+    flags.DEFINE_integer("repeats", 8, "How many of them each model is given in turn.")
     flags.FLAGS.set_default("models", 32)
     flags.FLAGS.set_default("explainers", "gradient")
     _main.launch(main)

@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from rich.console import Console
@@ -27,14 +29,14 @@ class _Judge:
         return type("Found", (), {"auc": estimate(rates.auc), "tpr_at_fpr": {"0.01": estimate(rates.tpr[1])}})
 
 
-def test_rolls_are_averaged_before_their_spread_is_taken():
+def test_lists_are_averaged_before_their_spread_is_taken():
     generator = np.random.default_rng(0)
-    rolls = [
+    lists = [
         {("both", "label"): Rates(generator.normal(size=(8, 400)), generator.normal(size=(2, 8, 400)))}
         for _ in range(16)
     ]
-    one = null_tests.averaged(rolls[:1], _Judge())["both", "label"]
-    many = null_tests.averaged(rolls, _Judge())["both", "label"]
+    one = null_tests.averaged(lists[:1], _Judge())["both", "label"]
+    many = null_tests.averaged(lists, _Judge())["both", "label"]
     assert (one.view, one.about) == ("both", "label")
     assert many.tpr.error == pytest.approx(one.tpr.error / 4, rel=0.2)
     assert many.auc.error == pytest.approx(one.auc.error / 4, rel=0.2)
@@ -52,7 +54,9 @@ def test_nothing_is_found_under_the_lists_of_others(tmp_path):
         "--models=16", "--points=240", "--epochs=60", "--explainers=gradient", "--releases=label"
     )
     stages = Stages(Console(stderr=True))
-    rows = null_tests.run(config, Places(tmp_path / "null", None, None, take_over=False), 2, stages)
+    rows = null_tests.run(
+        config, Places(tmp_path / "null", None, None, take_over=False), "redrawn", 2, stages
+    )
     assert [(row.view, row.about) for row in rows] == [
         ("explanation", "gradient"),
         ("prediction", "label"),
@@ -60,5 +64,21 @@ def test_nothing_is_found_under_the_lists_of_others(tmp_path):
         ("margin", "label + gradient"),
     ]
     assert all(row.sound and row.tpr.error > 0 for row in rows)
-    with pytest.raises(UsageError, match="rolls=16: must be 1 to 15"):
-        null_tests.run(config, Places(tmp_path / "more", None, None, take_over=False), 16, stages)
+    with pytest.raises(UsageError, match="repeats=16: must be 1 to 15"):
+        null_tests.run(config, Places(tmp_path / "more", None, None, take_over=False), "rolled", 16, stages)
+
+
+def test_false_lists_are_rolled_or_depend_on_nothing():
+    class Subject(NamedTuple):
+        membership: np.ndarray
+        seed: int = 5
+
+    true = np.random.default_rng(0).random((12, 2000)) < 0.3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(null_tests.dataclasses, "replace", lambda subject, **new: subject._replace(**new))
+        of = lambda kind, number: null_tests.false_lists(Subject(true), kind, number).membership
+        np.testing.assert_array_equal(of("rolled", 3)[3:], true[:-3])
+        first, second = of("redrawn", 1), of("redrawn", 2)
+    assert first.mean() == pytest.approx(0.3, abs=0.01)
+    for one, other in ((first, true), (second, true), (first, second)):
+        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.03
