@@ -4,15 +4,15 @@ r"""Does `stacked` find members where there are none to be found? Every model is
 
 Every flag of experiments.audit is taken. The lists are false in one of two ways, --lists:
 
-    redrawn  by coins that nothing depends on: the null hypothesis itself
-    rolled   each model has the list of the one 1, 2, ... --repeats models before it. Where models leak much the answers
-             of the others tell who was trained on a record, and so tell the list that a target was given: the mean
-             answer of all others says how many hold it, their false lists say how many but the target's, and what is
-             left over is that one bit. An AUC above one half is then right.
+    permuted  shuffled over models and records, so that nothing depends on them: the null hypothesis itself
+    rolled    each model has the list of the one 1, 2, ... --repeats models before it. Where models leak much the
+              answers of the others tell who was trained on a record, and so tell the list that a target was given: the
+              mean answer of all others says how many hold it, their false lists say how many but the target's, and
+              what is left over is that one bit. An AUC above one half is then right.
 
 The whole attack is refitted each time, and what it catches beyond chance is averaged over the lists, point by point and
 target by target, before its interval is taken. A row is one view under one release; more than 4 standard errors from 0
-is a fault of the attack where lists are redrawn. Exit codes: 0 done, 1 a row lies farther out, 2 bad usage.
+is a fault of the attack where lists are permuted. Exit codes: 0 done, 1 a row lies farther out, 2 bad usage.
 """
 
 import dataclasses
@@ -27,6 +27,7 @@ from rich.table import Table
 
 from leakjax import _validate
 from leakjax.auditing.chunks import Program
+from leakjax.auditing.controls import permuted
 from leakjax.auditing.explanations import defend_program, explain_program, stream_explanations
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.options import Budget
@@ -45,7 +46,7 @@ from .audit_flags import Config, Places, read_config
 from .benchmark_attacks import prepared_of
 
 TOLERANCE = 4.0  # standard errors
-LISTS = ("redrawn", "rolled")
+LISTS = ("permuted", "rolled")
 View = tuple[str, str]  # a view and a release, or an explainer
 
 
@@ -102,11 +103,9 @@ def false_lists(subject: Subject, kind: str, number: int) -> Subject:
       kind: of `LISTS`.
       number: which of several, 1 and up.
     """
-    true = subject.membership
     if kind == "rolled":
-        return dataclasses.replace(subject, membership=np.roll(true, number, axis=0))
-    coins = np.random.Generator(np.random.PCG64([subject.seed, number])).random(true.shape)
-    return dataclasses.replace(subject, membership=coins < true.mean())
+        return dataclasses.replace(subject, membership=np.roll(subject.membership, number, axis=0))
+    return permuted(subject, number)
 
 
 def averaged(lists: Sequence[Mapping[View, Rates]], judge: Judge) -> dict[View, Row]:

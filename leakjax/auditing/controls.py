@@ -53,14 +53,14 @@ def run(
       Rows of `controls`.
     """
     chance = leakage.chance_tpr(float(judge.headline), judge.nonmembers)
-    rolled = dataclasses.replace(subject, membership=np.roll(subject.membership, 1, axis=0))
-    false_judge = Judge(rolled, seed=subject.seed)
+    false = permuted(subject)
+    false_judge = Judge(false, seed=subject.seed)
     every: list[Callable[[], Control]] = [
         lambda: _untrained(subject, judge, attack, untrained, chance),
         lambda: within(
             "permuted_membership",
-            "Does the full attack find members when each model is given another's membership list?",
-            false_judge.headline_tpr(false_judge.rates(attack(rolled).both[0])),
+            "Does the full attack find members when memberships are shuffled over models and records?",
+            false_judge.headline_tpr(false_judge.rates(attack(false).both[0])),
             chance,
         ),
         lambda: input_only(subject, judge),
@@ -94,6 +94,22 @@ def of_few_models(subject: Subject, judge: Judge) -> list[Control]:
         inclusion_count(subject, judge),
         planted_score(subject, judge),
     ]
+
+
+def permuted(subject: Subject, number: int = 1) -> Subject:
+    """The subject with memberships that are shuffled over models and points, so that nothing depends on them.
+
+    Lists that models exchange would not do: where models leak much, the answers of the others at a point say how many
+    of them were trained on it, and their false lists how many but for the target's, so that the difference tells the
+    one bit that the target was given (`experiments.null_tests`).
+
+    Args:
+      subject: whose models were trained on other memberships.
+      number: which of several shuffles.
+    """
+    generator = np.random.Generator(np.random.PCG64([subject.seed, 2, number]))
+    shuffled = generator.permutation(subject.membership.reshape(-1)).reshape(subject.membership.shape)
+    return dataclasses.replace(subject, membership=shuffled)
 
 
 def input_only(subject: Subject, judge: Judge) -> Control:

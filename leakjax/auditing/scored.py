@@ -206,8 +206,7 @@ def _controls(sitting: Sitting, given: Answers, of_maps: Program | None) -> list
     """
     subject, judge = sitting.subject, sitting.judge
     chance = chance_tpr(float(judge.headline), judge.nonmembers)
-    rolled = dataclasses.replace(subject, membership=np.roll(subject.membership, 1, axis=0))
-    false = looked_up.sit(rolled, given)
+    false = looked_up.sit(controls.permuted(subject), given)
     first = _explainers(given)[0]
     if first in given.maps:
         plain = of_maps or defend_program(subject, identity())
@@ -223,7 +222,7 @@ def _controls(sitting: Sitting, given: Answers, of_maps: Program | None) -> list
     return [
         controls.within(
             "permuted_membership",
-            "Does the full attack find members when each model is given another's membership list?",
+            "Does the full attack find members when memberships are shuffled over models and records?",
             of_false.headline_tpr(of_false.rates(found.both[0])),
             chance,
         ),
