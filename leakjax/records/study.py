@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from leakjax.data import evenly_spaced
+from leakjax.data.outliers import outliers
 from leakjax.influence.exact import Service, serve
 from leakjax.records.baselines import distinct_revealed, static_batches
 from leakjax.records.defenses import Target, compare_defenses, noise_floor
@@ -18,6 +19,7 @@ from leakjax.records.part import RecordPart
 from leakjax.records.revealing import auc, self_explanations, self_revealing
 from leakjax.records.subspace import reconstruct
 
+OUTLIERS = "distance to other records"  # a group beside those of the task
 K = (1, 5, 10)  # of the paper's figures 6 and 9
 ORACLES: Mapping[str, RecordPart] = {
     "exact": RecordPart(k=1),
@@ -60,7 +62,7 @@ def make_draw(task: Task, points: int, *, l2: float, key: jax.Array) -> Draw:
 
 
 def revealing(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
-    """Self-revealing records, by group, and the leading influence on them and on other points.
+    """Self-revealing records, by group (outliers among them), and the leading influence on them and on other points.
 
     Args:
       task: Where the points are from.
@@ -79,7 +81,10 @@ def revealing(task: Task, drawn: Draw, *, loss: str) -> dict[str, Any]:
     return {
         "revealed": {k: np.flatnonzero(hit).tolist() for k, hit in revealed.items()},
         "records": records,
-        "groups": {name: group[drawn.records].tolist() for name, group in task.groups.items()},
+        "groups": {
+            **{name: group[drawn.records].tolist() for name, group in task.groups.items()},
+            OUTLIERS: outliers(task.x[drawn.records]).tolist(),
+        },
         "unconverged": int((~service.without.converged).sum()),
         "auc_of_influence": auc(*first) if len(others) else None,
         "auc_without_revealed": auc(first[0][~revealed["1"]], first[1]) if len(others) else None,

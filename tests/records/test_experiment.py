@@ -53,6 +53,10 @@ def test_a_run_leaves_a_report_with_every_figure(finished):
     draws = report["results"]["draws"]
     # 4 features and the bias; the last record shows only if the full model is unsure at the last point.
     assert draws["rank"]["mean"] == 5
+    ((column, shares),) = draws["groups"].items()
+    assert column == "distance to other records"
+    # A tenth of the 30 records of each of two draws.
+    assert {name: one["points"] for name, one in shares["5"].items()} == {"others": 54, "farthest tenth": 6}
     assert 4 <= draws["subspace"]["exact"]["found"]["mean"] <= 5
     assert draws["self_revealing"]["1"]["value"] <= draws["self_revealing"]["10"]["value"] <= 1
     assert report["results"]["defenses"]["no self"]["advantage"] == 0

@@ -7,35 +7,29 @@ import numpy as np
 from leakjax import data
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.rows import Found
+from leakjax.data.outliers import OTHERS, outliers
 from leakjax.evaluate import bootstrap, leakage
 from leakjax.papers.overfitting.document import GroupLeak
 
 OUTLIERS, CLASSES = "distance to other points", "size of the class"
 _TENTH = 0.1
 _AT = leakage.RATES.index("0.01")
-_NEIGHBOURS = 5
 
 
 def groups_of(points: data.Points) -> dict[str, np.ndarray]:
     """Group columns, str [points]: those of the data set, rare classes and outliers.
 
-    An outlier is among the tenth of points that are farthest from their fifth nearest neighbour; a class is rare where
-    it is among the smallest classes that together hold at most a tenth of the points, and two classes have none.
+    Outliers are as in `data.outliers`; a class is rare where it is among the smallest classes that together hold at
+    most a tenth of the points, and two classes have none.
     """
-    from sklearn.neighbors import NearestNeighbors  # it takes seconds to import
-
-    flat = points.x.reshape(len(points.x), -1)
-    nearest = NearestNeighbors(n_neighbors=min(_NEIGHBOURS + 1, len(flat))).fit(flat)
-    distance = nearest.kneighbors(flat)[0][:, -1]
-    far = distance >= np.quantile(distance, 1 - _TENTH)
     counts = np.bincount(points.y, minlength=points.classes)
     order = np.argsort(counts, kind="stable")
     rare = np.zeros(points.classes, bool)
     rare[order[np.cumsum(counts[order]) <= _TENTH * len(points.y)]] = True
     found: dict[str, np.ndarray] = dict(points.groups)
-    found[OUTLIERS] = np.where(far, "farthest tenth", "others")
+    found[OUTLIERS] = outliers(points.x)
     if rare[points.y].any():
-        found[CLASSES] = np.where(rare[points.y], "rare classes", "others")
+        found[CLASSES] = np.where(rare[points.y], "rare classes", OTHERS)
     return found
 
 
