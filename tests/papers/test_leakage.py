@@ -11,10 +11,11 @@ from leakjax.attack.queries import removals
 from leakjax.auditing import Attacker
 from leakjax.auditing.pool import Pool
 from leakjax.auditing.prepare import prepare
-from leakjax.evaluate.document import Estimate, dumps, from_json, to_json
+from leakjax.evaluate.document import Estimate, Explained, dumps, fields_of, from_json, to_json
 from leakjax.papers.leakage import LeakageProfile, Settings, profile, section, study
 from leakjax.papers.leakage.claims import least_more, of_profile
 from leakjax.papers.leakage.figures import images
+from leakjax.papers.leakage.ranked import ranked
 from leakjax.papers.leakage.rivals import REMOVALS, rivals, trajectories_of
 from tests.auditing.world import logits_fn
 from tests.report.reader import Reader
@@ -102,6 +103,27 @@ def test_a_finished_method_is_not_measured_again(kept, subject, points, monkeypa
     assert plain(again) == plain(before)
     with pytest.raises(AssertionError, match="again"):
         found_in(folder, subject, points, dataclasses.replace(SETTINGS, explainers=("lrp",)))
+
+
+def test_methods_on_many_and_on_few_points_are_read_at_the_rate_that_all_allow(kept):
+    found = kept[1]
+    fine, coarse = (
+        {
+            "about": {field.name: getattr(method, field.name) for field in fields_of(Explained)},
+            "runs": method.runs,
+            "points": method.points,
+            "seconds": method.seconds,
+            "leakage": [to_json(row) for row in found.leakage if row.explainer == method.explainer],
+        }
+        for method in found.methods
+    )
+    for row in fine["leakage"]:
+        row["headline_fpr"] = "0.001"
+    assert {row.headline_fpr for row in ranked([fine])} == {"0.001"}
+    both = ranked([fine, coarse])
+    assert {row.headline_fpr for row in both} == {"0.01"}
+    added = [row.margins["label"].tpr_at_fpr["0.01"].value for row in both]
+    assert added == sorted(added, reverse=True)
 
 
 def test_the_page_and_the_figures_show_every_method(kept):

@@ -32,7 +32,9 @@ class MethodRow(Explained):
     runs: int = described("runs of the model for one explanation", "runs")
     points: int = described("points on which it was attacked", "points")
     seconds: float = described("wall time of explaining and of all attacks", "seconds")
-    headline_fpr: Rate = described("the smaller rate that allows at least 5 false positives, else 0.01")
+    headline_fpr: Rate = described(
+        "the smaller rate that allows at least 5 false positives for every method, else 0.01"
+    )
     alone: Estimate = described(
         "members caught with the explanation alone at the headline rate", "share, 0 to 1"
     )

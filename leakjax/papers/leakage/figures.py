@@ -39,18 +39,19 @@ def ranking(found: LeakageProfile) -> "Figure":
         [100 * row.label for row in found.methods], height, "|", color=ink(), markersize=14, mew=2,
         label="the label alone, same points",
     )  # fmt: skip
-    alone.set_xlabel("training records caught, %")
+    rate = found.methods[0].headline_fpr
+    alone.set_xlabel(f"training records caught, %,\nat {words.false_alarms(rate)}")
     releases = list(found.methods[0].margins)
     step = 0.8 / len(releases)
     for place, release in enumerate(releases):
         at = height - 0.4 + step * (place + 0.5)
         colour, (_, mark) = _COLOURS[place % len(_COLOURS)], MARKS[place % len(MARKS)]
-        each = [row.margins[release].tpr_at_fpr[row.headline_fpr] for row in found.methods]
+        each = [row.margins[release].tpr_at_fpr[rate] for row in found.methods]
         _marks(margins, at, each, colour, mark, f"beside {release}")
     most = max((row.queries for row in found.neighbours), default=0)
     for nearby in (row for row in found.neighbours if row.queries == most and row.release in releases):
         colour = _COLOURS[releases.index(nearby.release) % len(_COLOURS)]
-        value = nearby.margin.tpr_at_fpr[nearby.headline_fpr].value
+        value = nearby.margin.tpr_at_fpr[rate].value
         margins.axvline(100 * value, color=colour, linewidth=1.2, linestyle=":")
     margins.axvline(0.0, color=ink(0.75), linewidth=1.0)
     margins.set_xlabel(f"the explanation adds, percentage points\n(dotted: {most} further queries add)")

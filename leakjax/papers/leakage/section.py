@@ -66,7 +66,8 @@ def _caption(found: LeakageProfile) -> str:
 def _ranked(found: LeakageProfile) -> Table:
     releases = list(found.methods[0].margins) if found.methods else []
     columns = {"": NUMBER, "explainer": TEXT, "family": TEXT, "runs": NUMBER, "points": NUMBER}
-    columns |= {"label alone": NUMBER, "map alone": NUMBER}
+    at = f" at {words.false_alarms(found.methods[0].headline_fpr)}" if found.methods else ""
+    columns |= {f"label alone{at}": NUMBER, f"map alone{at}": NUMBER}
     columns |= {f"adds to {words.released(release)}": NUMBER for release in releases}
     columns["beside the first, worth queries"] = NUMBER
     worth = {row.explainer: row for row in found.worth if row.release == releases[0]}

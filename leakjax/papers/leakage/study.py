@@ -23,7 +23,6 @@ from leakjax.auditing.prepare import Prepared
 from leakjax.auditing.rows import Result, Sitting
 from leakjax.defend import identity
 from leakjax.evaluate.document import (
-    Explained,
     GroupRow,
     LeakageRow,
     LeftOut,
@@ -35,8 +34,9 @@ from leakjax.evaluate.document import (
 from leakjax.explain import Named
 from leakjax.hardening.world import logits_of
 from leakjax.papers.leakage import claims, judged
-from leakjax.papers.leakage.document import BeyondRow, LeakageProfile, MethodRow
+from leakjax.papers.leakage.document import BeyondRow, LeakageProfile
 from leakjax.papers.leakage.judged import Heard
+from leakjax.papers.leakage.ranked import ranked
 from leakjax.papers.leakage.rivals import DEEPLEAK, Rival, replies, rivals, trajectories_of
 from leakjax.papers.methods import EVERY, methods
 from leakjax.papers.shown import check_memory, shown
@@ -194,23 +194,18 @@ def _assemble(
     leakage: list[LeakageRow] = [*predictions]
     beyond: list[BeyondRow] = []
     groups: list[GroupRow] = []
-    measured = []
     for one in found:
-        own = [from_json(LeakageRow, row) for row in one["leakage"]]
-        measured.append(_method_row(own, one))
-        leakage += own
+        leakage += [from_json(LeakageRow, row) for row in one["leakage"]]
         beyond += [from_json(BeyondRow, row) for row in one["beyond"]]
         groups += [from_json(GroupRow, row) for row in one["groups"]]
         left_out += [from_json(LeftOut, row) for row in one["left_out"]]
-    measured.sort(key=lambda row: -_added(row, subject.releases[0]))
-    ranked = [dataclasses.replace(row, rank=place) for place, row in enumerate(measured, 1)]
     unique = list({(row.view, row.explainer, row.group, row.level): row for row in groups}.values())
     return LeakageProfile(
         config=config,
         environment=environment(),
         timings=clock.seconds,
         task=rows.task(whole, {}, prepared.diverged),
-        methods=ranked,
+        methods=ranked(found),
         neighbours=[from_json(NeighbourRow, row) for row in _most_points(found).get("neighbours", ())],
         worth=[from_json(WorthRow, row) for one in found for row in one["worth"]],
         leakage=leakage,
@@ -226,31 +221,3 @@ def _predicted(whole: Sitting) -> dict[str, np.ndarray]:
     from leakjax.attack import stacked
 
     return {name: stacked.scores_of(groups) for name, groups in whole.base.log_odds.items()}
-
-
-def _method_row(own: list[LeakageRow], one: Mapping[str, Any]) -> MethodRow:
-    """What leads about one method, from its rows."""
-    explanation = from_json(Explained, one["about"])
-    ours = [row for row in own if row.attack == judged.STACKED]
-    alone = next(row for row in ours if row.view == "explanation")
-    both = {row.release: row for row in ours if row.view == "both"}
-    first = next(iter(both.values()))
-    rate = first.headline_fpr
-    assert first.margin is not None
-    value = first.tpr_at_fpr[rate].value - first.margin.tpr_at_fpr[rate].value
-    return MethodRow(
-        **vars(explanation),
-        rank=1,
-        runs=one["runs"],
-        points=one["points"],
-        seconds=round(one["seconds"], 2),
-        headline_fpr=rate,
-        alone=alone.tpr_at_fpr[rate],
-        label=value,
-        margins={release: row.margin for release, row in both.items() if row.margin is not None},
-    )
-
-
-def _added(row: MethodRow, release: str) -> float:
-    value = row.margins[release].tpr_at_fpr[row.headline_fpr].value
-    return value if np.isfinite(value) else -np.inf
