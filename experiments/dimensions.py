@@ -40,8 +40,15 @@ from . import _config_file, _main, paper_flags, training_flags
 # Of the paper's figure 5.
 FEATURES = (1, 2, 5, 10, 14, 20, 50, 100, 127, 200, 500, 600, 1000, 2000, 3072, 5000, 6000, 10_000)
 SIZES = ("small", "base", "big")
-QUICK = {"features": [2, 20, 100, 500, 1000], "sizes": ["base"], "models": 4, "sampled_audited": 300}
+QUICK = {
+    "features": [2, 20, 100, 500, 1000],
+    "sizes": ["base"],
+    "models": 4,
+    "sampled_audited": 300,
+    "samples": [1, 10, 100],
+}
 _NUMBERS = (
+    "sampled",
     "points",
     "models",
     "sampled_points",
@@ -87,6 +94,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("batch_size", 32, "Points of a step; the paper does not name it.")
     flags.DEFINE_float("learning_rate", 0.01, "Of Adagrad.")
     flags.DEFINE_float("decay", 1e-7, "Of the learning rate, a step.")
+    flags.DEFINE_bool("sampled", True, "Whether explanations made of samples are attacked.")
     flags.DEFINE_integer("sampled_points", 2000, "Points on which explanations made of samples are attacked.")
     flags.DEFINE_integer("sampled_features", 200, "Features of these points.")
     flags.DEFINE_integer("sampled_models", 16, "Models of these points, each a target in turn.")

@@ -7,12 +7,13 @@ import pytest
 
 from leakjax._workdir import claim
 from leakjax.evaluate.document import Estimate, from_json, to_json
-from leakjax.papers.dimensions import Dimensions, Settings, cases, dimensions
+from leakjax.papers.dimensions import Dimensions, Settings, cases, dimensions, section
 from leakjax.papers.dimensions.claims import of_study
 from leakjax.papers.dimensions.document import DimensionRow
 from leakjax.papers.dimensions.measure import auc
 from leakjax.papers.dimensions.sampled import explanations
 from leakjax.papers.dimensions.training import Adagrad
+from tests.report.reader import Reader
 
 
 def test_adagrad_starts_its_sums_at_zero_and_slows_down():
@@ -89,6 +90,7 @@ def test_a_study_is_kept_setting_by_setting(tmp_path):
         training=Adagrad(epochs=3, optimizer="adagrad", learning_rate=0.01),
         points=200,
         models=2,
+        sampled=True,
         sampled_points=120,
         sampled_features=6,
         sampled_models=8,
@@ -100,7 +102,7 @@ def test_a_study_is_kept_setting_by_setting(tmp_path):
     made, left_out = cases((2, 8), (2,), ("base",))
     begun = []
     with claim(tmp_path) as held:
-        run = lambda: dimensions(
+        run = lambda settings=settings: dimensions(
             made,
             left_out,
             settings,
@@ -112,6 +114,10 @@ def test_a_study_is_kept_setting_by_setting(tmp_path):
         first = run()
         count = len(begun)
         again = run()
+        curves = run(dataclasses.replace(settings, sampled=False))
+    assert (curves.rows, curves.sampled) == (first.rows, [])
+    headings = [Reader(section.page(found, {})).text for found in (first, curves)]
+    assert ["natural defense" in text for text in headings] == [True, False]
     assert len(begun) == count
     assert to_json(again) == to_json(first)
     assert to_json(from_json(Dimensions, to_json(first))) == to_json(first)

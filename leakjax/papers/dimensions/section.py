@@ -47,17 +47,18 @@ def lead(found: Dimensions) -> str:
 
 def page(found: Dimensions, images: Mapping[str, bytes]) -> str:
     """The whole page."""
-    parts = [
-        pages.Part("Features", _CURVES, CURVES, "With 95 % intervals over models.", _rows(found)),
-        pages.Part(
-            "Is sampling a natural defense?",
-            _SAMPLES,
-            SAMPLES,
-            "Left: 5 to 95 and 25 to 75 % of all points; right: 95 % intervals.",
-            _sampled(found),
-        ),
-        pages.Part("Beside the paper", table=claims_table(found.claims, digits=3)),
-    ]
+    parts = [pages.Part("Features", _CURVES, CURVES, "With 95 % intervals over models.", _rows(found))]
+    if found.sampled:
+        parts.append(
+            pages.Part(
+                "Is sampling a natural defense?",
+                _SAMPLES,
+                SAMPLES,
+                "Left: 5 to 95 and 25 to 75 % of all points; right: 95 % intervals.",
+                _sampled(found),
+            )
+        )
+    parts.append(pages.Part("Beside the paper", table=claims_table(found.claims, digits=3)))
     if found.left_out:
         rows = [[one.name, one.why] for one in found.left_out]
         parts.append(pages.Part("Left out", table=tables.table({"setting": TEXT, "why": TEXT}, rows)))

@@ -33,6 +33,7 @@ class Settings:
       training: how models are trained.
       points: of each pool.
       models: of each setting, each a repetition.
+      sampled: whether explanations made of samples are attacked.
       sampled_points: of the pool on which explanations made of samples are attacked.
       sampled_features: of its points.
       sampled_models: on it, each a target in turn.
@@ -45,6 +46,7 @@ class Settings:
     training: Adagrad
     points: int
     models: int
+    sampled: bool
     sampled_points: int
     sampled_features: int
     sampled_models: int
@@ -124,7 +126,7 @@ def dimensions(
         )
     world = _Lazy(settings, workdir, say, on_epoch)
     shown: list[SampledRow] = []
-    for one in sampled.explanations(settings.sigmas, settings.samples):
+    for one in sampled.explanations(settings.sigmas, settings.samples) if settings.sampled else ():
         mark = fingerprint(environment=packages(), one=one, settings=settings)
         shown.append(
             kept(
