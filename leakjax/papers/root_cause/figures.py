@@ -44,9 +44,11 @@ def sweeps(found: RootCause) -> "Figure":
     from matplotlib.figure import Figure
 
     names = unique(case.sweep for case in found.cases)
-    lines = -(-len(names) // _COLUMNS)
-    figure = Figure(figsize=(12.0, 0.8 + 3.0 * lines), layout="constrained")
-    panels = figure.subplots(lines, _COLUMNS, squeeze=False).ravel()
+    columns = min(_COLUMNS, len(names))
+    lines = -(-len(names) // columns)
+    width = 4.0 * max(columns, 2)  # the legend needs two
+    figure = Figure(figsize=(width, 0.8 + 3.0 * lines), layout="constrained")
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for spare in panels[len(names) :]:
         spare.remove()
     for panel, name in zip(panels, names, strict=False):
@@ -66,7 +68,7 @@ def sweeps(found: RootCause) -> "Figure":
         many = len(own) > 4 or any(len(case.setting) > 11 for case in own)
         panel.set_xticks(at, [_short(case) for case in own], rotation=25 if many else 0)
         panel.tick_params(axis="x", labelsize=8)
-    for panel in panels[::_COLUMNS][:lines]:
+    for panel in panels[::columns][:lines]:
         panel.set_ylabel("AUC above chance, points")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
