@@ -71,7 +71,7 @@ def sweeps(found: RootCause) -> "Figure":
     for panel in panels[::columns][:lines]:
         panel.set_ylabel("AUC above chance, points")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4 if columns == _COLUMNS else 2)
     return figure
 
 
