@@ -29,6 +29,7 @@ from rich.table import Table
 
 from leakjax import _validate, data, models, shadow
 from leakjax._validate import UsageError
+from leakjax.attack.run import LESSON_POINTS
 from leakjax.attack.stacked import LEAST_MODELS
 from leakjax.papers.overfitting import NETWORKS, Settings, World, overfitting, section
 from leakjax.papers.overfitting.document import Learns
@@ -161,9 +162,7 @@ def print_plan(config: Config, values: flags.FlagValues) -> None:
     console, own = Console(), config.settings
     table = Table("data", "network", "parameters", "training, about seconds", "attacks, about seconds")
     total = 0.0
-    lesson = 1024 * (1 + 8 * ("shadows" in own.learns) / len(config.gaps))
     networks = 6 * len(config.gaps) + len(own.others)
-    attacking = networks * own.targets * own.attack_epochs * lesson / 128 * _SECONDS_AN_ATTACK_STEP
     for world in config.worlds:
         try:
             points = load(values, config.points, world.dataset)
@@ -174,6 +173,9 @@ def print_plan(config: Config, values: flags.FlagValues) -> None:
         model = models.make(world.model, points.classes)
         size = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(model.init, jax.random.key(0), x)))
         training = own.models * config.epochs * len(points.x) / 2 * size * _SECONDS_A_PRODUCT
+        half = min(own.audited or len(points.x), len(points.x)) / 2
+        lesson = half + 8 * min(LESSON_POINTS, 2 * half) * ("shadows" in own.learns) / len(config.gaps)
+        attacking = networks * own.targets * own.attack_epochs * lesson / 128 * _SECONDS_AN_ATTACK_STEP
         total += training + attacking
         table.add_row(world.dataset, world.model, f"{size:,}", f"{training:,.0f}", f"{attacking:,.0f}")
     console.print(table)

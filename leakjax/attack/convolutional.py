@@ -25,7 +25,7 @@ def convolutional(*, channels: int = 16, epochs: int = 8, protocol: Protocol = "
 
     Args:
       channels: of the first layer; the next have twice and four times as many.
-      epochs: of training, the most; the best one is chosen on a held-out shadow.
+      epochs: of training, the most; taken is the one that orders a held-out shadow best.
       protocol: see `Attack`.
     """
     _validate.at_least("channels", channels, 1)

@@ -37,7 +37,7 @@ def neural(*, information: Information = "both", protocol: Protocol = "shadows",
       information: what is seen beside the predicted label: nothing ("label"), the "explanation", the vector of the
         "prediction", "both", or the "explanation_and_label", the true one.
       protocol: see `Attack`.
-      epochs: of training, the most; the best one is chosen on a held-out shadow.
+      epochs: of training, the most; taken is the one that orders a held-out shadow best.
     """
     _validate.at_least("epochs", epochs, 1)
     also, view = _SETS[information]

@@ -19,7 +19,7 @@ from leakjax.attack.replies import Replies, Source
 from leakjax.attack.roles import Roles, roles
 from leakjax.data import evenly_spaced
 
-# Shadows in the role of targets are looked at on so many points, and the known half of a target too.
+# Shadows in the role of targets are looked at on so many points.
 LESSON_POINTS = 1024
 _CHUNK_VALUES = 2**22
 _MOST_POINTS = 512
@@ -200,9 +200,8 @@ def _given(points: int) -> np.ndarray:
 def _known_half(
     attack: Attack, plan: Roles, membership: np.ndarray, valid: np.ndarray, reduced_at: Any, key: jax.Array
 ) -> list[tuple[np.ndarray, Lesson]]:
-    """Each target, and what is learned from one half of its own points."""
-    given = _given(membership.shape[1])
-    rows = given[evenly_spaced(min(len(given), LESSON_POINTS), len(given))]
+    """Each target, and what is learned from one half of its own points, all of it."""
+    rows = _given(membership.shape[1])
     lessons = []
     for pair in range(plan.targets):
         one = np.array([pair])

@@ -15,7 +15,7 @@ _PAPER = "Shokri, Strobel & Zick (arXiv 1907.00164)"
 INSTEAD = {"attributes100": "Purchase", "claims9": "Hospital", "fashion_mnist": "CIFAR-100", "adult": "Adult"}
 _STRAIGHT, _CLOSE = 0.9, 0.03
 _HALF = "known_half"
-_BLIND = "the attack says the same of every point: it has learned nothing"
+_BLIND = "the attack found nothing to compare with: its AUC is not above 0.5"
 
 
 def of_study(
@@ -57,9 +57,9 @@ def _claim(
     return Claim(source=f"{_PAPER}, {where}", what=what, paper=paper, ours=ours, unit="", says=says, why=why)
 
 
-def _blind(*attacked: AttackRow) -> bool:
-    """Whether one of these says the same of every point of every target, as a network that has learned nothing."""
-    return any(one.auc.low == one.auc.high == 0.5 for one in attacked)
+def _blind(found: AttackRow, *others: AttackRow) -> bool:
+    """Whether an attack is not above chance, or another says the same of every point: they cannot be compared."""
+    return found.auc.low <= 0.5 or any(one.auc.low == one.auc.high == 0.5 for one in others)
 
 
 def _nothing(where: str, what: str, why: str) -> Claim:

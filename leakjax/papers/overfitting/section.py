@@ -11,9 +11,9 @@ from leakjax.report import tables, words
 from leakjax.report.tables import NUMBER, TEXT, Table
 
 _KNOWN_HALF = (
-    "The paper's attacker is told which of one half of the target's own points are members, and learns from them (at "
-    "most 1,024 here); it is shown beside attacks that learn on shadow models and are told nothing of the target. A "
-    "map of the predicted class names it, so that the class alone is the floor of every attack on gradients.",
+    "The paper's attacker is told which of one half of the target's own points are members, and learns from them; it "
+    "is shown beside attacks that learn on shadow models and are told nothing of the target. A map of the predicted "
+    "class names it, so that the class alone is the floor of every attack on gradients.",
 )
 _NORMS = (
     "If gradients leak through their 1-norm alone, a tree on that number is as good as a network on the gradient, and "
