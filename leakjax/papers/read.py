@@ -6,10 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from leakjax.auditing.chunks import chunk_size
 from leakjax.explain.types import LogitsFn
 from leakjax.models.model import Variables
-
-_CHUNK_VALUES = 2**23
 
 
 class Read(NamedTuple):
@@ -58,7 +57,7 @@ def read(logits_fn: LogitsFn, variables: Variables, x: np.ndarray, y: np.ndarray
 
     program = jax.jit(jax.vmap(jax.vmap(of_answer, (None, 0, 0)), (0, None, None)))
     models = len(jax.tree.leaves(variables)[0])
-    size = max(1, min(len(x), _CHUNK_VALUES // (models * x[0].size)))
+    size = min(len(x), chunk_size(models, x[0].size))
     parts = []
     for start in range(0, len(x), size):
         rows = np.arange(start, start + size) % len(x)  # wraps, so that one size is compiled

@@ -146,7 +146,7 @@ def explainers(found: Overfitting) -> "Figure":
         panel.set_yticks(range(len(names)), names)
         panel.invert_yaxis()
         panel.set(title=dataset, xlabel="accuracy of the attack")
-    panels[0].legend(fontsize=8)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 

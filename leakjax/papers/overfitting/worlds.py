@@ -11,6 +11,7 @@ import numpy as np
 from leakjax import data, models, shadow
 from leakjax._workdir import Workdir
 from leakjax._workdir.fingerprint import environment, fingerprint
+from leakjax.auditing.chunks import chunk_size
 from leakjax.models import Model
 from leakjax.shadow.ensemble import OnEpoch
 from leakjax.shadow.recipe import of_network
@@ -144,9 +145,9 @@ def grown(
 def _gaps(model: Model, variables: Any, points: data.Points, membership: np.ndarray) -> np.ndarray:
     """Accuracy of each model on its own points less that on the others, [models]."""
     ask = jax.jit(jax.vmap(jax.vmap(model.logits_fn, (None, 0)), (0, None)))
-    hits = []
-    for start in range(0, len(points.x), 512):
-        rows = slice(start, start + 512)
+    hits, size = [], chunk_size(len(membership), points.x[0].size)
+    for start in range(0, len(points.x), size):
+        rows = slice(start, start + size)
         hits.append(np.asarray(ask(variables, points.x[rows])).argmax(-1) == points.y[rows])
     hit = np.concatenate(hits, axis=1)
     share = lambda part: (hit & part).sum(1) / part.sum(1)
