@@ -88,7 +88,7 @@ def main(values: flags.FlagValues) -> int:
     given = paper_flags.values_of(values, QUICK)
     config, places = read_config(given), paper_flags.places_of(given, "hardening-profile")
     if values.plan:
-        paper_flags.print_plan(config, places, defenses=4, attacks=3)
+        paper_flags.print_plan(config, places, defenses=2 + len(config.settings.hardenings("")), attacks=3)
         return _main.DONE
     found = paper_flags.measured(config, places, hardening_profile, images, section.page)
     print(section.lead(found))

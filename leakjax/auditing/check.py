@@ -10,7 +10,7 @@ from leakjax import _progress
 from leakjax._workdir import Workdir
 from leakjax.auditing import adequacy, controls
 from leakjax.auditing.decides import controls_mark
-from leakjax.auditing.explanations import defend_program, explain_program
+from leakjax.auditing.explanations import defend_program, explain_program, placebo
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.measure import Measured, attack, attack_beside
 from leakjax.auditing.prepare import Prepared
@@ -73,7 +73,7 @@ def _work(prepared: Prepared, methods: Methods, measured: Measured) -> dict[str,
     plain = programs.defend.get("none") or defend_program(subject, identity())
     several = bool(methods.named[name].parts)
     shown = defend_program(subject, identity(), several=True) if several else plain
-    placebo = defend_program(subject, identity(), placebo=True, several=several)
+    shuffled = defend_program(subject, identity(), then=placebo(subject), several=several)
     base = sitting.base.under(sitting.subject.releases[0])
     beside = functools.partial(
         attack_beside, subject=sitting.subject, predictions=sitting.predictions, base=base, alone=False
@@ -83,7 +83,7 @@ def _work(prepared: Prepared, methods: Methods, measured: Measured) -> dict[str,
         sitting.subject,
         sitting.judge,
         functools.partial(attack, programs.predict, explain, shown, alone=False),
-        functools.partial(beside, explain, placebo),
+        functools.partial(beside, explain, shuffled),
         functools.partial(beside, explain_program(subject, adequacy.dressed(subject)), plain),
         prepared.untrained,
     )

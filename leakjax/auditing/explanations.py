@@ -6,7 +6,7 @@ array of models x points x features ever exists; what returns to the host is of 
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -31,6 +31,8 @@ MEASURES = {
     "top_overlap": utility.top_overlap,
     "relative_change": utility.relative_change,
 }
+# What is done to all models' maps of a chunk: (maps [models, points, ...], ids int32 [points]) -> such maps.
+Then = Callable[[jax.Array, jax.Array], jax.Array]
 # Stages of a key that was folded with a model's and a point's id.
 EXPLAIN, DEFEND = 0, 1
 
@@ -94,14 +96,14 @@ def explain_program(subject: Subject, explainer: Explainer) -> Program:
 
 
 def defend_program(
-    subject: Subject, defense: Defense, *, placebo: bool = False, several: bool = False
+    subject: Subject, defense: Defense, *, then: Then | None = None, several: bool = False
 ) -> Program:
     """Compiles what becomes of a chunk's explanations: they are defended, then reduced to what an attack needs.
 
     Args:
       subject: what is audited; its membership is an argument of the program.
       defense: what every explanation passes through, the target's and the shadows' alike.
-      placebo: permute each point's defended maps over the models, so that they cannot tell who trained on it.
+      then: what is done to the defended maps before an attack reads them; None: nothing.
       several: whether an explanation holds maps of several methods, [models, points, methods, ...].
 
     Returns:
@@ -123,7 +125,7 @@ def defend_program(
         few = targets[:_UTILITY_TARGETS]
         changes = [jax.vmap(jax.vmap(measure))(plain[few], shown[few]) for measure in MEASURES.values()]
         return (
-            permute_over_models(maps, subject.key, ids) if placebo else maps,
+            maps if then is None else then(maps, ids),
             jnp.stack(changes, axis=-1).mean(axis=0),
             finite,
             shown[targets[0], :, 0] if many else shown[targets[0]],
@@ -225,19 +227,24 @@ def _of_others(maps: jax.Array, x: jax.Array, *, sums_alone: bool) -> jax.Array:
     return each.reshape(*each.shape[:2], -1)
 
 
-def permute_over_models(maps: jax.Array, key: jax.Array, ids: jax.Array) -> jax.Array:
-    """Permutes maps over the models, each point's by a permutation of its own.
+def permute_over_models(maps: jax.Array, ids: jax.Array, *, key: jax.Array) -> jax.Array:
+    """Permutes maps over the models, each point's by a permutation of its own: they cannot tell who trained on it.
 
     Args:
       maps: [models, points, ...].
-      key: folded with the points' ids.
       ids: int32 [points].
+      key: folded with the points' ids.
 
     Returns:
       [models, points, ...].
     """
     draws = jax.vmap(lambda i: jax.random.uniform(jax.random.fold_in(key, i), (len(maps),)), out_axes=1)(ids)
     return maps[jnp.argsort(draws, axis=0), jnp.arange(len(ids))[None]]
+
+
+def placebo(subject: Subject) -> Then:
+    """`permute_over_models` by the key of a subject."""
+    return functools.partial(permute_over_models, key=subject.key)
 
 
 def stream_explanations(

@@ -22,8 +22,8 @@ from leakjax.auditing.chunks import Chunks, Program
 from leakjax.auditing.explanations import (
     MEASURES,
     Explanations,
+    Then,
     hardener,
-    permute_over_models,
     stream_explanations,
 )
 from leakjax.auditing.judge import Judge
@@ -87,12 +87,12 @@ def found(sitting: Sitting, given: Answers, explainer: str, through: Sequence[Pr
     return [Found.of(score(subject, sitting.base, one), one) for one in streamed]
 
 
-def of_signals(subject: Subject, *, placebo: bool = False) -> Program:
+def of_signals(subject: Subject, *, then: Then | None = None) -> Program:
     """What `defend_program` is to maps, for signals [models, points, signals] that stand for themselves.
 
     Args:
       subject: what is attacked.
-      placebo: permute each point's signals over the models.
+      then: what is done to the signals before an attack reads them; None: nothing.
     """
     targets = jnp.asarray(subject.targets)
     pairs = Pairs(*map(jnp.asarray, subject.roles.pairs))
@@ -100,8 +100,7 @@ def of_signals(subject: Subject, *, placebo: bool = False) -> Program:
     unchanged = jnp.array([0.0 if name == "relative_change" else 1.0 for name in MEASURES])
 
     def chunk(signals: Any, x: Any, ids: Any, agrees: Any, membership: Any) -> Explanations:
-        if placebo:
-            signals = permute_over_models(signals, subject.key, ids)
+        signals = signals if then is None else then(signals, ids)
         there = jnp.isfinite(signals)
         size = jnp.sum(jnp.abs(jnp.where(there, signals, 0.0)), axis=-1)
         return Explanations(

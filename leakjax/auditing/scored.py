@@ -21,7 +21,7 @@ from leakjax.auditing.assemble import assemble
 from leakjax.auditing.check import Checked, hardened
 from leakjax.auditing.chunks import Program
 from leakjax.auditing.clock import Clock
-from leakjax.auditing.explanations import defend_program
+from leakjax.auditing.explanations import defend_program, placebo
 from leakjax.auditing.measure import Measured, Programs
 from leakjax.auditing.options import Attacker, Run
 from leakjax.auditing.prepare import Prepared
@@ -210,13 +210,13 @@ def _controls(sitting: Sitting, given: Answers, of_maps: Program | None) -> list
     first = _explainers(given)[0]
     if first in given.maps:
         plain = of_maps or defend_program(subject, identity())
-        shuffled = defend_program(subject, identity(), placebo=True)
+        shuffled = defend_program(subject, identity(), then=placebo(subject))
     else:
-        plain, shuffled = looked_up.of_signals(subject), looked_up.of_signals(subject, placebo=True)
-    (placebo,) = looked_up.found(sitting, given, first, [shuffled])
+        plain, shuffled = looked_up.of_signals(subject), looked_up.of_signals(subject, then=placebo(subject))
+    (mixed,) = looked_up.found(sitting, given, first, [shuffled])
     counts = subject.membership.sum(axis=0)[None] - subject.membership[subject.targets].astype(float)
-    own = judge.narrowed(placebo.valid)
-    margin = own.added(own.rates(placebo.both[0]), own.rates(placebo.prediction[0]))
+    own = judge.narrowed(mixed.valid)
+    margin = own.added(own.rates(mixed.both[0]), own.rates(mixed.prediction[0]))
     (found,) = looked_up.found(false, given, first, [plain])
     of_false = false.judge.narrowed(found.valid)
     return [

@@ -57,9 +57,10 @@ class MeasuredRow:
     explainer: str = described("name of the explainer with its options")
     explained_class: Policy = described("whose output is explained")
     defense: str = described('the chain as text; "none" for plain explanations')
-    role: Literal["plain", "front", "recommended", "averaged", "beside"] = described(
+    role: Literal["plain", "front", "recommended", "averaged", "denoised", "beside"] = described(
         "why it was measured: as what is hardened, from the front, as what is recommended, as the mean of several "
-        "answers of what is recommended, or because it was named"
+        "answers of what is recommended, as one answer that an attacker takes the known noise off, or because it was "
+        "named"
     )
     repeats: int = described("answers to one query of which the attacker takes the mean", "answers")
     points: int = described("points on which the targets were attacked", "points")

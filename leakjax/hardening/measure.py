@@ -5,17 +5,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from leakjax.auditing.chunks import Program
 from leakjax.auditing.explanations import defend_program, explain_program, stream_explanations
 from leakjax.auditing.judge import Judge
 from leakjax.auditing.predictions import Predictions, predict_program, stream_predictions
 from leakjax.auditing.rows import Sitting
 from leakjax.auditing.score import baseline, score
 from leakjax.auditing.subject import Subject
+from leakjax.data import evenly_spaced
 from leakjax.defend import Defense, identity
 from leakjax.evaluate import Estimate, bootstrap, leakage
 from leakjax.evaluate.document import to_json
 from leakjax.explain import Explainer
 from leakjax.hardening import world as worlds
+from leakjax.hardening.denoised import denoiser
 from leakjax.hardening.useful import losses
 
 # The releases under which margins are measured, and the false-positive rate at which.
@@ -23,6 +26,8 @@ RELEASES = ("label", "vector")
 _AT = leakage.RATES.index("0.01")
 # A plain margin must exceed so many standard errors before a cut is a cut of something.
 _STANDARD_ERRORS = 3
+# An attacker learns what takes noise off a map from so many points.
+_LEARNED_FROM = 256
 _NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
 
 
@@ -32,7 +37,7 @@ class Chosen(NamedTuple):
     Attributes:
       policy: whose output is explained.
       defense: of the maps.
-      role: as `MeasuredRow.role`.
+      role: as `MeasuredRow.role`; where it is "denoised", the defense draws noise.
       repeats: of how many answers it is the mean.
     """
 
@@ -89,14 +94,25 @@ def measure(
     """
     rows = []
     subject = court.sitting.subject
-    program = explain_program(subject, explainer)
+    explain = explain_program(subject, explainer)
     for policy in dict.fromkeys(one.policy for one in chosen):
         some = [Chosen(policy, identity(), "plain")]
         some += [one for one in chosen if one.policy == policy and one.defense.name != identity().name]
-        used = losses(subject, explainer, court.classes[policy], figure, [one.defense for one in some])
-        judged = replicates(court, program, [one.defense for one in some], policy)
+        defenses = {one.defense.name: one.defense for one in some}
+        lost = losses(subject, explainer, court.classes[policy], figure, list(defenses.values()))
+        used = dict(zip(defenses, lost, strict=True))
+        programs = [program_of(court, one.defense) for one in some]
+        if any(one.role == "denoised" for one in some):
+            shadows = _shadows(court, explainer, policy, figure)
+            programs = [
+                defend_program(subject, one.defense, then=denoiser(shadows, one.defense))
+                if one.role == "denoised"
+                else program
+                for one, program in zip(some, programs, strict=True)
+            ]
+        judged = replicates(court, explain, programs, policy)
         plain = judged[0]
-        for one, found, useful in zip(some, judged, used, strict=True):
+        for one, found in zip(some, judged, strict=True):
             rows.append(
                 {
                     "explained_class": policy,
@@ -109,7 +125,7 @@ def measure(
                     "margin": _json(bootstrap.estimate(found.margin)),
                     "margin_vector": _json(bootstrap.estimate(found.vector)),
                     **_cut_of(plain.margin, found.margin),
-                    **useful,
+                    **used[one.defense.name],
                 }
             )
     return rows
@@ -133,27 +149,40 @@ class Replicates(NamedTuple):
     vector: np.ndarray
 
 
-def replicates(court: Court, explain: Any, defenses: Sequence[Defense], policy: str) -> list[Replicates]:
+def program_of(court: Court, defense: Defense) -> Program:
+    """`defend_program` of the court's subject, compiled once for all explainers."""
+    if defense.name not in court.programs:
+        court.programs[defense.name] = defend_program(court.sitting.subject, defense)
+    return court.programs[defense.name]
+
+
+def _shadows(court: Court, explainer: Explainer, policy: str, figure: str) -> worlds.World:
+    """The explanations of the models that are not attacked, at some of the points."""
+    subject = court.sitting.subject
+    others = np.delete(np.arange(subject.models), subject.targets)
+    rows = evenly_spaced(min(_LEARNED_FROM, len(subject.points.x)), len(subject.points.x))
+    few = subject.of_points(len(rows))
+    explained = court.classes[policy][:, rows]
+    whole = worlds.world(few, explainer, explained, worlds.logits_of(few), figure)
+    return worlds.part(whole, models=others)
+
+
+def replicates(court: Court, explain: Program, defend: Sequence[Program], policy: str) -> list[Replicates]:
     """Explains the points once, defends, attacks and judges.
 
     Args:
       court: the targets.
       explain: from `explain_program`, of the court's subject.
-      defenses: through which maps are released.
+      defend: from `defend_program`, of the same subject.
       policy: whose output is explained.
 
     Returns:
-      What is caught, for each defense.
+      What is caught through each of `defend`.
     """
     subject, predictions, base, judge, _ = court.sitting
-    for defense in defenses:
-        if defense.name not in court.programs:
-            court.programs[defense.name] = defend_program(subject, defense)
-    defend = [court.programs[defense.name] for defense in defenses]
     shown: Predictions = predictions._replace(explained=court.classes[policy])
-    streamed = stream_explanations(explain, defend, subject, shown, np.array([], int))
     found = []
-    for one in streamed:
+    for one in stream_explanations(explain, defend, subject, shown, np.array([], int)):
         scores = score(subject, base, one)
         own = judge.narrowed(scores.valid)
         mean = lambda tpr, own=own: bootstrap.mean_over_targets(tpr[_AT], own.resamples)

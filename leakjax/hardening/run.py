@@ -260,6 +260,7 @@ def _chosen(tried: Sequence[searching.Tried], best: searching.Tried, search: Sea
     wanted = [
         *(Chosen(policy, searching.PLAIN, "plain") for policy in search.policies),
         Chosen(best.policy, best.defense, "recommended"),
+        *([Chosen(best.policy, best.defense, "denoised")] if best.defense.noise is not None else []),
         *(
             Chosen(best.policy, defense_of(best.family, averaged(best.setting, count)), "averaged", count)
             for count in search.repeats
@@ -268,7 +269,8 @@ def _chosen(tried: Sequence[searching.Tried], best: searching.Tried, search: Sea
         *(Chosen(one.policy, one.defense, "front") for one in searching.along(tried, search.front)),
         *(Chosen(fixed, defense, "beside") for defense in search.beside),
     ]
-    return list({(one.policy, one.defense.name): one for one in reversed(wanted)}.values())[::-1]
+    unlike = {(one.policy, one.defense.name, one.role == "denoised"): one for one in reversed(wanted)}
+    return list(unlike.values())[::-1]
 
 
 def _ranks(front: Sequence[searching.Tried], measured: Sequence[MeasuredRow]) -> tuple[int, float]:
@@ -277,7 +279,7 @@ def _ranks(front: Sequence[searching.Tried], measured: Sequence[MeasuredRow]) ->
     pairs = [
         (cheap[row.explained_class, row.defense], row.margin.value)
         for row in measured
-        if (row.explained_class, row.defense) in cheap
+        if (row.explained_class, row.defense) in cheap and row.role != "denoised"
     ]
     if len(pairs) < 3:
         return len(pairs), math.nan

@@ -27,7 +27,7 @@ from leakjax.explain import Explainer, Named
 from leakjax.hardening import served as hooks
 from leakjax.hardening import world as worlds
 from leakjax.hardening.document import HardeningTask, ServedRow, ServingReport, WithheldRow
-from leakjax.hardening.measure import RELEASES, Court, Replicates, court, cut, replicates
+from leakjax.hardening.measure import RELEASES, Court, Replicates, court, cut, program_of, replicates
 from leakjax.hardening.useful import figures, lost, sample
 from leakjax.models import Model
 
@@ -276,7 +276,7 @@ def _rows(ways: list[_Way], first: Court, policy: str, figure: str, clock: Clock
             judges = first if same else court(way.subject)
             judges = judges._replace(sitting=judges.sitting._replace(subject=way.subject))
             program = explain_program(way.subject, way.explainer)
-            (found,) = replicates(judges, program, [identity()], policy)
+            (found,) = replicates(judges, program, [program_of(judges, identity())], policy)
             target = found if target is None else target
             shown = sample(way.subject, way.explainer, classes, figure)
             after = figures(plain._replace(maps=shown.maps) if same else shown, figure).mean(axis=0)

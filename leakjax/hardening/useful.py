@@ -1,6 +1,7 @@
 """How useful released explanations are, on the models that are explained."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ from leakjax.hardening.world import World, logits_of, part, released, world
 # Losses on targets are measured on the explanations of so many of them and of so many points.
 _MODELS, _POINTS = 8, 192
 _INTERVAL = 1.96
+# A figure asks each model about some hundred changes of a point: values of models x points that do so at once.
+_VALUES = 2**15
 
 
 def some_of(world: World, models: int, points: int) -> World:
@@ -54,9 +57,14 @@ def figures(world: World, figure: str) -> jax.Array:
         return utility_quoted.FIGURES[figure](output, x, attribution, key=key)
 
     keys = jax.random.split(jax.random.fold_in(world.key, 1), len(world.x))
-    over_points = jax.vmap(one, in_axes=(None, 0, 0, 0, 0))
-    over_models = jax.vmap(over_points, in_axes=(0, None, 0, 0, None))
-    return over_models(world.variables, world.x, world.maps, world.explained, keys)
+    over_models = jax.vmap(one, in_axes=(0, None, 0, 0, None))
+    most = max(1, _VALUES // (len(world.maps) * math.prod(world.x.shape[1:])))
+    found = jax.lax.map(
+        lambda at: over_models(world.variables, *at),
+        (world.x, world.maps.swapaxes(0, 1), world.explained.T, keys),
+        batch_size=2 ** (most.bit_length() - 1),
+    )
+    return found.T
 
 
 def sample(subject: Subject, explainer: Explainer, explained: np.ndarray, figure: str) -> World:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # matplotlib is imported where something is drawn
 
 _MARKS = {"predicted": (ORANGE, "o"), "true": (BLUE, "s"), "reference": (SKY, "D")}
 _COLUMNS = 4
-_MARK = {"recommended": " *", "averaged": ", the mean of {} answers of *"}
+_MARK = {"recommended": " *", "averaged": ", the mean of {} answers of *", "denoised": " *, denoised"}
 _HEAD = ("explainer", "class", "defense", "margin, points", "cut", "lost", "vector margin, points", "cosine")
 
 

@@ -192,7 +192,7 @@ def test_the_placebo_gives_every_point_its_own_maps_in_another_order(subject):
     rng = np.random.default_rng(0)
     maps = jnp.asarray(rng.normal(size=(MODELS, POINTS, 3)), jnp.float32)
     ids = jnp.asarray(subject.points.ids)
-    shuffled = np.asarray(permute_over_models(maps, subject.key, ids))
+    shuffled = np.asarray(permute_over_models(maps, ids, key=subject.key))
     orders = []
     for point in range(POINTS):
         order = [

@@ -108,6 +108,10 @@ def test_margins_are_those_of_the_audit_and_the_leak_in_the_sum_is_gone_without_
     assert {row.role for row in report.measured} >= {"plain", "recommended", "beside"}
     for row in report.measured:
         assert (row.repeats > 1) == (row.role == "averaged")
+    shown = {row.role: row for row in report.measured}
+    assert shown["denoised"].defense == shown["recommended"].defense
+    assert shown["denoised"].lost == shown["recommended"].lost
+    assert shown["denoised"].margin != shown["recommended"].margin
     assert plain.cosine == pytest.approx(1, abs=1e-6)
     assert plain.lost.value == pytest.approx(0, abs=1e-6)
     assert 0 < without.cosine < 1

@@ -13,7 +13,7 @@ from leakjax.auditing.prepare import prepare
 from leakjax.evaluate.document import Estimate
 from leakjax.papers.hardened import Settings, hardening_profile, section
 from leakjax.papers.hardened.claims import of_summaries
-from leakjax.papers.hardened.document import DEEPLEAK, OURS, PLAIN, SCALED
+from leakjax.papers.hardened.document import DEEPLEAK, DENOISED, OURS, PLAIN, SCALED
 from leakjax.papers.hardened.figures import images
 from leakjax.papers.hardened.summaries import of_rows
 from tests.auditing.world import logits_fn
@@ -44,7 +44,7 @@ def found(ensemble, points, tmp_path_factory):
 @pytest.mark.slow
 def test_noise_alone_cuts_everything_and_a_weak_hardening_nothing(found):
     rows = {row.hardening: row for row in found.rows}
-    assert list(rows) == [PLAIN, DEEPLEAK, SCALED, OURS]
+    assert list(rows) == [PLAIN, DEEPLEAK, SCALED, OURS, DENOISED]
     assert rows[PLAIN].alone.value > 0.9
     assert rows[OURS].cut.value > 0.9
     assert rows[OURS].cut_alone.value > 0.9
@@ -53,7 +53,12 @@ def test_noise_alone_cuts_everything_and_a_weak_hardening_nothing(found):
     assert rows[DEEPLEAK].defense.startswith("gaussian_noise(")
     assert rows[SCALED].defense.startswith("normalize(")
     assert [one.name for one in found.left_out] == ["gradcam"]
-    assert {one.hardening: one.methods for one in found.summaries} == {DEEPLEAK: 1, SCALED: 1, OURS: 1}
+    assert {one.hardening: one.methods for one in found.summaries} == {
+        DEEPLEAK: 1,
+        SCALED: 1,
+        OURS: 1,
+        DENOISED: 1,
+    }
     reader = Reader(section.page(found, images(found)))
     assert reader.tags.count("img") == 1
     assert "gradcam" in reader.text

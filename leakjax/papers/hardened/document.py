@@ -8,6 +8,8 @@ from leakjax.hardening.document import HardeningTask, MeasuredRow
 from leakjax.papers.claim import Claim
 
 PLAIN, DEEPLEAK, SCALED, OURS = "plain", "deepleak", "deepleak, scaled", "ours"
+# Ours before an attacker who takes the known noise off.
+DENOISED = "ours, denoised"
 
 
 @document()
@@ -16,7 +18,8 @@ class HardenedRow(MeasuredRow):
 
     family: str = described("family of the explainer")
     hardening: str = described(
-        "plain; deepleak; deepleak, scaled: on maps of largest value 1; ours; or a further chain"
+        "plain; deepleak; deepleak, scaled: on maps of largest value 1; ours; ours, denoised: before an attacker who "
+        "takes the known noise off, where ours draws any; or a further chain"
     )
     cut_alone: Estimate = described(
         "share of what the plain explanation alone catches beyond chance that is gone, as DeepLeak counts; null where "

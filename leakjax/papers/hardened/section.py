@@ -12,7 +12,8 @@ from leakjax.report.tables import NUMBER, TEXT, Table
 _HOW = (
     "Every explainer explains a class that is fixed by the query, so that no map names a prediction. deepleak is the "
     "noise, clamping, rounding and zeroing of DeepLeak at our default strengths, which are meant for maps of values "
-    "around 1; scaled, the same on maps of largest value 1; ours, the explainer's preset, or the chain of the run.",
+    "around 1; scaled, the same on maps of largest value 1; ours, the explainer's preset, or the chain of the run; "
+    "denoised, the same before an attacker who takes the known noise off by what shadows teach.",
     "A cut counts where the plain explanation adds more than three standard errors. Utility is measured against the "
     "model that is explained and corrected for chance; a figure that the plain map does not have cannot be lost.",
 )

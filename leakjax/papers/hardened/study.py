@@ -27,7 +27,15 @@ from leakjax.explain import Named
 from leakjax.hardening.document import HardeningTask, MeasuredRow
 from leakjax.hardening.measure import RELEASES, Chosen, Court, court, measure
 from leakjax.papers.hardened import claims, summaries
-from leakjax.papers.hardened.document import DEEPLEAK, OURS, PLAIN, SCALED, HardenedRow, HardeningProfile
+from leakjax.papers.hardened.document import (
+    DEEPLEAK,
+    DENOISED,
+    OURS,
+    PLAIN,
+    SCALED,
+    HardenedRow,
+    HardeningProfile,
+)
 from leakjax.papers.methods import EVERY, methods
 
 _SCALE = "normalize(norm=inf)"
@@ -129,6 +137,9 @@ def hardening_profile(
         explainer = named.make(subject.logits_fn, shape, pool.background)
         defenses = {one.name: one for one in map(parse, chains.values())}
         chosen = [Chosen(settings.policy, one, "beside") for one in defenses.values()]
+        ours = defenses[parse(chains[OURS]).name]
+        if ours.noise is not None:
+            chosen.append(Chosen(settings.policy, ours, "denoised"))
         mark = fingerprint(
             explainer=explainer_mark(
                 subject,
@@ -137,6 +148,7 @@ def hardening_profile(
                 [one.defense for one in chosen],
             ),
             policy=settings.policy,
+            roles=[one.role for one in chosen],
         )
         figure = utility_quoted.quoted(named.name.partition("(")[0])
         work = functools.partial(measure, courts[id(subject)], explainer, figure, chosen)
@@ -167,11 +179,13 @@ def _rows(
     named: Named, kept: Sequence[Mapping[str, Any]], chains: Mapping[str, str], chance: float
 ) -> list[HardenedRow]:
     """The rows of one explainer: the plain map first, then each hardening, one that two share twice."""
-    measured = {row["defense"]: from_json(MeasuredRow, {"explainer": named.name, **row}) for row in kept}
+    rows = [from_json(MeasuredRow, {"explainer": named.name, **row}) for row in kept]
+    measured = {row.defense: row for row in rows if row.role != "denoised"}
     plain = measured[_NONE]
+    shown = {called: measured[parse(text).name] for called, text in {PLAIN: _NONE, **chains}.items()}
+    denoised = [(DENOISED, row) for row in rows if row.role == "denoised"]
     found = []
-    for called, text in {PLAIN: _NONE, **chains}.items():
-        row = measured[parse(text).name]
+    for called, row in [*shown.items(), *denoised]:
         own = {field.name: getattr(row, field.name) for field in dataclasses.fields(MeasuredRow)}
         found.append(
             HardenedRow(
