@@ -131,6 +131,9 @@ def _multiplier(defense: Defense, shape: tuple[int, ...], neighbours: Neighbours
             # Neighbours under one and the same mask are no farther apart than without it.
             before += [stage] if noise is None else []
             continue
+        if noise.kind not in _LOSSES:
+            rule = f"no loss of privacy is known of {stage.name}: what an attribution repeats is told by its noise"
+            raise _validate.fail("defense", defense.name, rule)
         if noise.kind == "local":
             return noise.kind, 1 / float(noise.scale(domain))
         norm = 2 if noise.kind == "gaussian" else 1

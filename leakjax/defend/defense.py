@@ -13,10 +13,11 @@ class Noise(NamedTuple):
     """The randomness of one stage.
 
     Attributes:
-      kind: "gaussian" or "laplace" noise on every value; "mask": values are left out at random; "local": a mechanism
-        whose releases' probabilities under any two arrays differ by a factor of e^epsilon at most.
-      scale: scale(Domain) -> the standard deviation (gaussian) or the scale (laplace), in the unit of the
-        attribution, given the set that enters; the epsilon of a local one; unused by a mask.
+      kind: "gaussian" or "laplace" noise on every value; "mask": values are left out at random; "ties": noise that
+        follows what the attribution repeats, of which no claim is made; "local": a mechanism whose releases'
+        probabilities under any two arrays differ by a factor of e^epsilon at most.
+      scale: scale(Domain) -> the standard deviation (gaussian), the scale (laplace) or the length of all noise (ties),
+        in the unit of the attribution, given the set that enters; the epsilon of a local one; unused by a mask.
     """
 
     kind: str

@@ -1,5 +1,6 @@
 """Removing from a map what names a logit: its part along 1, the query, and functions of the query."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -13,6 +14,8 @@ from leakjax.defend.defense import Defense
 from leakjax.defend.domain import Domain, arithmetic
 from leakjax.defend.length import length, slack, total
 from leakjax.defend.registry import registered
+from leakjax.defend.ties import ties as ties_of
+from leakjax.defend.ties import within
 
 # A direction whose rest after the others is below this share of its length is in their span.
 _RANK = 1e-5
@@ -28,7 +31,7 @@ DIRECTIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = MappingProxyType(
 
 
 @registered
-def project_out(directions: str = "one,x") -> Defense:
+def project_out(directions: str = "one,x", ties: bool = False) -> Defense:
     """Takes the span of some directions out of the array: what is left is orthogonal to each of them.
 
     The sum of a complete attribution (integrated gradients, DeepLIFT, Shapley values) is a difference of logits,
@@ -38,18 +41,22 @@ def project_out(directions: str = "one,x") -> Defense:
 
     Args:
       directions: names in `DIRECTIONS`, separated by commas: "one", "x", "x2", "positive" (where x > 0).
+      ties: whether places of one value keep one value and places of 0 stay at 0: the directions are then those of the
+        means over such places. What is left is orthogonal to the directions themselves, too.
 
     Returns:
       The defense; `apply` needs the query `x`, of the attribution's shape.
 
     Raises:
-      UsageError: on an unknown direction, none, or one twice.
+      UsageError: on an unknown direction, none, or one twice; where ties is not True or False.
     """
     names = tuple(name.strip() for name in directions.split(","))
     for name in names:
         _validate.one_of("directions", name, DIRECTIONS)
     if len(set(names)) < len(names):
         raise _validate.fail("directions", directions, "must name each direction once")
+    if not isinstance(ties, bool):
+        raise _validate.fail("ties", ties, "must be True or False")
 
     def apply(
         attribution: jax.Array, domain: Domain, *, key: jax.Array, x: jax.Array | None = None
@@ -63,8 +70,9 @@ def project_out(directions: str = "one,x") -> Defense:
         whole = jnp.clip(jnp.nan_to_num(jnp.ravel(attribution)), -LARGEST, LARGEST)
         largest = jnp.max(jnp.abs(whole), initial=0)
         whole = whole / jnp.where(largest > 0, largest, 1)  # so that squares neither overflow nor vanish
-        flat = whole
-        for direction in basis(jnp.ravel(jnp.asarray(x, attribution.dtype)), names):
+        flat, query = whole, jnp.ravel(jnp.asarray(x, attribution.dtype))
+        shape = functools.partial(within, ties_of(whole)) if ties else lambda direction: direction
+        for direction in basis(query, names, shape):
             flat = flat - direction * total(direction * flat)
         # Rounding must not make it longer than it was.
         longest = length(whole, 2) * (1 - 2 * slack(whole.size, whole.dtype))
@@ -98,15 +106,22 @@ def project_out(directions: str = "one,x") -> Defense:
     def lipschitz(domain: Domain, norm: float) -> float:
         return 1.0 if norm == 2 else math.inf
 
-    return Defense(f"project_out({','.join(names)!r})", apply, out, preimage=preimage, lipschitz=lipschitz)
+    name = f"project_out({','.join(names)!r}{', ties=True' if ties else ''})"
+    # Near a tie two arrays close to each other are projected along other directions.
+    return Defense(name, apply, out, preimage=preimage, lipschitz=None if ties else lipschitz)
 
 
-def basis(x: jax.Array, names: tuple[str, ...]) -> list[jax.Array]:
+def basis(
+    x: jax.Array,
+    names: tuple[str, ...],
+    shape: Callable[[jax.Array], jax.Array] = lambda direction: direction,
+) -> list[jax.Array]:
     """Orthonormal vectors that span the named directions of a flattened query; zeros for those in others' span.
 
     Args:
       x: [features].
       names: in `DIRECTIONS`.
+      shape: what is made of each direction first.
 
     Returns:
       One vector [features] a name.
@@ -115,7 +130,7 @@ def basis(x: jax.Array, names: tuple[str, ...]) -> list[jax.Array]:
     size = jnp.max(jnp.abs(x), initial=0)
     x = x / jnp.where(size > 0, size, 1)  # spans the same, and its square neither overflows nor vanishes
     for name in names:
-        direction = DIRECTIONS[name](x)
+        direction = shape(DIRECTIONS[name](x))
         whole = length(direction, 2)
         for _ in range(2):  # once more: the first pass leaves rounding along the others
             for other in found:

@@ -57,25 +57,6 @@ def test_a_traced_hyperparameter_shows_as_a_question_mark():
     assert names == ["clip_norm(?, norm=2)+gaussian_noise(0.5)"]
 
 
-def test_every_registered_defense_is_reachable_and_names_itself():
-    arguments = {
-        "absolute": "", "clip_norm": "1", "clip_values": "-1, 1", "coarsen": "1", "cosine_noise": "0.9", "deepleak": "",
-        "drop_below": "0.1", "gaussian_mechanism": "1, 1e-5", "gaussian_noise": "1", "keep_top_k": "1",
-        "keep_top_share": "0.5",
-        "laplace_mechanism": "1", "laplace_noise": "1", "noisy_top_k": "1, 1", "normalize": "", "privunit": "1",
-        "project_out": "", "quantize": "0.1", "random_mask": "0.5", "randomized_response": "1",
-        "rectify": "", "round_to": "2", "scale": "2", "sign": "", "threshold_mechanism": "1, 1",
-        "upsample": "1",
-    }  # fmt: skip
-    assert set(arguments) == set(DEFENSES)
-    for name, numbers in arguments.items():
-        defense = parse(f"{name}({numbers})")
-        # DeepLeak's hardening is a chain, and named by its stages.
-        assert defense.name.startswith("gaussian_noise" if name == "deepleak" else name)
-        bounded = chain(clip_norm(1.0), defense)  # as mechanisms need it
-        assert apply(bounded, jnp.ones(3), key=KEY, x=jnp.arange(3.0)).shape == (3,)
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
