@@ -31,16 +31,18 @@ _LENGTH = "normalize()"
 # What is left is a direction, blurred: of any map, whatever its size and shape.
 _DIRECTION = "normalize()+cosine_noise(0.98)"
 _BLURRED = "normalize()+cosine_noise(0.95)"
-# Without the parts along 1 and x a map cannot name a logit by its sum.
-_WITHOUT_SUMS = "project_out()+normalize()+cosine_noise(0.98)"
+# Without its parts along 1 and x a gradient cannot name how a logit grows.
+_GRADIENT = "project_out('one,x', share=0.02)+normalize()+cosine_noise(0.98)"
+# A part of each value's own cannot name a logit by its sum, nor by sums over what the query has alike.
+_PARTS = "project_out('one,x,x2,positive', ties=True, share=0.06)+normalize()+cosine_noise(0.98, ties=True)"
 
 PRESETS: Mapping[str, str] = MappingProxyType(
     {
+        **dict.fromkeys(["gradient", "smoothgrad", "guided_backprop", "deconvnet", "guided_gradcam"], _GRADIENT),
         **dict.fromkeys(
-            ["gradient", "smoothgrad", "input_x_gradient", "integrated_gradients", "gradient_shap", "deeplift", "lrp",
-             "guided_backprop", "deconvnet", "guided_gradcam", "occlusion", "feature_ablation", "feature_permutation",
-             "shapley_sampling", "exact_shapley", "kernel_shap", "lime"],
-            _WITHOUT_SUMS,
+            ["input_x_gradient", "integrated_gradients", "gradient_shap", "deeplift", "lrp", "occlusion",
+             "feature_ablation", "feature_permutation", "shapley_sampling", "exact_shapley", "kernel_shap", "lime"],
+            _PARTS,
         ),
         **dict.fromkeys(["smoothgrad_squared", "vargrad"], _LENGTH),
         **dict.fromkeys(["gradcam", "gradcam_pp"], _BLURRED),

@@ -37,3 +37,8 @@ def within(pattern: Ties, values: jax.Array) -> jax.Array:
     total = jax.ops.segment_sum(values, pattern.group, size)
     count = jax.ops.segment_sum(jnp.ones_like(values), pattern.group, size)
     return jnp.where(pattern.live, (total / jnp.maximum(count, 1))[pattern.group], 0)
+
+
+def dimensions(pattern: Ties) -> jax.Array:
+    """How many different values other than 0 the map has."""
+    return jnp.max(pattern.group, initial=-1) + 1 - jnp.any(~pattern.live)

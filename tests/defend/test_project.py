@@ -43,6 +43,41 @@ def test_equals_least_squares(names, x):
     assert np.linalg.norm(found) <= np.linalg.norm(e) * (1 + 1e-6)
 
 
+@pytest.mark.parametrize(("share", "taken"), [(1.0, 4), (0.2, 4), (0.19, 3), (0.1, 2), (0.09, 1), (1e-6, 1)])
+def test_no_more_than_a_share_of_the_dimensions_goes_and_always_one(share, taken):
+    names = ["one", "x", "x2", "positive"]
+    e, x = RNG.normal(size=(2, 20)).astype(np.float32)
+    defense = defend.project_out(",".join(names), share=share)
+    found = defend.apply(defense, jnp.asarray(e), key=KEY, x=jnp.asarray(x))
+    np.testing.assert_allclose(found, oracle(e, x / np.abs(x).max(), names[:taken]), atol=3e-5)
+
+
+def test_a_direction_in_the_span_of_others_takes_no_place():
+    e, x = RNG.normal(size=20).astype(np.float32), (RNG.random(20) < 0.5).astype(np.float32)
+    defense = defend.project_out("x,positive,one,x2", share=0.1)
+    found = defend.apply(defense, jnp.asarray(e), key=KEY, x=jnp.asarray(x))
+    np.testing.assert_allclose(found, oracle(e, x, ["x", "one"]), atol=3e-5)
+
+
+def test_a_map_of_few_values_has_few_dimensions():
+    e = np.repeat(RNG.normal(size=10), 8).astype(np.float32)
+    e[:24] = 0  # seven values other than 0, so that three tenths of them are two
+    x = RNG.random(80).astype(np.float32)
+    found, two = (
+        defend.apply(
+            defend.project_out(names, ties=True, share=share), jnp.asarray(e), key=KEY, x=jnp.asarray(x)
+        )
+        for names, share in (("one,x,x2,positive", 0.3), ("one,x", 1.0))
+    )
+    np.testing.assert_array_equal(found, two)
+
+
+@pytest.mark.parametrize("share", ["0", "-1", "1.5", "'half'"])
+def test_a_share_out_of_range_is_named(share):
+    with pytest.raises(UsageError, match="share="):
+        defend.parse(f"project_out('one', share={share})")
+
+
 def test_a_complete_attribution_no_longer_names_its_logit():
     w, x = RNG.normal(size=(2, 50)).astype(np.float32)
     e = w * x  # integrated gradients of a linear model: sums to the logit

@@ -1,4 +1,5 @@
 import math
+import re
 
 import jax
 import jax.numpy as jnp
@@ -136,9 +137,11 @@ def test_a_preset_has_a_bound_and_keeps_the_direction(chained):
     shown = release(maps, x, keys)
     plain, out = np.asarray(maps, float), np.asarray(shown, float)
     cosine = (plain * out).sum(1) / np.linalg.norm(plain, axis=1) / np.linalg.norm(out, axis=1)
-    # Two of so many directions go, and then noise to the cosine that is named.
-    kept = (1 - 2 / size) ** 0.5 if "project_out" in chained else 1.0
-    stated = float(chained.split("cosine_noise(")[1].rstrip(")")) if "noise" in chained else 1.0
+    # Some of so many directions go, and then noise to the cosine that is named.
+    directions = re.search(r"project_out\('([^']*)'.*?share=([0-9.]*)", chained)
+    gone = min(directions[1].count(",") + 1, max(1, int(float(directions[2]) * size))) if directions else 0
+    kept = (1 - gone / size) ** 0.5
+    stated = float(re.search(r"cosine_noise\(([0-9.]*)", chained)[1]) if "noise" in chained else 1.0
     assert abs(cosine.mean() - kept * stated) < 0.015
     assert np.abs(np.linalg.norm(out, axis=1) * stated - 1).mean() < 0.1  # no length is told
 
