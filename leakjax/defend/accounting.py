@@ -131,7 +131,7 @@ def _multiplier(defense: Defense, shape: tuple[int, ...], neighbours: Neighbours
             # Neighbours under one and the same mask are no farther apart than without it.
             before += [stage] if noise is None else []
             continue
-        if noise.kind not in _LOSSES:
+        if noise.kind == "ties":
             rule = f"no loss of privacy is known of {stage.name}: what an attribution repeats is told by its noise"
             raise _validate.fail("defense", defense.name, rule)
         if noise.kind == "local":
