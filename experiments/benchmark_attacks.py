@@ -87,13 +87,12 @@ def compared(found: dict[str, np.ndarray], work: Any) -> Compared:
     sitting, own, _ = work.result
     said, judge = Attacked(**found), sitting.judge
     judge = judge.narrowed(said.valid & (own.valid if work.about is not None else True))
-    rate, at = judge.headline, sitting.subject.releases.index(work.release) if work.release else 0
-    if work.view == "both":
-        ours = own.both[at]
-    elif work.view == "prediction":
-        ours = own.prediction[at]
+    rate = judge.headline
+    if work.view == "explanation":
+        ours = own.explanation  # beside whichever release names the class, asked for or not
     else:
-        ours = own.explanation
+        at = sitting.subject.releases.index(work.release)
+        ours = own.both[at] if work.view == "both" else own.prediction[at]
     rival, stacked = judge.rates(said.scores), judge.rates(ours)
     alone, more = judge.found(rival), judge.added(stacked, rival)
     return Compared(
