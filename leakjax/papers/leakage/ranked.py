@@ -20,7 +20,8 @@ def ranked(found: Sequence[Mapping[str, Any]]) -> list[MethodRow]:
       found: of every method its finished stage.
     """
     measured = [(one, [from_json(LeakageRow, row) for row in one["leakage"]]) for one in found]
-    rate = max((row.headline_fpr for _, rows in measured for row in rows), key=float, default="0.01")
+    rates: list[Rate] = [row.headline_fpr for _, rows in measured for row in rows]
+    rate = max(rates, key=float)
     rows = sorted((_row(one, own, rate) for one, own in measured), key=_added, reverse=True)
     return [MethodRow(**{**vars(row), "rank": place}) for place, row in enumerate(rows, 1)]
 
