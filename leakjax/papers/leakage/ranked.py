@@ -21,6 +21,8 @@ def ranked(found: Sequence[Mapping[str, Any]]) -> list[MethodRow]:
     """
     measured = [(one, [from_json(LeakageRow, row) for row in one["leakage"]]) for one in found]
     rates: list[Rate] = [row.headline_fpr for _, rows in measured for row in rows]
+    if not rates:
+        return []
     rate = max(rates, key=float)
     rows = sorted((_row(one, own, rate) for one, own in measured), key=_added, reverse=True)
     return [MethodRow(**{**vars(row), "rank": place}) for place, row in enumerate(rows, 1)]
