@@ -79,7 +79,7 @@ def found(subject: Subject, judge: Judge, programs: Programs, name: str) -> dict
     (maps,) = stream_explanations(programs.explain, [programs.show], subject, predictions, np.array([], int))
     scores = score(subject, base, maps)
     judge = judge.narrowed(scores.valid)
-    chance = np.array([leakage.chance_tpr(rate, judge.nonmembers) for rate in leakage.FPRS])[:, None, None]
+    chance = np.array([judge.chance(rate) for rate in leakage.FPRS])[:, None, None]
 
     def beyond(one: np.ndarray) -> Rates:
         rates = judge.rates(one)

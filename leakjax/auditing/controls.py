@@ -52,7 +52,7 @@ def run(
     Returns:
       Rows of `controls`.
     """
-    chance = leakage.chance_tpr(float(judge.headline), judge.nonmembers)
+    chance = judge.chance(float(judge.headline))
     false = permuted(subject)
     false_judge = Judge(false, seed=subject.seed)
     every: list[Callable[[], Control]] = [
@@ -61,7 +61,7 @@ def run(
             "permuted_membership",
             "Does the full attack find members when memberships are shuffled over models and records?",
             false_judge.headline_tpr(false_judge.rates(attack(false).both[0])),
-            chance,
+            false_judge.chance(float(judge.headline)),
         ),
         lambda: input_only(subject, judge),
         lambda: inclusion_count(subject, judge),

@@ -37,6 +37,14 @@ class Judge:
         other._check()
         return other
 
+    def chance(self, rate: float) -> float:
+        """The mean over targets of the true-positive rate that is expected without any leakage.
+
+        Not that of the mean number of non-members: of 899 a rate of 1 % allows eight false positives, of 900 nine.
+        """
+        others = (self.valid & ~self.membership).sum(axis=1)
+        return float(np.mean([leakage.chance_tpr(rate, int(count)) for count in others]))
+
     def _check(self) -> None:
         """Raises UsageError where nothing is left to judge."""
         for some in (self.valid & self.membership, self.valid & ~self.membership):

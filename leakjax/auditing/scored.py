@@ -30,7 +30,6 @@ from leakjax.auditing.rows import Result, Sitting
 from leakjax.auditing.subject import Subject
 from leakjax.defend import Defense, Domain, identity
 from leakjax.evaluate.document import Control, Estimate, Report
-from leakjax.evaluate.leakage import chance_tpr
 
 _NONE = "none"
 _UNTRAINED = "untrained: there are answers and no models"
@@ -205,7 +204,6 @@ def _controls(sitting: Sitting, given: Answers, of_maps: Program | None) -> list
       of_maps: the program that leaves maps as they are, where there is one already.
     """
     subject, judge = sitting.subject, sitting.judge
-    chance = chance_tpr(float(judge.headline), judge.nonmembers)
     false = looked_up.sit(controls.permuted(subject), given)
     first = _explainers(given)[0]
     if first in given.maps:
@@ -224,7 +222,7 @@ def _controls(sitting: Sitting, given: Answers, of_maps: Program | None) -> list
             "permuted_membership",
             "Does the full attack find members when memberships are shuffled over models and records?",
             of_false.headline_tpr(of_false.rates(found.both[0])),
-            chance,
+            of_false.chance(float(judge.headline)),
         ),
         controls.within(
             "inclusion_count",

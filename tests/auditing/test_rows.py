@@ -111,3 +111,10 @@ def test_an_audit_follows_the_published_schema(report):
     document = json.loads(dumps(report))
     jsonschema.validate(document, json_schema(Report))
     assert document["config"]["dataset"] == "small"
+
+
+def test_chance_is_the_mean_over_targets_and_not_that_of_their_mean():
+    judge = object.__new__(Judge)
+    judge.membership = np.zeros((2, 120), bool)
+    judge.valid = np.arange(120) < np.array([[99], [100]])
+    assert judge.chance(0.01) == pytest.approx((1 / 100 + 2 / 101) / 2)
