@@ -1,5 +1,6 @@
 """The part of a study that finds the units of ReLU networks."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,9 @@ from leakjax.oracle import Answer, ExplanationPart, Oracle, Release, Service, or
 
 ATTACK = "extraction of a ReLU network"
 FOUND, EACH = "hidden units found, share", "explained queries a unit"
-UNITS, GUARDED_UNITS = 128, 16  # the fewer for whoever asks some thousand times a unit
+UNITS = 128
+# Fewer for whoever asks some thousand times a unit, and as often again for every feature of an input.
+MOST_GUARDED, LEAST_GUARDED, GUARDED_WEIGHTS = 16, 4, 6000
 SPREAD, PLAIN_ANSWERS, HELD_OUT = 1.0, 4000, 500  # of inputs around grey that a student learns from
 BLURRED = (NOISE, STICKY, PRESET)  # guards that draw noise: hinges are told for a ceiling
 LEFT_OUT = {CLASS_MEAN: AS_LABEL}
@@ -49,8 +52,10 @@ def guarded(world: World, index: int, guards: Mapping[str, Guard]) -> list[Raw]:
 
     Of the two the attacker keeps what fits further plain answers better.
     """
-    model, variables = _network(world, index, GUARDED_UNITS)
-    shape, classes, hidden = world.points.x.shape[1:], world.points.classes, _hidden(variables)
+    shape, classes = world.points.x.shape[1:], world.points.classes
+    count = max(LEAST_GUARDED, min(MOST_GUARDED, GUARDED_WEIGHTS // math.prod(shape)))
+    model, variables = _network(world, index, count)
+    hidden = _hidden(variables)
     new = world.auxiliary.x
     theirs = _logits(model, variables, new)
     key = jax.random.fold_in(jax.random.fold_in(world.key, 4), index)
@@ -61,7 +66,7 @@ def guarded(world: World, index: int, guards: Mapping[str, Guard]) -> list[Raw]:
     answers = plainly.ask(held, plain=True)
     alone = relu.agreement(student(new), theirs)
     units_alone = relu.units_found(_hidden(student.variables), hidden)
-    setting = f"{GUARDED_UNITS} units, from where explanations change"
+    setting = f"{count} units, from where explanations change"
     out: list[Raw] = []
     for name, guard in guards.items():
         offered = _offered(world, model, variables, guard)
