@@ -30,7 +30,8 @@ Two families have other chains:
 - averages of squares (SmoothGrad squared, VarGrad): nothing to cut on digits, where 0.98 costs 7 %; only their length
   goes, which cuts 70 % of VarGrad on claims9. Noise to 0.95 cuts 71 % at 12 %; without the four directions it is 81 %,
   but the mask correlation loses 59 %.
-- class activation maps have another shape than the query where that has channels, so that noise alone is left.
+- class activation maps have another shape than the query where that has channels, so that noise alone is left. It is a
+  precaution: on fashion_mnist they had nothing to cut.
 
 "saliency" is a gradient that people look at, for whom what a projection takes of deletion may be too much.
 """
