@@ -17,6 +17,7 @@ DIMENSIONS = {
     "batch_size": 32,
     "learning_rate": 0.01,
     "decay": 1e-7,
+    "sampled": True,
     "sampled_points": 100,
     "sampled_features": 5,
     "sampled_models": 8,
