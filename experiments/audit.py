@@ -45,12 +45,12 @@ from rich.markup import escape
 from rich.table import Table
 
 import leakjax
-from leakjax import _validate, attack, data, models, shadow
+from leakjax import _validate, attack, models, shadow
 from leakjax._workdir import Workdir, writer
 from leakjax.auditing import explainers
 from leakjax.auditing.options import Budget, Run
 from leakjax.auditing.plan import check_memory, plan
-from leakjax.auditing.pool import Pool, set_aside
+from leakjax.auditing.pool import Pool, audited, set_aside
 from leakjax.auditing.private import promise
 from leakjax.auditing.stored import stored
 from leakjax.auditing.subject import LEAST_POINTS
@@ -124,10 +124,7 @@ def run(
                 say=stages.say,
                 on_epoch=partial(stages.on_epoch, config.epochs),
             )
-        if config.audit_points is not None:
-            rows = data.evenly_spaced(config.audit_points, len(points.x))
-            points = data.take(points, rows)
-            ensemble = ensemble._replace(membership=ensemble.membership[:, rows])
+        points, ensemble = audited(points, ensemble, config.audit_points)
         report = leakjax.audit(
             model.logits_fn,
             ensemble,

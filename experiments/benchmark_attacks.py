@@ -10,6 +10,7 @@ resamples. Of all rows together Holm's method says where `stacked` is weaker by 
 line counts these rows. Exit codes: 0 done, 2 bad usage.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from leakjax import attack, data, models
+from leakjax import attack, models
 from leakjax._workdir import Workdir, writer
 from leakjax.attack.run import Attacked
 from leakjax.auditing import asked
@@ -29,10 +30,10 @@ from leakjax.auditing.literature import say, works_of
 from leakjax.auditing.measure import measure
 from leakjax.auditing.options import Budget
 from leakjax.auditing.pool import Pool
-from leakjax.auditing.prepare import Prepared, prepare
+from leakjax.auditing.prepare import Prepared
 from leakjax.auditing.resolve import resolve
-from leakjax.auditing.trained import trained
 from leakjax.evaluate.document import Estimate
+from leakjax.papers.world import Training, prepared
 from leakjax.report.progress import Stages
 
 from . import _main, audit_flags, training_flags
@@ -110,32 +111,17 @@ def compared(found: dict[str, np.ndarray], work: Any) -> Compared:
 def prepared_of(config: Config, places: Places, workdir: Workdir, stages: Stages) -> tuple[Pool, Prepared]:
     """Loads, trains, and lays out what is attacked, as the audit of the same flags does."""
     pool = load_pool(config, places)
-    points, key = pool.points, jax.random.key(config.seed)
-    model = models.make(config.model, points.classes, **config.model_options)
-    ensemble, untrained = trained(
-        model,
-        points,
-        config.training,
-        models=config.models,
-        key=key,
+    model = models.make(config.model, pool.points.classes, **config.model_options)
+    return pool, prepared(
+        Training(model, config.training, config.models, jax.random.key(config.seed)),
+        pool,
+        config.attacker,
+        audit_points=config.audit_points,
+        targets=config.targets,
         workdir=workdir,
         say=stages.say,
-        on_epoch=lambda epoch, loss, accuracy: stages.on_epoch(config.epochs, epoch, loss, accuracy),
+        on_epoch=partial(stages.on_epoch, config.epochs),
     )
-    if config.audit_points is not None:
-        rows = data.evenly_spaced(config.audit_points, len(points.x))
-        points = data.take(points, rows)
-        ensemble = ensemble._replace(membership=ensemble.membership[:, rows])
-    prepared = prepare(
-        model.logits_fn,
-        ensemble,
-        points,
-        targets=config.targets,
-        key=jax.random.fold_in(key, 2),
-        attacker=config.attacker,
-        untrained=untrained,
-    )
-    return pool, prepared
 
 
 def run(config: Config, places: Places, stages: Stages) -> list[Compared]:
@@ -143,11 +129,11 @@ def run(config: Config, places: Places, stages: Stages) -> list[Compared]:
     with _main.claimed(
         places.workdir, config.as_json(), take_over=places.take_over, say=stages.say
     ) as workdir:
-        pool, prepared = prepared_of(config, places, workdir, stages)
-        budget = Budget(config.costly_points, pool.background, prepared.untrained)
+        pool, attacked = prepared_of(config, places, workdir, stages)
+        budget = Budget(config.costly_points, pool.background, attacked.untrained)
         given = (config.explainers, config.defenses, config.attacks)
-        methods = resolve(*given, subject=prepared.subject, budget=budget, say=stages.say)
-        subject, clock = prepared.subject, Clock(stages.say)
+        methods = resolve(*given, subject=attacked.subject, budget=budget, say=stages.say)
+        subject, clock = attacked.subject, Clock(stages.say)
         measured = measure(subject, methods, costly_points=config.costly_points, store=workdir, clock=clock)
         source_of = asked.source_of(subject, methods.explainers, methods.defenses, measured.results)
         found = []
@@ -199,11 +185,16 @@ def show(found: list[Compared]) -> Table:
     return table
 
 
+def places_of(values: flags.FlagValues, study: str) -> Places:
+    """Where a study of an audit's flags reads and writes."""
+    workdir = Path(values.workdir or f"runs/{study}-{Path(values.dataset).stem}").expanduser()
+    return Places(workdir, values.data_dir, values.source_dir, values.take_over)
+
+
 def main(values: flags.FlagValues) -> int:
     """Reads the flags and runs; the exit code that the module's docstring names."""
     config = read_config(values)
-    workdir = Path(values.workdir or f"runs/attacks-{Path(config.dataset).stem}").expanduser()
-    places = Places(workdir, values.data_dir, values.source_dir, values.take_over)
+    places = places_of(values, "attacks")
     with Stages(Console(stderr=True)) as stages:
         found = run(config, places, stages)
     Console(width=180).print(show(found))

@@ -30,10 +30,10 @@ import jax
 from absl import flags
 from rich.console import Console
 
-from leakjax import _spec, _validate, data, models, shadow
+from leakjax import _spec, _validate, models, shadow
 from leakjax.auditing import explainers
 from leakjax.auditing.plan import check_memory
-from leakjax.auditing.pool import set_aside
+from leakjax.auditing.pool import audited, set_aside
 from leakjax.auditing.stored import stored
 from leakjax.auditing.subject import LEAST_MODELS, LEAST_POINTS
 from leakjax.auditing.trained import trained
@@ -184,10 +184,8 @@ def run(config: Config, values: flags.FlagValues, stages: Stages, workdir: Path)
                 model, points, config.training, models=config.models, key=key, workdir=held, say=stages.say,
                 on_epoch=partial(stages.on_epoch, config.training.epochs),
             )  # fmt: skip
-        if config.audit_points is not None:
-            rows = data.evenly_spaced(min(config.audit_points, len(points.x)), len(points.x))
-            points = data.take(points, rows)
-            ensemble = ensemble._replace(membership=ensemble.membership[:, rows])
+        most = len(points.x)
+        points, ensemble = audited(points, ensemble, min(config.audit_points or most, most))
         report = harden(
             model.logits_fn,
             ensemble,

@@ -17,7 +17,6 @@ is a fault of the attack where lists are permuted. Exit codes: 0 done, 1 a row l
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +42,7 @@ from leakjax.report.progress import Stages
 
 from . import _main, audit_flags, training_flags
 from .audit_flags import Config, Places, read_config
-from .benchmark_attacks import prepared_of
+from .benchmark_attacks import places_of, prepared_of
 
 TOLERANCE = 4.0  # standard errors
 LISTS = ("permuted", "rolled")
@@ -120,7 +119,6 @@ def averaged(lists: Sequence[Mapping[View, Rates]], judge: Judge) -> dict[View, 
 
 def run(config: Config, places: Places, lists: str, repeats: int, stages: Stages) -> list[Row]:
     """Trains, and attacks under so many false lists."""
-    _validate.one_of("lists", lists, LISTS)
     if not 1 <= repeats < config.models:
         rule = f"must be 1 to {config.models - 1}, one less than the models"
         raise _validate.fail("repeats", repeats, rule)
@@ -162,8 +160,7 @@ def show(rows: Sequence[Row]) -> Table:
 def main(values: flags.FlagValues) -> int:
     """Reads the flags and runs; the exit code that the module's docstring names."""
     config = read_config(values)
-    workdir = Path(values.workdir or f"runs/null-{Path(config.dataset).stem}").expanduser()
-    places = Places(workdir, values.data_dir, values.source_dir, values.take_over)
+    places = places_of(values, "null")
     with Stages(Console(stderr=True)) as stages:
         rows = run(config, places, values.lists, values.repeats, stages)
     Console(width=140).print(show(rows))

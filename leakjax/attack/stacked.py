@@ -157,7 +157,7 @@ def reduce_all(answers: Answers, membership: np.ndarray, plan: Roles) -> Reduced
     models, points = membership.shape
     sizes = [answers.signals.shape[-1], *(int(np.prod(each.shape[2:])) for each in answers.maps)]
     size = min(points, max(1, _CHUNK_VALUES // (models * (sum(sizes) + len(plan.scored)))))
-    pairs = Pairs(*map(jnp.asarray, plan.pairs))
+    pairs = plan.pairs
     parts = []
     for start in range(0, points, size):
         rows = np.arange(start, start + size) % points  # the last chunk wraps, so that one size is compiled

@@ -54,23 +54,12 @@ def run(
     """
     chance = judge.chance(float(judge.headline))
     false = permuted(subject)
-    false_judge = Judge(false, seed=subject.seed)
     every: list[Callable[[], Control]] = [
         lambda: _untrained(subject, judge, attack, untrained, chance),
-        lambda: within(
-            "permuted_membership",
-            "Does the full attack find members when memberships are shuffled over models and records?",
-            false_judge.headline_tpr(false_judge.rates(attack(false).both[0])),
-            false_judge.chance(float(judge.headline)),
-        ),
+        lambda: permuted_membership(Judge(false, seed=subject.seed), attack(false).both[0]),
         lambda: input_only(subject, judge),
         lambda: inclusion_count(subject, judge),
-        lambda: within(
-            "placebo",
-            "Do explanations that were shuffled between the models add anything to the prediction?",
-            _headline_margin(*_first(placebo()), judge),
-            0.0,
-        ),
+        lambda: of_placebo(judge, *_first(placebo())),
         lambda: _dressed(subject, judge, dressed),
     ]
     return [one() for one in _progress.track(every)] + planted(subject, judge)
@@ -110,6 +99,26 @@ def permuted(subject: Subject, number: int = 1) -> Subject:
     generator = np.random.Generator(np.random.PCG64([subject.seed, 2, number]))
     shuffled = generator.permutation(subject.membership.reshape(-1)).reshape(subject.membership.shape)
     return dataclasses.replace(subject, membership=shuffled)
+
+
+def permuted_membership(judge: Judge, both: np.ndarray) -> Control:
+    """The control of that name. Args: judge: of a `permuted` subject. both: its scores in that view."""
+    return within(
+        "permuted_membership",
+        "Does the full attack find members when memberships are shuffled over models and records?",
+        judge.headline_tpr(judge.rates(both)),
+        judge.chance(float(judge.headline)),
+    )
+
+
+def of_placebo(judge: Judge, prediction: np.ndarray, both: np.ndarray) -> Control:
+    """The control "placebo". Args: judge: of the subject. both: with explanations shuffled between its models."""
+    return within(
+        "placebo",
+        "Do explanations that were shuffled between the models add anything to the prediction?",
+        _headline_margin(prediction, both, judge),
+        0.0,
+    )
 
 
 def input_only(subject: Subject, judge: Judge) -> Control:

@@ -15,7 +15,6 @@ import numpy as np
 
 from leakjax.attack import stacked
 from leakjax.attack.replies import Replies, Source
-from leakjax.attack.roles import Pairs
 from leakjax.auditing import literature
 from leakjax.auditing.answers import Answers
 from leakjax.auditing.chunks import Chunks, Program
@@ -95,7 +94,7 @@ def of_signals(subject: Subject, *, then: Then | None = None) -> Program:
       then: what is done to the signals before an attack reads them; None: nothing.
     """
     targets = jnp.asarray(subject.targets)
-    pairs = Pairs(*map(jnp.asarray, subject.roles.pairs))
+    pairs = subject.roles.pairs
     # No defense stands between: cosine and overlap are 1, the change is 0.
     unchanged = jnp.array([0.0 if name == "relative_change" else 1.0 for name in MEASURES])
 

@@ -10,7 +10,6 @@ import numpy as np
 from leakjax import _progress
 from leakjax.attack import queries as inputs
 from leakjax.attack import stacked
-from leakjax.attack.roles import Pairs
 from leakjax.attack.seen import codes_of_kind, seen
 from leakjax.attack.stacked import Discrete, View
 from leakjax.auditing.chunks import Chunks, Program, compiled
@@ -66,7 +65,7 @@ def near_program(subject: Subject, count: int) -> Program:
     Returns:
       program(variables, x, ids, y, membership) -> by release, (`stacked.Reduced`, kinds of each discrete answer).
     """
-    pairs = Pairs(*map(jnp.asarray, subject.roles.pairs))
+    pairs = subject.roles.pairs
 
     def chunk(variables: Any, x: jax.Array, ids: jax.Array, y: jax.Array, membership: jax.Array) -> Any:
         points = len(x)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakjax import _validate, data
+from leakjax.shadow import Ensemble
 
 
 class Pool(NamedTuple):
@@ -36,3 +37,17 @@ def set_aside(points: data.Points, count: int) -> Pool:
     rows = data.evenly_spaced(count, len(points.x))
     left = np.setdiff1d(np.arange(len(points.x)), rows)
     return Pool(data.take(points, left), points.x[rows])
+
+
+def audited(points: data.Points, ensemble: Ensemble, count: int | None) -> tuple[data.Points, Ensemble]:
+    """Some of the points that models were trained on, evenly spaced, and the models with who holds these.
+
+    Args:
+      points: all that they were trained on.
+      ensemble: the models.
+      count: how many are taken, at most all; None: all.
+    """
+    if count is None:
+        return points, ensemble
+    rows = data.evenly_spaced(count, len(points.x))
+    return data.take(points, rows), ensemble._replace(membership=ensemble.membership[:, rows])

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax.attack import signals, stacked
-from leakjax.attack.roles import Pairs
 from leakjax.attack.seen import codes_of_kind, seen
 from leakjax.attack.stacked import Discrete, View
 from leakjax.auditing.chunks import Chunks, Program, compiled
@@ -68,7 +67,7 @@ def predict_program(subject: Subject) -> Program:
       program(variables, x, y, membership) -> `Predictions` of a chunk, for `stream_predictions`.
     """
     targets = jnp.asarray(subject.targets)
-    pairs = Pairs(*map(jnp.asarray, subject.roles.pairs))
+    pairs = subject.roles.pairs
 
     def chunk(variables: Any, x: jax.Array, y: jax.Array, membership: jax.Array) -> Predictions:
         over_points = jax.vmap(subject.logits_fn, in_axes=(None, 0))

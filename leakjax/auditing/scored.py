@@ -212,29 +212,10 @@ def _controls(sitting: Sitting, given: Answers, of_maps: Program | None) -> list
     else:
         plain, shuffled = looked_up.of_signals(subject), looked_up.of_signals(subject, then=placebo(subject))
     (mixed,) = looked_up.found(sitting, given, first, [shuffled])
-    counts = subject.membership.sum(axis=0)[None] - subject.membership[subject.targets].astype(float)
-    own = judge.narrowed(mixed.valid)
-    margin = own.added(own.rates(mixed.both[0]), own.rates(mixed.prediction[0]))
     (found,) = looked_up.found(false, given, first, [plain])
-    of_false = false.judge.narrowed(found.valid)
     return [
-        controls.within(
-            "permuted_membership",
-            "Does the full attack find members when memberships are shuffled over models and records?",
-            of_false.headline_tpr(of_false.rates(found.both[0])),
-            of_false.chance(float(judge.headline)),
-        ),
-        controls.within(
-            "inclusion_count",
-            "Can members be told from how many other models hold a record? (AUC)",
-            judge.found(judge.rates(counts)).auc,
-            0.5,
-        ),
-        controls.within(
-            "placebo",
-            "Do explanations that were shuffled between the models add anything to the prediction?",
-            margin.tpr_at_fpr[judge.headline],
-            0.0,
-        ),
+        controls.permuted_membership(false.judge.narrowed(found.valid), found.both[0]),
+        controls.inclusion_count(subject, judge),
+        controls.of_placebo(judge.narrowed(mixed.valid), mixed.prediction[0], mixed.both[0]),
         *controls.planted(subject, judge),
     ]

@@ -1,7 +1,7 @@
 """What a study attacks: trained models, the points on which they are attacked, and what the models answer."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax import data, shadow
+from leakjax import shadow
 from leakjax._workdir import Workdir
 from leakjax.auditing.measure import sit
 from leakjax.auditing.options import Attacker
-from leakjax.auditing.pool import Pool
+from leakjax.auditing.pool import Pool, audited
 from leakjax.auditing.predictions import predict_program
 from leakjax.auditing.prepare import Prepared, prepare
 from leakjax.auditing.rows import Sitting
@@ -51,6 +51,7 @@ def prepared(
     attacker: Attacker,
     *,
     audit_points: int | None,
+    targets: Sequence[int] | None = None,
     workdir: Workdir,
     say: Callable[[str], None],
     on_epoch: OnEpoch,
@@ -62,6 +63,7 @@ def prepared(
       pool: the training points and the background.
       attacker: what it knows and is shown.
       audit_points: how many of the points are attacked, evenly spaced; None: all.
+      targets: which of the models are attacked; None: all.
       workdir: keeps the models.
       say: called with a line when training begins.
       on_epoch: called after each epoch.
@@ -80,15 +82,12 @@ def prepared(
             on_epoch=on_epoch,
             **sizes,
         )
-    if audit_points is not None:
-        rows = data.evenly_spaced(audit_points, len(points.x))
-        points = data.take(points, rows)
-        ensemble = ensemble._replace(membership=ensemble.membership[:, rows])
+    points, ensemble = audited(points, ensemble, audit_points)
     return prepare(
         training.model.logits_fn,
         ensemble,
         points,
-        targets=None,
+        targets=targets,
         key=jax.random.fold_in(training.key, 2),
         attacker=attacker,
         untrained=untrained,

@@ -19,10 +19,8 @@ from leakjax.oracle import Answer, Oracle
 KNOWS = "answers, the range of inputs, and that the network has one hidden layer of ReLU units"
 _ALIKE = 2e-5  # relative to the largest value: maps no farther apart are one map, computed twice
 _BLIND = 0.05  # intervals over which no two maps can be compared are given up below this, in units of 1 + |t|
-_LOOKS, _NEAR = (
-    8,
-    0.03,
-)  # inputs whose neighbours are looked at first, and how far those are: hinges are rarely nearer
+# Inputs whose neighbours are looked at first, and how far those are: hinges are rarely nearer.
+_LOOKS, _NEAR = 8, 0.03
 _LINES, _BARREN = 8, 2  # lines at most, and those in turn that add no unit
 _REACH, _WIDTH = 1e6, 2e-5
 _STEPS = (1e-2, 1e-3)  # by which a line is moved; the shorter where another hinge is in the way
