@@ -13,6 +13,7 @@ from leakjax import _precision
 from leakjax.attack import queries as inputs
 from leakjax.attack.replies import Replies, Source
 from leakjax.auditing.explanations import DEFEND, EXPLAIN, key_of, released
+from leakjax.auditing.in_cache import at_all
 from leakjax.auditing.literature import About, SourceOf, looks_at_maps, replies_by
 from leakjax.auditing.neighbours import near
 from leakjax.auditing.rows import Result, Results
@@ -49,8 +50,7 @@ def source_of(
     @jax.jit
     def predict(variables: Any, x: jax.Array) -> jax.Array:
         with _precision.stated():
-            over_points = jax.vmap(subject.logits_fn, in_axes=(None, 0))
-            return jax.vmap(over_points, in_axes=(0, None))(variables, x)
+            return at_all(subject.logits_fn, (0, None), (None, 0))(variables, x)
 
     @jax.jit
     def without(variables: Any, x: jax.Array, maps: jax.Array) -> jax.Array:
@@ -61,7 +61,7 @@ def source_of(
             return jax.vmap(subject.logits_fn, in_axes=(None, 0))(own, removed)
 
         with _precision.stated():
-            return jax.vmap(jax.vmap(one, (None, 0, 0)), (0, None, 0))(variables, x, maps)
+            return at_all(one, (0, None, 0), (None, 0, 0))(variables, x, maps)
 
     @functools.cache
     def mapper(about: About) -> Callable[..., jax.Array]:
@@ -75,12 +75,11 @@ def source_of(
                 defense, plain, key_of(subject.key, model_id, point_id, DEFEND), x, several=several
             )
 
-        over_points = jax.vmap(one, in_axes=(None, None, 0, 0, 0))
-        over_models = jax.vmap(over_points, in_axes=(0, 0, None, None, 0))
+        explain = at_all(one, (0, 0, None, None, 0), (None, None, 0, 0, 0))
 
         def chunk(variables: Any, x: Any, ids: Any, shown: Any) -> jax.Array:
             with _precision.stated():
-                return over_models(variables, model_ids, x, ids, shown)
+                return explain(variables, model_ids, x, ids, shown)
 
         return jax.jit(chunk)
 

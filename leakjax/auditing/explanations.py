@@ -18,6 +18,7 @@ from leakjax.attack.map_signals import MAP_SIGNALS, SUMS, map_signals, signed_si
 from leakjax.attack.roles import Pairs
 from leakjax.attack.seen import FEW_CLASSES
 from leakjax.auditing.chunks import Chunks, Program, compiled, mesh_of_points
+from leakjax.auditing.in_cache import at_all
 from leakjax.auditing.predictions import Predictions
 from leakjax.auditing.subject import Subject
 from leakjax.defend import Defense, apply
@@ -85,12 +86,11 @@ def explain_program(subject: Subject, explainer: Explainer) -> Program:
             return of(shown)
         return jax.vmap(of)((shown + jnp.arange(subject.maps)) % subject.maps)
 
-    over_points = jax.vmap(one, in_axes=(None, None, 0, 0, 0))
-    over_models = jax.vmap(over_points, in_axes=(0, 0, None, None, 0))
+    explain = at_all(one, (0, 0, None, None, 0), (None, None, 0, 0, 0))
     model_ids = jnp.asarray(subject.model_ids)
 
     def chunk(variables: Any, x: jax.Array, ids: jax.Array, explained: jax.Array) -> jax.Array:
-        return over_models(variables, model_ids, x, ids, explained)
+        return explain(variables, model_ids, x, ids, explained)
 
     return compiled(chunk, (None, 0, 0, 1), 1)
 

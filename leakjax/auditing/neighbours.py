@@ -13,6 +13,7 @@ from leakjax.attack import stacked
 from leakjax.attack.seen import codes_of_kind, seen
 from leakjax.attack.stacked import Discrete, View
 from leakjax.auditing.chunks import Chunks, Program, compiled
+from leakjax.auditing.in_cache import at_all
 from leakjax.auditing.score import Baseline
 from leakjax.auditing.subject import Subject
 from leakjax.oracle import prediction_part
@@ -70,8 +71,7 @@ def near_program(subject: Subject, count: int) -> Program:
     def chunk(variables: Any, x: jax.Array, ids: jax.Array, y: jax.Array, membership: jax.Array) -> Any:
         points = len(x)
         every = near(subject, x, ids)[:, :count].reshape(points * count, *x.shape[1:])
-        over_points = jax.vmap(subject.logits_fn, in_axes=(None, 0))
-        logits = jax.vmap(over_points, in_axes=(0, None))(variables, every)
+        logits = at_all(subject.logits_fn, (0, None), (None, 0))(variables, every)
         apart = lambda flat: flat.reshape(len(flat), points, count, *flat.shape[2:])
         found = {}
         for name in _releases(subject):

@@ -17,6 +17,7 @@ from leakjax.attack.roles import CALIBRATORS, GROUPS
 from leakjax.auditing import kept
 from leakjax.auditing.chunks import chunk_size
 from leakjax.auditing.explainers import LISTS
+from leakjax.auditing.in_cache import at_all
 from leakjax.evaluate import bootstrap, leakage, roc
 from leakjax.explain import Named
 from leakjax.models import Model
@@ -180,8 +181,8 @@ def _probe_model(model: Model, x: np.ndarray) -> float:
     points = jnp.asarray(x[np.arange(_PROBE_POINTS) % len(x)])
 
     def runs(variables: Any, points: jax.Array) -> jax.Array:
-        one = jax.grad(lambda x, own: model.logits_fn(own, x)[0])
-        return jax.vmap(jax.vmap(one, (0, None)), (None, 0))(points, variables)
+        one = jax.grad(lambda own, x: model.logits_fn(own, x)[0], argnums=1)
+        return at_all(one, (0, None), (None, 0))(variables, points)
 
     seconds = _seconds(jax.jit(runs), variables, points)
     return seconds / (_PROBE_MODELS * _PROBE_POINTS)

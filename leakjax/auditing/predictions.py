@@ -10,6 +10,7 @@ from leakjax.attack import signals, stacked
 from leakjax.attack.seen import codes_of_kind, seen
 from leakjax.attack.stacked import Discrete, View
 from leakjax.auditing.chunks import Chunks, Program, compiled
+from leakjax.auditing.in_cache import at_all
 from leakjax.auditing.subject import Subject
 from leakjax.oracle import prediction_part
 
@@ -70,8 +71,7 @@ def predict_program(subject: Subject) -> Program:
     pairs = subject.roles.pairs
 
     def chunk(variables: Any, x: jax.Array, y: jax.Array, membership: jax.Array) -> Predictions:
-        over_points = jax.vmap(subject.logits_fn, in_axes=(None, 0))
-        logits = jax.vmap(over_points, in_axes=(0, None))(variables, x)
+        logits = at_all(subject.logits_fn, (0, None), (None, 0))(variables, x)
         predicted = jnp.argmax(logits, axis=-1)
         truth = jnp.broadcast_to(y[None], predicted.shape)
         of_class = lambda classes: jax.vmap(jax.vmap(signals.logit_confidence))(logits, classes)

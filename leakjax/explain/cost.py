@@ -95,7 +95,7 @@ def _walk(jaxpr: Jaxpr, marks: Marks) -> Counter[Mark]:
     for equation in jaxpr.eqns:
         name, operands = equation.primitive.name, equation.invars
         of_weight = [None if isinstance(one, Literal) else known.get(one) for one in operands]
-        inner = _programs(equation.params)
+        inner = programs_in(equation)
         if inner:
             counts = [_walk(each, _into(each, of_weight)) for each in inner]
             if name == "while" and any(counts):
@@ -135,10 +135,10 @@ def _passes(equation: Any, of_weight: Sequence[Mark | None]) -> list[tuple[Mark,
     return passes
 
 
-def _programs(params: Mapping[str, Any]) -> list[Jaxpr]:
+def programs_in(equation: Any) -> list[Jaxpr]:
     """The programs inside an equation: of a call, a loop, or branches."""
     found: list[Jaxpr] = []
-    for value in params.values():
+    for value in equation.params.values():
         for one in value if isinstance(value, tuple | list) else (value,):
             if isinstance(one, ClosedJaxpr):
                 found.append(one.jaxpr)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from leakjax.auditing.chunks import chunk_size
+from leakjax.auditing.in_cache import at_all
 from leakjax.explain.types import LogitsFn
 from leakjax.models.model import Variables
 
@@ -55,7 +56,7 @@ def read(logits_fn: LogitsFn, variables: Variables, x: np.ndarray, y: np.ndarray
             (jnp.argmax(logits) == y).astype(jnp.float32),
         )
 
-    program = jax.jit(jax.vmap(jax.vmap(of_answer, (None, 0, 0)), (0, None, None)))
+    program = jax.jit(at_all(of_answer, (0, None, None), (None, 0, 0)))
     models = len(jax.tree.leaves(variables)[0])
     size = min(len(x), chunk_size(models, x[0].size))
     parts = []

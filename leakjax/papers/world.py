@@ -11,6 +11,8 @@ import numpy as np
 
 from leakjax import shadow
 from leakjax._workdir import Workdir
+from leakjax.auditing.chunks import compiled, mesh_of_points
+from leakjax.auditing.in_cache import at_all
 from leakjax.auditing.measure import sit
 from leakjax.auditing.options import Attacker
 from leakjax.auditing.pool import Pool, audited
@@ -112,16 +114,15 @@ def logits_at(subject: Subject, inputs: Callable[[np.ndarray], Any], queries: in
       float32 [models, points, queries, classes].
     """
 
-    @jax.jit
-    def ask(variables: Any, x: jax.Array) -> jax.Array:
-        def of_model(own: Any, x: jax.Array) -> jax.Array:
-            return jax.vmap(jax.vmap(subject.logits_fn, (None, 0)), (None, 0))(own, x)
+    of_point = jax.vmap(subject.logits_fn, (None, 0))
 
+    def chunk(variables: Any, x: jax.Array) -> jax.Array:
         if x.shape[0] == 1:
-            return jax.vmap(of_model, (0, None))(variables, x[0])
-        return jax.vmap(of_model)(variables, x)
+            return at_all(of_point, (0, None), (None, 0))(variables, x[0])
+        return at_all(of_point, (0, 0), (None, 0))(variables, x)
 
-    count, size = len(subject.points.x), max(1, 256 // queries)
+    ask, devices = compiled(chunk, (None, 1), 1), mesh_of_points().size
+    count, size = len(subject.points.x), max(1, 256 // queries // devices) * devices
     found = []
     for start in range(0, count, size):
         rows = np.arange(start, start + size) % count
