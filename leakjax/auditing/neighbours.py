@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax import _progress
 from leakjax.attack import queries as inputs
 from leakjax.attack import stacked
 from leakjax.attack.seen import codes_of_kind, seen
@@ -56,41 +55,42 @@ def near(subject: Subject, x: jax.Array, ids: jax.Array) -> jax.Array:
     return jax.vmap(of_one)(x, ids)
 
 
-def near_program(subject: Subject, count: int) -> Program:
+def near_program(subject: Subject) -> Program:
     """Compiles what all models predict near a chunk of points, reduced to what an attack needs.
 
     Args:
-      subject: what is audited.
-      count: how many of its neighbours are asked, the first ones.
+      subject: what is audited, and how many neighbours are asked.
 
     Returns:
-      program(variables, x, ids, y, membership) -> by release, (`stacked.Reduced`, kinds of each discrete answer).
+      program(variables, x, ids, y, membership) -> by how many neighbours are looked at, the first ones, and by release:
+      (`stacked.Reduced`, kinds of each discrete answer).
     """
     pairs = subject.roles.pairs
 
     def chunk(variables: Any, x: jax.Array, ids: jax.Array, y: jax.Array, membership: jax.Array) -> Any:
-        points = len(x)
-        every = near(subject, x, ids)[:, :count].reshape(points * count, *x.shape[1:])
+        points, most = len(x), subject.neighbours
+        every = near(subject, x, ids).reshape(points * most, *x.shape[1:])
         logits = at_all(subject.logits_fn, (0, None), (None, 0))(variables, every)
-        apart = lambda flat: flat.reshape(len(flat), points, count, *flat.shape[2:])
-        found = {}
+        apart = lambda flat: flat.reshape(len(flat), points, most, *flat.shape[2:])
+        found: dict[int, dict[str, Any]] = {count: {} for count in counts(most)}
         for name in _releases(subject):
             part = prediction_part(name)
-            told = seen(part, logits, jnp.repeat(y, count), label_known=subject.label_known)
-            codes = [
-                (apart(code)[:, :, place], apart(kind)[:, :, place])
-                for code, kind in told.codes
-                for place in range(count)
-            ]
-            # Wrong or right of each neighbour, the second discrete answer of every release; and of how many.
-            right = 1.0 - apart(told.codes[1][0]).mean(axis=-1, keepdims=True)
-            signals = apart(told.signals[..., :_SIGNALS]).reshape(len(logits), points, -1)
-            signals = jnp.concatenate([signals, right], axis=-1)
-            reduced = stacked.reduce_points(signals, (), codes, membership, pairs)
-            found[name] = reduced, tuple(kind for _, kind in codes)
+            told = seen(part, logits, jnp.repeat(y, most), label_known=subject.label_known)
+            for count in found:
+                codes = [
+                    (apart(code)[:, :, place], apart(kind)[:, :, place])
+                    for code, kind in told.codes
+                    for place in range(count)
+                ]
+                # Wrong or right of each neighbour, the second discrete answer of every release; and of how many.
+                right = 1.0 - apart(told.codes[1][0])[:, :, :count].mean(axis=-1, keepdims=True)
+                signals = apart(told.signals[..., :_SIGNALS])[:, :, :count].reshape(len(logits), points, -1)
+                signals = jnp.concatenate([signals, right], axis=-1)
+                reduced = stacked.reduce_points(signals, (), codes, membership, pairs)
+                found[count][name] = reduced, tuple(kind for _, kind in codes)
         return found
 
-    return compiled(chunk, (None, 0, 0, 0, 1), _axes(subject, count))
+    return compiled(chunk, (None, 0, 0, 0, 1), _axes(subject))
 
 
 def ask(subject: Subject, alone: Baseline) -> Near | None:
@@ -100,15 +100,18 @@ def ask(subject: Subject, alone: Baseline) -> Near | None:
       subject: what is attacked.
       alone: without them.
     """
+    if not subject.stackable or not subject.neighbours:
+        return None
     scores, base = {}, alone
-    for count in _progress.track(counts(subject.neighbours) if subject.stackable else []):
-        base = _beside(subject, alone, count)
+    for count, found in _reduced(subject).items():
+        base = _beside(subject, alone, count, found)
         scores[count] = np.stack([stacked.scores_of(found) for found in base.log_odds.values()])
-    return Near(scores, base) if scores else None
+    return Near(scores, base)
 
 
-def _beside(subject: Subject, alone: Baseline, count: int) -> Baseline:
-    program, chunks = near_program(subject, count), Chunks(subject)
+def _reduced(subject: Subject) -> Any:
+    """What `near_program` says of all points."""
+    program, chunks = near_program(subject), Chunks(subject)
 
     def dispatch(rows: np.ndarray) -> Any:
         x, y, ids = (
@@ -116,7 +119,10 @@ def _beside(subject: Subject, alone: Baseline, count: int) -> Baseline:
         )
         return program(chunks.variables, x, ids, y, chunks.put(subject.membership[:, rows], 1))
 
-    found = chunks.run(dispatch, _axes(subject, count), lambda chunk, rows: chunk)
+    return chunks.run(dispatch, _axes(subject), lambda chunk, rows: chunk)
+
+
+def _beside(subject: Subject, alone: Baseline, count: int, found: Mapping[str, Any]) -> Baseline:
     features, log_odds = dict(alone.features), dict(alone.log_odds)
     for name, (reduced, kinds) in found.items():
         sizes = codes_of_kind(prediction_part(name), subject.points.classes)
@@ -134,6 +140,10 @@ def _releases(subject: Subject) -> Sequence[str]:
     return [name for name in subject.releases if prediction_part(name).kind != "none"]
 
 
-def _axes(subject: Subject, count: int) -> Any:
-    many = {name: count * len(codes_of_kind(prediction_part(name), 2)) for name in _releases(subject)}
-    return {name: (stacked.reduced_axes(codes), (1,) * codes) for name, codes in many.items()}
+def _axes(subject: Subject) -> Any:
+    kinds = {name: len(codes_of_kind(prediction_part(name), 2)) for name in _releases(subject)}
+    of = lambda codes: (stacked.reduced_axes(codes), (1,) * codes)
+    return {
+        count: {name: of(count * each) for name, each in kinds.items()}
+        for count in counts(subject.neighbours)
+    }
