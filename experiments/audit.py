@@ -178,6 +178,7 @@ def print_plan(config: Config, places: Places, seeds: int, stages: Stages) -> No
         attacks=len(config.attacks),
         anew=[attack.parse(text) for text in config.attacks],
         maps=config.maps(pool.points.classes),
+        neighbours=config.neighbours,
     )
     title = f"{config.dataset}, {config.models} models"
     table = Table("stage", "runs of the model", "about seconds", title=escape(title))

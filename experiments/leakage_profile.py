@@ -27,6 +27,7 @@ from leakjax.auditing.explainers import parse
 from leakjax.auditing.options import Attacker
 from leakjax.papers.leakage import Settings, profile, section
 from leakjax.papers.leakage.figures import images
+from leakjax.papers.leakage.rivals import REMOVALS
 from leakjax.papers.methods import EVERY
 
 from . import _main, paper_flags, training_flags
@@ -108,10 +109,10 @@ def main(values: flags.FlagValues) -> int:
     given = paper_flags.values_of(values, QUICK)
     config, places = read_config(given), paper_flags.places_of(given, "leakage-profile")
     if values.plan:
-        methods = paper_flags.print_plan(config, places, defenses=1, attacks=20)
-        trainings = (
-            methods * config.network_targets * 2 * (1 + len(config.releases)) if config.networks else 0
+        methods = paper_flags.print_plan(
+            config, places, defenses=1, attacks=20, neighbours=config.neighbours, removals=2 * REMOVALS
         )
+        trainings = methods * config.network_targets * (2 + len(config.releases)) if config.networks else 0
         print(f"attack networks: {trainings} trainings of up to 15 epochs on 8,192 maps each")
         return _main.DONE
     found = paper_flags.measured(config, places, profile, images, section.page)

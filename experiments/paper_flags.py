@@ -229,7 +229,7 @@ def measured(
     return found
 
 
-def print_plan(config: Any, places: Places, *, defenses: int, attacks: int) -> int:
+def print_plan(config: Any, places: Places, *, defenses: int, attacks: int, **further: Any) -> int:
     """Prints what a profile would run, what it costs, and which explainers it leaves out.
 
     Args:
@@ -237,6 +237,7 @@ def print_plan(config: Any, places: Places, *, defenses: int, attacks: int) -> i
       places: where the data are.
       defenses: how many each explainer passes through.
       attacks: how many rows each explainer has.
+      **further: queries, as of `leakjax.auditing.plan.plan`.
 
     Returns:
       How many explainers are attacked.
@@ -262,6 +263,7 @@ def print_plan(config: Any, places: Places, *, defenses: int, attacks: int) -> i
         explainers=taken.named,
         defenses=defenses,
         attacks=attacks,
+        **further,
     )
     console = Console()
     title = f"{config.dataset}, {config.models} models"

@@ -15,6 +15,8 @@ from leakjax.oracle import prediction_part
 _OF_SIGNAL = len(Statistics._fields) - 2
 _OF_MAP = 2 * len(FILTERS)
 _TOGETHER = 2  # signals that a map and a label say only together
+# Of one neighbour's prediction its first signals: the log-odds of the true and of the predicted class.
+OF_NEIGHBOUR = 2
 
 
 def pairs(models: int, targets: int) -> int:
@@ -42,6 +44,11 @@ def of_prediction(release: str, classes: int) -> tuple[int, int]:
     }[part.kind]
     maps = int(part.kind in ("label", "confidence", "vector"))
     return _of(signals, maps, len(codes_of_kind(part, classes)))
+
+
+def of_neighbours(release: str, classes: int, count: int) -> int:
+    """Features of each point and target that so many further queries near it give. Args: as of `of_prediction`."""
+    return _of(OF_NEIGHBOUR * count + 1, 0, count * len(codes_of_kind(prediction_part(release), classes)))[1]
 
 
 def of_explanation(maps: int, classes: int) -> tuple[int, int]:

@@ -13,13 +13,12 @@ from leakjax.attack.seen import codes_of_kind, seen
 from leakjax.attack.stacked import Discrete, View
 from leakjax.auditing.chunks import Chunks, Program, compiled
 from leakjax.auditing.in_cache import at_all
+from leakjax.auditing.kept import OF_NEIGHBOUR
 from leakjax.auditing.score import Baseline
 from leakjax.auditing.subject import Subject
 from leakjax.oracle import prediction_part
 
 _STAGE = 2  # of a key that is folded with a point's id
-# Of one neighbour's prediction its first signals: the log-odds of the true and of the predicted class.
-_SIGNALS = 2
 
 
 class Near(NamedTuple):
@@ -84,7 +83,9 @@ def near_program(subject: Subject) -> Program:
                 ]
                 # Wrong or right of each neighbour, the second discrete answer of every release; and of how many.
                 right = 1.0 - apart(told.codes[1][0])[:, :, :count].mean(axis=-1, keepdims=True)
-                signals = apart(told.signals[..., :_SIGNALS])[:, :, :count].reshape(len(logits), points, -1)
+                signals = apart(told.signals[..., :OF_NEIGHBOUR])[:, :, :count].reshape(
+                    len(logits), points, -1
+                )
                 signals = jnp.concatenate([signals, right], axis=-1)
                 reduced = stacked.reduce_points(signals, (), codes, membership, pairs)
                 found[count][name] = reduced, tuple(kind for _, kind in codes)

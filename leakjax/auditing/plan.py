@@ -18,6 +18,7 @@ from leakjax.auditing import kept
 from leakjax.auditing.chunks import chunk_size
 from leakjax.auditing.explainers import LISTS
 from leakjax.auditing.in_cache import at_all
+from leakjax.auditing.neighbours import counts
 from leakjax.evaluate import bootstrap, leakage, roc
 from leakjax.explain import Named
 from leakjax.models import Model
@@ -63,6 +64,8 @@ def plan(
     attacks: int,
     anew: Sequence[AnyAttack] = (),
     maps: int = 1,
+    neighbours: int = 0,
+    removals: int = 0,
 ) -> Plan:
     """Estimates an audit from its sizes and from probes of a second on this machine.
 
@@ -83,6 +86,8 @@ def plan(
       attacks: how many rows each explainer and defense has in the report.
       anew: attacks that run the models again.
       maps: how many maps an explanation holds: as many as classes, where all are asked for.
+      neighbours: further queries near each point.
+      removals: queries from which the features that an explanation names are taken away.
 
     Returns:
       The plan. A run of a model counts once, forward alone or forward and backward together.
@@ -92,13 +97,18 @@ def plan(
     one_row = _probe_row(models, audited)
     training = models * epochs * (len(x) // 2)
     pairs = models * audited
-    stages = [Stage("train", training, training * one_run), Stage("predict", pairs, pairs * one_run)]
+    predicted = pairs * (1 + neighbours)
+    stages = [Stage("train", training, training * one_run), Stage("predict", predicted, predicted * one_run)]
+    removed = 0
     for named in explainers:
         each = named.runs(x.shape[1:])
         few = costly_points if costly_points is not None and each > LISTS["cheap"] else audited
         runs = models * min(audited, few) * each * maps
         stages.append(Stage(f"explain {named.name}", runs, runs * one_run))
+        removed += models * min(audited, few) * removals
     explained = sum(stage.runs for stage in stages[2:])
+    if removed:
+        stages.append(Stage("take features away", removed, removed * one_run))
     for attack in (attack for attack in anew if isinstance(attack, Attack)):
         # Numbers of maps are kept; who looks at whole maps has one of each made anew, for each defense.
         runs = defenses * explained // maps if "maps" in attack.needs else 0
@@ -106,7 +116,7 @@ def plan(
         stages.append(Stage(f"attack by {attack.name}", runs, runs * one_run))
     controls = _CONTROLS * pairs * (1 + explainers[0].runs(x.shape[1:]) * maps)
     stages.append(Stage("controls", controls, controls * one_run))
-    features = _learned(releases, _classes(model, x), len(explainers) * defenses, maps)
+    features = _learned(releases, _classes(model, x), len(explainers) * defenses, maps, neighbours)
     stages.append(Stage("learn", 0, _probe_learning(features, min(GROUPS, targets), audited)))
     stages.append(Stage("evaluate", 0, one_row * len(explainers) * defenses * (attacks + 1)))
     needed = memory(
@@ -188,11 +198,21 @@ def _probe_model(model: Model, x: np.ndarray) -> float:
     return seconds / (_PROBE_MODELS * _PROBE_POINTS)
 
 
-def _learned(releases: Sequence[str], classes: int, explanations: int, maps: int) -> list[int]:
+def _learned(
+    releases: Sequence[str], classes: int, explanations: int, maps: int, neighbours: int
+) -> list[int]:
     """Features of each regression that is learned, in the audit and in its controls."""
     _, of_map = kept.of_explanation(maps, classes)
     shown = [kept.of_prediction(release, classes)[1] for release in releases]
     alone, both = [each for each in shown for _ in range(2)], [each + of_map for each in shown]
+    for count in counts(neighbours):
+        asked = [
+            each + kept.of_neighbours(release, classes, count)
+            for release, each in zip(releases, shown, strict=True)
+        ]
+        alone += [each for each in asked for _ in range(2)]
+        if count == neighbours:  # explanations stand beside all of them, too
+            both = both + [each + of_map for each in asked]
     return alone + explanations * [of_map, *both] + _CONTROLS * [shown[0], shown[0], both[0]]
 
 

@@ -174,15 +174,16 @@ def test_a_workdir_that_cannot_be_written_is_named(call, tmp_path):
 
 def test_a_plan_prints_the_stages_and_writes_nothing(capsys, values, tmp_path):
     values(["audit"])
-    argv = _main.parse(["audit", *SMALL, "--plan", "--seeds=3", f"--workdir={tmp_path / 'work'}"])
-    assert _main.call(audit.main, argv) == 0
-    values["plan"].unparse()
-    values["seeds"].unparse()
+    argv = ["audit", *SMALL, "--plan", "--seeds=3", "--neighbours=2", f"--workdir={tmp_path / 'work'}"]
+    assert _main.call(audit.main, _main.parse(argv)) == 0
+    for name in ("plan", "seeds", "neighbours"):
+        values[name].unparse()
     shown = capsys.readouterr().out
     for stage in ("train", "predict", "explain gradient", "controls", "evaluate", "total", "memory: about"):
         assert stage in shown
     assert f"{MODELS * EPOCHS * 100:,}" in shown  # half of 200 points, every model and epoch
     assert f"{MODELS * 200:,}" in shown
+    assert f"{3 * MODELS * 200:,}" in shown  # the points and two neighbours of each
     one, three = (
         [float(cell.replace(",", "")) for cell in re.findall(r"[\d,.]+(?= *│)", line)]
         for line in shown.splitlines()
