@@ -65,8 +65,8 @@ def upsample(window: int | tuple[int, ...]) -> Defense:
       window: as for `coarsen`.
 
     Returns:
-      The defense. The set that it leaves is described as if the repeats could differ: a sensitivity in L2 or L1
-      is the supremum, if the set that enters is one that both arrays of a pair fill to a common level.
+      The defense. The set that it leaves is described as if the repeats could differ: a sensitivity is the supremum
+      in Linf, and in L2 or L1 if the set that enters is one that both arrays of a pair fill to a common level.
 
     Raises:
       UsageError: if a side is no whole number of at least 1.
@@ -87,8 +87,10 @@ def upsample(window: int | tuple[int, ...]) -> Defense:
         xp = arithmetic(*domain.numbers)
         shape = whole_shape(domain.shape)
         times = math.prod(shape) // domain.size
+        largest = xp.minimum(domain.l1, domain.l2)
         return Domain(
-            shape, domain.low, domain.high, domain.l1 * times, domain.l2 * math.sqrt(times),
+            shape, xp.maximum(domain.low, -largest), xp.minimum(domain.high, largest),
+            l1=domain.l1 * times, l2=domain.l2 * math.sqrt(times),
             nonzeros=xp.minimum(domain.nonzeros * times, math.prod(shape)), exact=False,
         )  # fmt: skip
 

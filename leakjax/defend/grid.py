@@ -114,8 +114,10 @@ def _rounded(domain: Domain, step: Number) -> Domain:
         far = xp.round(steps + xp.abs(steps) * _ROUNDING) * step
         return xp.where(inf(end), end, xp.maximum(far, xp.round(steps) * step))
 
+    largest = xp.minimum(domain.l1, domain.l2)
+    low, high = (most(xp.minimum(end, largest)) for end in (-domain.low, domain.high))
     return dataclasses.replace(
-        domain, low=-most(-domain.low), high=most(domain.high), l1=l1, l2=l2, nonzeros=kept.nonzeros,
+        domain, low=-low, high=high, l1=l1, l2=l2, nonzeros=kept.nonzeros,
         exact=domain.exact & inf(domain.l1) & inf(domain.l2),
     ).grown(_ROUNDING)  # fmt: skip
 

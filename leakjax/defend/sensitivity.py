@@ -62,10 +62,17 @@ def sensitivity(
       keep_top_k) keeps a part of the interval's box out of reach.
 
     Chains with other transforms (scale, absolute, normalize, sign, quantize, coarsen, project_out, ...) are exact
-    where the witness, led back to a pair of raw attributions and released, attains the bound, to float32. Known to
-    be loose: quantize after a norm clip, where what rounding adds is bounded by its concave hull; project_out after
-    a box, whose exact L2 value is a problem of number partitioning (the bound is at most sqrt(n / (n - k)) times
-    it for k directions of n values), and in L1 and Linf; upsample in Linf.
+    where the witness, led back to a pair of raw attributions and released, attains the bound, to float32. Others may be
+    loose. As one stage after a norm clip or an interval around 0 the bound is at most so many times the supremum:
+
+    - quantize after a clip in L1 or L2: 2 (what rounding adds is bounded by its concave hull);
+    - keep_top_k(signed=True) after an L2 clip: sqrt(2) in L2, 2 in Linf;
+    - coarsen_segments of unequal sizes: sqrt(largest / smallest);
+    - project_out of k directions of n values: sqrt(n / (n - k)) in L1 and Linf after an L2 clip, and in L2 after an
+      interval (the exact value is a problem of number partitioning), where L1 has sqrt(2) n / (n - k) and Linf
+      sqrt(n) n / (n - k).
+
+    normalize after an interval without 0 is bounded by the signs alone, however narrow the interval is.
 
     A lifted function is never exact. Where a hyperparameter is traced the value has the precision of float32,
     else of float64, and `exact` means to that precision.

@@ -63,8 +63,8 @@ ROWS = [
     ([clip_norm(1.0), keep_top_k(2, signed=True)], (1,)),
     ([clip_values(0.0, 1.0), keep_top_k(2, signed=True)], (1, 2, INF)),
     ([clip_values(0.2, 1.0), quantize(0.3)], (1, 2, INF)),
-    ([clip_norm(1.0), quantize(0.3)], ()),
-    ([clip_norm(1.0, 1), quantize(0.5)], ()),
+    ([clip_norm(1.0), quantize(0.3)], (INF,)),
+    ([clip_norm(1.0, 1), quantize(0.5)], (INF,)),
     ([clip_norm(1.0), coarsen(2)], (1, 2, INF)),
     ([coarsen(2), clip_norm(1.0)], (1, 2, INF)),
     ([clip_values(-1.0, 1.0), coarsen(3)], (1, 2, INF)),
@@ -77,6 +77,21 @@ ROWS = [
     ([clip_values(-1.0, 1.0), project_out("one,x")], ()),
     ([project_out("one,x"), normalize()], (2,)),
     ([project_out("one"), normalize(), keep_top_k(3)], (2,)),
+]
+
+# By how many times the supremum a bound may be larger, as `sensitivity` says, in L1, L2 and Linf.
+LOOSE = [
+    ([coarsen(2), clip_norm(1.0), upsample(2)], (1, 1, 1)),
+    ([clip_norm(1.0), quantize(0.3)], (2, 2, 1)),
+    ([clip_norm(0.74), quantize(0.5)], (2, 2, 1)),
+    ([clip_norm(1.0, 1), quantize(0.5)], (2, 2, 1)),
+    ([clip_norm(1.0), keep_top_k(2, signed=True)], (1, math.sqrt(2), 2)),
+    ([clip_norm(1.0), coarsen_segments([0, 0, 0, 1, 1, 2])], (math.sqrt(3),) * 3),
+    ([clip_norm(1.0), project_out("one,x")], (math.sqrt(6 / 4), 1, math.sqrt(6 / 4))),
+    (
+        [clip_values(-1.0, 1.0), project_out("one,x")],
+        (math.sqrt(2) * 6 / 4, math.sqrt(6 / 4), math.sqrt(6) * 6 / 4),
+    ),
 ]
 
 
@@ -123,6 +138,66 @@ def test_bound_is_not_exceeded_and_attained_where_exact(stages, exact, norm):
         ends = [defend.apply(defense, x, key=KEY, x=jnp.ones(6)) for x in bound.witness]
         attained = np.linalg.norm(np.ravel(np.asarray(ends[0] - ends[1], np.float64)), ord=norm)
         np.testing.assert_allclose(attained, bound.value, rtol=3e-5)
+
+
+@pytest.mark.parametrize(
+    ("stages", "times"), LOOSE, ids=lambda part: chain(*part).name if isinstance(part, list) else ""
+)
+def test_a_bound_that_is_none_is_at_most_as_loose_as_is_said(stages, times):
+    defense = chain(*stages)
+    for norm, most in zip((1, 2, INF), times, strict=True):
+        found = farthest(defense, norm, np.random.default_rng(1))
+        assert sensitivity(defense, (6,), norm=norm).value <= most * found * 1.01
+
+
+@pytest.mark.parametrize(
+    "stages", [row for row, _ in ROWS if not {"sign()", "quantize(0.3)"} & {stage.name for stage in row}]
+)
+def test_a_climb_along_the_gradient_of_the_distance_exceeds_no_bound(stages):
+    defense = chain(*stages)
+
+    def distance(pair):
+        ends = [defend.apply(defense, x, key=KEY, x=jnp.asarray(QUERY)) for x in pair]
+        return jnp.sum((ends[0] - ends[1]) ** 2)
+
+    def step(pair, _):
+        up = jax.grad(distance)(pair)
+        return pair + 0.1 * up / jnp.maximum(jnp.linalg.norm(up), 1e-12), distance(pair)
+
+    starts = np.random.default_rng(2).normal(size=(40, 2, 6)).astype(np.float32)
+    found = jax.jit(jax.vmap(lambda pair: jax.lax.scan(step, pair, length=100)[1]))(starts)
+    bound = sensitivity(defense, (6,)).value
+    assert np.isfinite(np.asarray(found)).all()
+    assert math.sqrt(np.max(found)) <= bound * (1 + 1e-5)
+
+
+TINY = [
+    ([clip_norm(2.0), keep_top_k(2)], (1, 2, INF)),
+    ([clip_values(-1.0, 2.0), keep_top_k(2)], (1, 2, INF)),
+    ([clip_values(-2.0, 2.0), clip_norm(2.0, 1)], (1, 2, INF)),
+    ([clip_values(1.0, 2.0), keep_top_k(2)], (1, 2, INF)),
+    ([keep_top_k(2), sign()], (1, 2, INF)),
+    ([clip_values(-1.5, 2.0), quantize(1.0)], (1, 2, INF)),
+    ([clip_values(-1.0, 2.0), absolute(), coarsen(3)], (1, 2, INF)),
+    ([clip_norm(2.0, 1), quantize(1.0)], (INF,)),
+]
+
+
+@pytest.mark.parametrize(
+    ("stages", "attained"), TINY, ids=lambda part: chain(*part).name if isinstance(part, list) else ""
+)
+def test_all_pairs_of_a_tiny_grid_exceed_no_bound_and_attain_it(stages, attained):
+    """Every array of three multiples of a half up to 3, in all pairs."""
+    defense, ends = chain(*stages), np.arange(-6, 7) / 2
+    grid = np.stack(np.meshgrid(ends, ends, ends), axis=-1).reshape(-1, 3).astype(np.float32)
+    run = jax.jit(jax.vmap(lambda e: defend.apply(defense, e, key=KEY)))
+    released = np.unique(np.asarray(run(grid), np.float64).reshape(len(grid), -1), axis=0)
+    for norm in (1, 2, INF):
+        found = max(np.linalg.norm(released - one, ord=norm, axis=1).max() for one in released)
+        bound = sensitivity(defense, (3,), norm=norm).value
+        assert found <= bound * (1 + 1e-5)
+        if norm in attained:
+            np.testing.assert_allclose(found, bound, rtol=1e-4)
 
 
 def test_a_query_gives_the_witness_of_its_own_directions():
