@@ -52,6 +52,7 @@ from leakjax.auditing.options import Budget, Run
 from leakjax.auditing.plan import check_memory, plan
 from leakjax.auditing.pool import Pool, audited, set_aside
 from leakjax.auditing.private import promise
+from leakjax.auditing.resolve import checked_defenses
 from leakjax.auditing.stored import stored
 from leakjax.auditing.subject import LEAST_POINTS
 from leakjax.auditing.trained import trained
@@ -78,12 +79,14 @@ def load_pool(config: Config, places: Places) -> Pool:
 
 
 def methods(config: Config, model: models.Model, pool: Pool, say: Callable[[str], None]) -> list[Named]:
-    """The explainers; UsageError where one that is named does not apply to the model, before it is trained."""
+    """The explainers; UsageError where one that is named, or a defense, does not apply, before models are trained."""
     example = pool.points.x[0]
     variables = jax.eval_shape(model.init, jax.random.key(0), example)
-    return explainers.choose(
+    chosen = explainers.choose(
         config.explainers, model.logits_fn, variables, example, pool.background, say, pool.points.columns
-    ).methods
+    )
+    checked_defenses(config.defenses, chosen, example)
+    return chosen.methods
 
 
 def run(

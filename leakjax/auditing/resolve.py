@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from leakjax import _validate
 from leakjax.attack.registry import AnyAttack, Attack, Streamed
@@ -12,7 +13,7 @@ from leakjax.attack.registry import parse as parse_attack
 from leakjax.attack.run import check_models, check_needs
 from leakjax.attack.stacked import LEAST_MODELS as LEAST_STACKED
 from leakjax.auditing import door
-from leakjax.auditing.explainers import LISTS, choose
+from leakjax.auditing.explainers import LISTS, Chosen, choose
 from leakjax.auditing.options import Budget
 from leakjax.auditing.rows import STACKED
 from leakjax.auditing.subject import Subject
@@ -79,10 +80,7 @@ def resolve(
             rule = "shows several explanations together; ask for those of all classes one by one"
             raise _validate.fail("explainers", method.name, rule)
     made = {one.name: one.make(subject.logits_fn, shape, background) for one in chosen.methods}
-    hardeners = defenses_of(defenses)
-    for attribution in chosen.attributions.values():
-        for defense in hardeners.values():
-            door.check_defense(defense, attribution, x)
+    hardeners = checked_defenses(defenses, chosen, x)
     return Methods(
         made,
         {one.name: one for one in chosen.methods},
@@ -113,6 +111,24 @@ def defenses_of(given: Sequence[DefenseLike]) -> dict[str, Defense]:
     found = [_defense(item) for item in door.listed("defenses", given)]
     _validate.distinct("defenses", [defense.name for defense in found])
     return {defense.name: defense for defense in found}
+
+
+def checked_defenses(given: Sequence[DefenseLike], chosen: Chosen, x: np.ndarray) -> dict[str, Defense]:
+    """As `defenses_of`, each tried on the form of every explainer's attributions.
+
+    Args:
+      given: as of `defenses_of`.
+      chosen: the explainers.
+      x: one example.
+
+    Raises:
+      UsageError: as of `defenses_of`, or a defense that does not apply to some attribution.
+    """
+    found = defenses_of(given)
+    for attribution in chosen.attributions.values():
+        for defense in found.values():
+            door.check_defense(defense, attribution, x)
+    return found
 
 
 def _sound(

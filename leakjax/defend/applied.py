@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from leakjax import _precision, _validate
 from leakjax.defend import exact
@@ -39,11 +40,14 @@ def apply(
       What may be shown.
 
     Raises:
-      UsageError: on another sampler, and as of the stages.
+      UsageError: on another sampler, an attribution of whole numbers, and as of the stages.
     """
     _validate.one_of("sampler", sampler, SAMPLERS)
     if sampler == "ideal" and key is None:
         raise _validate.fail("key", key, 'must be given unless sampler="exact"')
+    attribution = jnp.asarray(attribution)
+    if not jnp.issubdtype(attribution.dtype, jnp.floating):
+        raise _validate.fail("attribution.dtype", str(attribution.dtype), "must be a floating type")
     with _precision.stated():
         if sampler == "exact" or key is None:
             return exact.release(defense, attribution, x=x, bits=bits)

@@ -20,6 +20,7 @@ from scipy import special
 from leakjax import _validate
 from leakjax.defend.defense import Defense, stages
 from leakjax.defend.domain import Domain
+from leakjax.defend.mechanisms import check_precision
 
 # Multiples of the grid in one standard deviation or scale of the noise.
 STEPS = 1024
@@ -48,8 +49,10 @@ def release(
       What may be shown.
 
     Raises:
-      UsageError: another kind of randomness, none, or a set that is unbounded or leaves out 0.
+      UsageError: another kind of randomness, none, a set that is unbounded or leaves out 0, or an attribution of less
+        than float32.
     """
+    check_precision(defense, attribution)
     domain, key = Domain(attribution.shape), jax.random.key(0)  # no stage below draws from it
     noise, noisy = None, False
     for stage in stages(defense):

@@ -74,12 +74,17 @@ def claiming(defense: Defense) -> Defense:
     def apply(
         attribution: jax.Array, domain: Domain, *, key: jax.Array, x: jax.Array | None = None
     ) -> jax.Array:
-        if jnp.finfo(attribution.dtype).bits < 32:
-            rule = f"{defense.name} claims differential privacy: convert the attribution to float32 before it"
-            raise _validate.fail("attribution.dtype", str(attribution.dtype), rule)
+        check_precision(defense, attribution)
         return defense.apply(attribution, domain, key=key, x=x)
 
     return defense._replace(apply=apply)
+
+
+def check_precision(defense: Defense, attribution: jax.Array) -> None:
+    """UsageError where an attribution of less than float32 enters what claims differential privacy."""
+    if jnp.finfo(attribution.dtype).bits < 32:
+        rule = f"{defense.name} claims differential privacy: convert the attribution to float32 before it"
+        raise _validate.fail("attribution.dtype", str(attribution.dtype), rule)
 
 
 def checked_epsilon(epsilon: float) -> float:

@@ -105,8 +105,8 @@ def test_plain_noise_after_a_clip_can_be_accounted_for_too():
     np.testing.assert_allclose(defend.privacy_spent(defense, (5,), delta=1e-5), expected, rtol=1e-3)
 
 
-def in_half_precision(mechanism):
-    return defend.apply(chain(clip_norm(1.0), mechanism), jnp.ones(3, jnp.bfloat16), key=KEY)
+def in_half_precision(mechanism, **options):
+    return defend.apply(chain(clip_norm(1.0), mechanism), jnp.ones(3, jnp.bfloat16), key=KEY, **options)
 
 
 def spent(**options):
@@ -138,6 +138,8 @@ def test_a_set_of_one_array_spends_nothing():
         (lambda: jax.jit(lambda d: gaussian_mechanism(1.0, d).apply)(0.1), "delta="),
         (lambda: in_half_precision(gaussian_mechanism(1.0, 1e-5)), "attribution.dtype='bfloat16'"),
         (lambda: in_half_precision(laplace_mechanism(1.0)), "convert the attribution to float32"),
+        (lambda: in_half_precision(gaussian_mechanism(1.0, 1e-5), sampler="exact"), "dtype='bfloat16'"),
+        (lambda: defend.apply(clip_norm(1.0), jnp.arange(3), key=KEY), "dtype='int32': must be a floating"),
         (lambda: spent(releases=1.5), "releases=1.5: must be a whole number"),
         (lambda: spent(neighbours=defend.within(0.1)), "is an assumption"),
         (lambda: laplace_mechanism(-1.0), "epsilon=-1.0"),
