@@ -37,7 +37,8 @@ def project_out(directions: str = "one,x", ties: bool = False, share: float = 1.
     The sum of a complete attribution (integrated gradients, DeepLIFT, Shapley values) is a difference of logits,
     and <gradient, x> is a derivative of one. Without the parts along 1 and x the map tells neither. It shortens in L2
     and, without ties, is linear; where nothing is left the result is 0. Directions that others span (x = 0, a constant
-    x) are left out. In L2 the result is no longer than the array, in float64 too.
+    x) are left out. In L2 the result is no longer than the array, in float64 too. Let it come first: no later stage
+    brings back what is gone, but means over windows, taken before it, mix what names a logit into all that stays.
 
     Args:
       directions: names in `DIRECTIONS`, separated by commas: "one", "x", "x2", "positive" (where x > 0).

@@ -20,7 +20,8 @@ def cosine_similarity(plain: jax.Array, hardened: jax.Array) -> jax.Array:
       hardened: the same after a defense.
 
     Returns:
-      A scalar in [-1, 1]; 1 if both are zero, 0 if one is.
+      A scalar in [-1, 1]; 1 if both are zero, 0 if one is. Chance, of maps that have nothing to do with each other, is
+      0 where values are as often below 0 as above.
     """
     one, other = _unit(plain), _unit(hardened)
     similarity = jnp.clip(jnp.vdot(one, other), -1, 1)
@@ -35,7 +36,8 @@ def relative_change(plain: jax.Array, hardened: jax.Array) -> jax.Array:
       hardened: the same after a defense.
 
     Returns:
-      A scalar of at least 0; 0 if both are zero, inf if only the plain one is.
+      A scalar of at least 0; 0 if both are zero, inf if only the plain one is. Chance, for maps of one length, is
+      sqrt(2).
     """
     # Relative to the largest value, so that squares neither overflow nor vanish.
     scale = jnp.maximum(jnp.max(jnp.abs(plain)), jnp.max(jnp.abs(hardened)))
@@ -57,7 +59,7 @@ def top_overlap(plain: jax.Array, hardened: jax.Array, *, share: float = 0.1) ->
       share: the part of all features that makes a top, in (0, 1], rounded to at least one feature; static.
 
     Returns:
-      A scalar in [0, 1]; 1 if both are zero, 0 if one is.
+      A scalar in [0, 1]; 1 if both are zero, 0 if one is. Chance is the share.
     """
     count = max(1, round(share * plain.size))
     one, other = _top(plain, count), _top(hardened, count)
@@ -73,7 +75,7 @@ def rank_correlation(plain: jax.Array, hardened: jax.Array) -> jax.Array:
       hardened: the same after a defense.
 
     Returns:
-      A scalar in [-1, 1]; 1 if both have constant magnitude, 0 if one has.
+      A scalar in [-1, 1]; 1 if both have constant magnitude, 0 if one has. Chance is 0.
     """
     one, other = _centred_ranks(plain), _centred_ranks(hardened)
     return cosine_similarity(one, other)

@@ -66,7 +66,8 @@ def averaged(setting: Setting, repeats: int) -> Setting:
 def families(shape: tuple[int, ...]) -> list[Family]:
     """The families that are tried on attributions of a shape.
 
-    Coarsening comes first: projecting before it would open again what projecting closes, so no chain has both.
+    No chain projects and coarsens: to coarsen first would open the leak again (`leakjax.defend.project_out` says why),
+    and the other order is not tried.
 
     Args:
       shape: of one attribution.

@@ -1,4 +1,7 @@
-"""What every transform and every mechanism owes, a row each: a new one without a row fails here."""
+"""What every transform, every mechanism and every policy owes, a row each: a new one without a row fails here."""
+
+import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +9,7 @@ import numpy as np
 import pytest
 
 from leakjax import defend
-from leakjax.defend import DEFENSES, Domain, chain, clip_norm
+from leakjax.defend import DEFENSES, Domain, Sticky, chain, clip_norm, policies, teachers
 
 KEY = jax.random.key(3)
 RNG = np.random.default_rng(8)
@@ -96,3 +99,55 @@ def test_the_name_reads_back(name):
     e, x = jnp.asarray(RNG.normal(size=(2, SIZE)), jnp.float32)
     shown = [defend.apply(one, e, key=KEY, x=x) for one in (bounded(name), again)]
     np.testing.assert_array_equal(*shown)
+
+
+QUERIES, CLASSES, FOLDS = 20, 3, 4
+LOGITS = RNG.normal(size=(FOLDS, QUERIES, CLASSES))
+X, SECRET = RNG.normal(size=(QUERIES, SIZE)).astype(np.float32), bytes(range(16))
+
+
+def explained_class(policy, rows):
+    return policies.explained_class(
+        policy,
+        logits=LOGITS[0, rows],
+        labels=LOGITS[1, rows].argmax(-1),
+        asked=LOGITS[2, rows].argmax(-1),
+        reference=LOGITS[:, rows],
+    )
+
+
+def aggregate(row):
+    maps, given = jnp.asarray(LOGITS[:, row], jnp.float32), {"epsilon": 1.0, "delta": 1e-5}
+    key = jax.random.fold_in(KEY, row)
+    return teachers.aggregate(maps, clip_norm(1.0), **given, relation="add or remove", key=key)[0]
+
+
+# What a policy decides, given the numbers of some queries.
+POLICIES = {
+    **{
+        f"explained_class, {policy}": functools.partial(explained_class, policy)
+        for policy in policies.EXPLAINED_CLASSES
+    },
+    "folds_of": lambda rows: policies.folds_of(X[rows], FOLDS, secret=SECRET),
+    "fold_membership": lambda rows: policies.fold_membership(rows % FOLDS, FOLDS).T,
+    "out_of_fold": lambda rows: policies.out_of_fold(LOGITS[:, rows], rows % FOLDS),
+    "selective": lambda rows: policies.selective(LOGITS[:, rows], share=0.3, among=LOGITS).withheld,
+    "aggregate": lambda rows: np.stack([aggregate(row) for row in rows]),
+    "Sticky": lambda rows: np.stack([Sticky(SECRET, 0.5).canonical(x) for x in X[rows]]),
+}
+
+
+def test_every_policy_has_a_row():
+    functions = inspect.getmembers(policies, inspect.isfunction)
+    own = {name for name, one in functions if one.__module__ == policies.__name__ and name[0] != "_"}
+    rows = {name.partition(",")[0] for name in POLICIES}
+    assert rows == (own - {"near_duplicates"}) | {"aggregate", "Sticky"}  # which counts, and decides nothing
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_policy_decides_of_a_query_as_it_does_alone_and_in_any_order(name):
+    every, order = POLICIES[name](np.arange(QUERIES)), RNG.permutation(QUERIES)
+    np.testing.assert_array_equal(POLICIES[name](order), every[order])
+    for row in (0, 7, 19):
+        np.testing.assert_array_equal(POLICIES[name](np.array([row])), every[[row]])
+    assert len(np.unique(every, axis=0)) > 1

@@ -62,6 +62,16 @@ def test_privunit_of_nothing_and_of_what_is_no_number_is_a_unit_array():
         np.testing.assert_allclose(np.linalg.norm(draws(defend.privunit(1.0), x, 20), axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("size", "cosine"), [(4, 0.38), (16, 0.20), (784, 0.030)])
+def test_privunit_keeps_more_of_the_direction_than_the_analytic_gaussian(size, cosine):
+    x = np.random.default_rng(0).normal(size=size)
+    gaussian = defend.chain(defend.clip_norm(1.0), defend.gaussian_mechanism(8.0, 1e-5))
+    found = draws(gaussian, 9 * x, 4000)
+    cosines = found @ x / np.linalg.norm(x) / np.linalg.norm(found, axis=1)
+    assert abs(cosines.mean() - cosine) < 5 * cosines.std() / math.sqrt(4000) + 0.005
+    assert cap_of(size, 8.0).cosine > 2 * cosine
+
+
 def signed_sets(size, k):
     """Every array with k values of -1 or 1 and 0 elsewhere."""
     for places in itertools.combinations(range(size), k):
@@ -94,6 +104,9 @@ def test_threshold_mechanism_has_the_overlap_that_it_names():
     law = finite.threshold_law(16, 4, 8.0)
     assert law.threshold == 3
     np.testing.assert_allclose(law.overlap, 0.70, atol=0.005)
+    # The exponential mechanism weighs by exp(epsilon share of the overlap), whose sum is that of any array.
+    weight = law.outputs * np.exp(8.0 * law.cells[:, 0] / 4)
+    np.testing.assert_allclose(weight @ law.cells[:, 0] / weight.sum() / 4, 0.43, atol=0.005)
 
 
 def test_randomized_response_spends_its_epsilon_and_flips_as_often():

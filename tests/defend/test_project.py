@@ -88,6 +88,19 @@ def test_a_complete_attribution_no_longer_names_its_logit():
     np.testing.assert_allclose(np.linalg.norm(out), 1, rtol=5e-6)
 
 
+@pytest.mark.parametrize(("first", "leaks"), [("project", False), ("coarsen", True)])
+def test_coarsening_before_projecting_opens_again_what_projecting_closes(first, leaks):
+    """By how much a release moves where all that changes of a map is its part along the query."""
+    x, e = RNG.random((2, 8, 8)).astype(np.float32)
+    blocks = [defend.coarsen(2), defend.upsample(2)]
+    parts = [defend.project_out(), *blocks] if first == "project" else [*blocks, defend.project_out()]
+    release = lambda e: np.asarray(
+        defend.apply(defend.chain(*parts), jnp.asarray(e), key=KEY, x=jnp.asarray(x)), np.float64
+    )
+    moved = np.linalg.norm(release(e + x) - release(e)) / np.linalg.norm(x)
+    assert (moved > 0.1) if leaks else (moved < 1e-6)
+
+
 def test_where_nothing_is_left_normalize_gives_zero_or_a_unit_array_never_nan():
     x = jnp.ones(6)
     out = defend.apply(defend.chain(defend.project_out(), defend.normalize()), 0 * x, key=KEY, x=x)

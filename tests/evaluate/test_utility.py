@@ -51,6 +51,16 @@ def values(plain, hardened):
 NOTHING_LOST = {"cosine_similarity": 1, "relative_change": 0, "top_overlap": 1, "rank_correlation": 1}
 
 
+def test_maps_that_have_nothing_to_do_with_each_other_are_at_chance():
+    plain, other = np.random.default_rng(3).normal(size=(2, 500, 200)).astype(np.float32)
+    found = jax.jit(jax.vmap(u.explanation_change))(plain, other)
+    chance = {"cosine_similarity": 0, "relative_change": 2**0.5, "top_overlap": 0.1, "rank_correlation": 0}
+    assert set(chance) == set(u.MEASURES)
+    for name, value in chance.items():
+        one = np.asarray(found[name], float)
+        assert abs(one.mean() - value) < 5 * one.std() / 500**0.5 + 0.004
+
+
 def test_an_unchanged_map_has_lost_nothing():
     for plain in (maps(0)[0], maps(1)[0], np.eye(10)[0], np.ones(10), np.zeros(10), np.array([3.0])):
         assert values(plain, plain) == pytest.approx(NOTHING_LOST, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Figures of utility against NumPy in float64, with SciPy and captum where they have the definition, and at chance."""
+"""Figures of utility against NumPy in float64 and SciPy, by the formulas of captum and Quantus, and at chance."""
 
 import jax
 import jax.numpy as jnp
