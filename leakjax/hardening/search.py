@@ -108,8 +108,8 @@ def search(
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    shape = next(iter(worlds.values())).maps.shape[2:]
-    by_name = {family.name: family for family in families(shape)}
+    first = next(iter(worlds.values()))
+    by_name = {family.name: family for family in families(first.maps.shape[2:], first.x.shape[1:])}
     study = optuna.create_study(
         directions=["minimize", "minimize"],
         sampler=optuna.samplers.NSGAIISampler(population_size=_POPULATION, seed=seed),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from leakjax import defend
+from leakjax.defend import presets
 from leakjax.hardening import cheap_attack, search
 from leakjax.hardening.settings import Family, Setting, averaged, defense_of, families
 from leakjax.hardening.world import World
@@ -14,7 +15,7 @@ KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("family", families((8, 8, 1)), ids=lambda family: family.name)
+@pytest.mark.parametrize("family", families((8, 8, 1), (8, 8, 1)), ids=lambda family: family.name)
 def test_a_setting_is_a_chain_that_reads_back_and_may_be_traced(family):
     chain = defense_of(family, Setting(0.3, 0.9))
     again = defend.parse(chain.name)
@@ -28,11 +29,22 @@ def test_a_setting_is_a_chain_that_reads_back_and_may_be_traced(family):
     np.testing.assert_allclose(traced, out, atol=1e-6)
 
 
-def test_coarsening_is_never_followed_by_projecting():
-    assert not [family for family in families((8, 8, 1)) if family.project and family.window > 1]
-    assert {family.window for family in families((8, 8, 1))} == {1, 2}
-    assert {family.window for family in families((28, 28, 1))} == {1, 2, 4}
-    assert {family.window for family in families((30,))} == {1}
+def test_no_family_projects_and_coarsens_and_maps_of_another_shape_are_not_projected():
+    of = lambda *shape, query=None: families(shape, query or shape)
+    assert not [family for family in of(8, 8, 1) if family.project and family.window > 1]
+    assert {family.window for family in of(8, 8, 1)} == {1, 2}
+    assert {family.window for family in of(28, 28, 1)} == {1, 2, 4}
+    assert {family.window for family in of(30)} == {1}
+    assert not [family for family in of(8, 8, 1, query=(8, 8, 3)) if family.project]
+
+
+def test_the_presets_are_settings_of_the_search():
+    found = {
+        defense_of(family, Setting(1.0, cosine)).name
+        for family in families((30,), (30,))
+        for cosine in (0.95, 0.98, 0.99, 1.0)
+    }
+    assert {defend.parse(chain).name for chain in presets.PRESETS.values()} <= found
 
 
 @pytest.mark.parametrize("repeats", [1, 50])
