@@ -40,6 +40,9 @@ def define_flags() -> None:
     _config_file.define_flag()
     flags.DEFINE_string("dataset", plan.Plan.dataset, "A data set, as experiments.audit takes it.")
     flags.DEFINE_string("data_dir", None, "Folder where data sets are kept once prepared.")
+    flags.DEFINE_string(
+        "source_dir", None, "Folder with the original files; nothing is downloaded that is there."
+    )
     flags.DEFINE_string("workdir", None, "Folder for results; runs/monitor-<dataset> if unset.")
     flags.DEFINE_bool("quick", False, "1,000 accounts, 40 attacks of a kind: wide intervals.")
     flags.DEFINE_integer("points", None, "How many points of the data set.")
@@ -71,7 +74,7 @@ def main(values: flags.FlagValues) -> int:
     """Measures, writes the report and prints its findings."""
     config = plan_from(values)
     if values.plan:
-        print(*plan_lines(config, world.load(config, values.data_dir)), sep="\n")
+        print(*plan_lines(config, points_of(config, values)), sep="\n")
         return _main.DONE
     fast: list[SpeedRow] = []
     if values.benchmark or values.benchmark_only:
@@ -79,7 +82,7 @@ def main(values: flags.FlagValues) -> int:
         print(*speed_lines(fast), sep="\n")
     if values.benchmark_only:
         return _main.DONE
-    points = world.load(config, values.data_dir)
+    points = points_of(config, values)
     name = config.dataset.replace(":", "-").replace("/", "-")
     workdir = Path(values.workdir or f"runs/monitor-{name}").expanduser()
     with Stages(Console(stderr=True)) as stages:
@@ -90,6 +93,11 @@ def main(values: flags.FlagValues) -> int:
     print(*finding_lines(report), sep="\n")
     print(f"report: {workdir / 'report.html'}")
     return _main.DONE
+
+
+def points_of(config: plan.Plan, values: Any) -> Points:
+    """The points of a plan, from where the flags say that they are."""
+    return world.load(config, values.data_dir, values.source_dir)
 
 
 def plan_lines(config: plan.Plan, points: Points) -> list[str]:

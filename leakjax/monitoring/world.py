@@ -88,13 +88,18 @@ class World(NamedTuple):
         return jax.tree.map(lambda leaf: leaf[target], self.variables)
 
 
-def load(plan: Plan, data_dir: str | None = None) -> Points:
+def load(plan: Plan, data_dir: str | None = None, source_dir: str | None = None) -> Points:
     """The points of a plan.
 
+    Args:
+      plan: of the study.
+      data_dir: where data sets are kept once prepared, as `leakjax.data.load` takes it.
+      source_dir: a folder with the original files, which are then not downloaded.
+
     Raises:
-      UsageError: too few of them, or of a class.
+      UsageError: too few of them, or a folder that is none.
     """
-    points = data.load(plan.dataset, data_dir=data_dir, points=plan.points)
+    points = data.load(plan.dataset, data_dir=data_dir, source_dir=source_dir, points=plan.points)
     if len(points.x) < _LEAST:
         raise fail("points", len(points.x), f"must be at least {_LEAST}")
     return points

@@ -7,6 +7,7 @@ import pytest
 
 from experiments import monitor as binary
 from leakjax._validate import UsageError
+from leakjax.data import in_order
 from leakjax.monitoring import Plan, quick, speed, world
 from tests.experiments.own_flags import own_flags
 
@@ -53,6 +54,20 @@ def test_a_plan_says_what_would_be_measured_and_measures_nothing(capsys, tmp_pat
     # Two times 1,000 accounts, and 8 kinds of 40 attacks in 5 disguises, of 200 queries each.
     assert "0.72 million queries" in said
     assert not (tmp_path / "none").exists()
+
+
+def kept_elsewhere(source_dir):
+    """A data set whose original file lies in a folder of its own."""
+    kept = np.load(source_dir / "original.npz")
+    return in_order(kept["x"], kept["y"], classes=2, name="kept elsewhere")
+
+
+def test_original_files_are_looked_for_where_the_flag_says(capsys, tmp_path):
+    x = np.random.default_rng(0).normal(size=(123, 4)).astype(np.float32)
+    np.savez(tmp_path / "original.npz", x=x, y=np.arange(123) % 2)
+    dataset = f"{kept_elsewhere.__module__}:kept_elsewhere"
+    assert binary.main(values(plan=True, dataset=dataset, source_dir=str(tmp_path))) == 0
+    assert "kept elsewhere: 123 points" in capsys.readouterr().out
 
 
 def test_points_that_are_too_few_are_named(tmp_path):
