@@ -97,7 +97,7 @@ def _searched(rows: Rows) -> str:
 
 def _granularity(rows: Rows) -> Judged:
     plain = _find(rows, reidentified.ATTACK, reidentified.MEASURE)
-    coarse = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard="segments of 2 x 2")
+    coarse = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard=guards.SEGMENTS)
     signs = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard="signs of 2 x 2")
     if plain is None or coarse is None or signs is None:
         return _NOT
@@ -119,10 +119,12 @@ def _left(guarded: AttackRow, plain: AttackRow) -> float:
 def _noise(rows: Rows) -> Judged:
     said, left = [], []
     for attack, measure, guard in (
-        (reidentified.ATTACK, reidentified.MEASURE, "clipped, noise of 0.1"),
-        (inverted.CLOSED, inverted.NAMED, "clipped, noise of 0.1"),
-        (extracted.ATTACK, extracted.AGREES, "clipped, noise of 0.1"),
-        (extracted_units.ATTACK, extracted_units.FOUND, "clipped, noise of 0.1"),
+        (reidentified.ATTACK, reidentified.MEASURE, guards.NOISE),
+        (reidentified.ATTACK, reidentified.MEASURE, guards.STICKY),
+        (inverted.CLOSED, inverted.NAMED, guards.NOISE),
+        (inverted.ASCENT, inverted.REACHED, guards.NOISE),
+        (extracted.ATTACK, extracted.AGREES, guards.NOISE),
+        (extracted_units.ATTACK, extracted_units.FOUND, guards.NOISE),
         (backgrounds.ATTACK, backgrounds.MEASURE, "noise of 0.25 rms"),
     ):
         guarded = _find(rows, attack, measure, guard=guard)
@@ -130,7 +132,8 @@ def _noise(rows: Rows) -> Judged:
         if guarded is None or not plain:
             continue
         left.append(max(0.0, _left(guarded, plain)))
-        said.append(f"{attack} keeps {left[-1]:.2f} of its gain")
+        sticky = " where it is sticky" if guard == guards.STICKY else ""
+        said.append(f"{attack} keeps {left[-1]:.2f} of its gain{sticky}")
     if not left:
         return _NOT
     verdict: Verdict = "confirmed" if max(left) < _KEPT else "refuted" if min(left) > _KEPT else "depends"
@@ -147,7 +150,7 @@ def _aggregates(rows: Rows) -> Judged:
     why = f"members named by ICE curves {curves.found.value:.2f}"
     why += f", by partial dependence {partial.found.value:.2f}" if partial else ""
     own = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard=guards.CLASS_MEAN)
-    sure = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard="only above 99 % confidence")
+    sure = _find(rows, reidentified.ATTACK, reidentified.MEASURE, guard=guards.CONFIDENT)
     why += f"; {groups}"
     why += (
         f"; the mean map of a public class names the subject in {own.found.value:.2f} of cases" if own else ""

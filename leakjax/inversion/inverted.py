@@ -38,47 +38,43 @@ FAR = "squared error to the mean of the class's records"
 NEAR = "AUC of closeness to the climb as a score of membership"
 # What a guard adds to a value of a gradient, as far as its name says; of those that clip, relative to a norm of 1.
 ERRORS = {"round_to(2)": 0.29e-2, NOISE: 0.1, PRESET: 0.03}
+EXACT = 1e-6  # of a gradient as it is
+ROUNDED = "confidence(2)"  # what decoders are shown of the prediction
 LEFT_OUT = {STICKY: AS_NOISE, CLASS_MEAN: AS_LABEL, POLICY: AS_PLAIN}
 STARTS = 8  # of the search for signs
 MOST = 50  # targets of it
 # Budgets of ascent: explained steps, and steps of plain probes.
 STEPS = {"explanation": 20, "finite_differences": 10, "nes": 40}
 DIRECTIONS = 2  # of the NES that has no more queries than the climb by explanations has
-MEMBERSHIPS = 8
-SHOWN = 8  # reconstructions in a figure
+SLOPES = "gradient(output='log_probability')"  # along which climbs go
 
 
-def closed_form(world: World, index: int, targets: int, candidates: int) -> dict[str, Any]:
-    """A tanh network's inputs from one gradient under every guard; its linear positive control; pictures."""
+def closed_form(world: World, index: int, targets: int, candidates: int) -> list[Raw]:
+    """A tanh network's inputs from one gradient under every guard; its linear positive control."""
     found = guarded_closed_form(world, index, targets, candidates, world.guards(LEFT_OUT))
-    return {**found, "rows": found["rows"] + _linear(world, index, targets, candidates)}
+    return found + _linear(world, index, targets, candidates)
 
 
 def guarded_closed_form(
     world: World, index: int, targets: int, candidates: int, guards: Mapping[str, Guard]
-) -> dict[str, Any]:
-    """A tanh network's inputs from one gradient, under some guards; pictures of those without."""
+) -> list[Raw]:
+    """A tanh network's inputs from one gradient, under some guards."""
     rows, among, subjects = subjects_of(world, world.draws(index, CLOSED), min(targets, MOST), candidates)
-    real = world.points.x[rows].reshape(len(rows), -1)
     out: list[Raw] = []
-    pictures: dict[str, Any] = {}
     for name, guard in guards.items():
         offered = world.offered(index, "gradient", guard=guard)
-        made = _from_gradients(world, world.variables(index), offered, rows, ERRORS.get(name, 1e-6), index)
+        made = from_gradients(world, index, offered, rows, ERRORS.get(name, EXACT))
         setting = "gradient of a tanh network"
         out += judged(world, index, rows, CLOSED, setting, name, *made, among, subjects, offered)
-        if guard is PLAIN:
-            shown = {"sought": real, "closed form, from one gradient": made[0], "public class mean": made[1]}
-            pictures = _pictures(world, shown, rows)
-    return {"rows": out, "pictures": pictures}
+    return out
 
 
-def _from_gradients(
-    world: World, variables: Any, offered: Oracle, rows: np.ndarray, error: float, seed: int
+def from_gradients(
+    world: World, index: int, offered: Oracle, rows: np.ndarray, error: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Inputs [targets, features] from one gradient each: found, the public class mean, and with the signs known."""
     priors = priors_of(world.auxiliary.x, world.auxiliary.y, world.points.classes)
-    params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), variables["params"])
+    params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), world.variables(index)["params"])
     network = TanhNetwork(params["Dense_0"]["kernel"], params["Dense_0"]["bias"], params["Dense_1"]["kernel"])
     signs = np.sign(world.points.x[rows].reshape(len(rows), -1) @ network.hidden + network.bias)
     answer = offered.ask(world.points.x[rows])
@@ -89,7 +85,7 @@ def _from_gradients(
         mean = priors[c].mean
         if not np.isfinite(e).all():  # withheld
             return mean, mean, mean
-        found = tanh_input(e, network, c, priors[c], error=error, starts=STARTS, seed=seed)
+        found = tanh_input(e, network, c, priors[c], error=error, starts=STARTS, seed=index)
         return found, mean, tanh_input(e, network, c, priors[c], error=error, signs=s)
 
     made = [one(*each) for each in zip(slopes, predicted, signs, strict=True)]
@@ -120,21 +116,18 @@ def _linear(world: World, index: int, targets: int, candidates: int) -> list[Raw
     return [row(CLOSED, setting, NAMED, near, baseline=chance, asked=offered)]
 
 
-def learned_inversion(world: World, index: int, targets: int, candidates: int) -> dict[str, Any]:
+def learned_inversion(world: World, index: int, targets: int, candidates: int) -> list[Raw]:
     """A decoder of answers, trained on data of the same and of another distribution, under every guard."""
-    found = guarded_decoders(world, index, targets, candidates, world.guards(LEFT_OUT))
+    out = guarded_decoders(world, index, targets, candidates, world.guards(LEFT_OUT))
     own = world.auxiliary.x
     # Another distribution of the same values: every picture on its side.
     turned = np.swapaxes(own, 1, 2)[:, ::-1]
-    rest: list[Raw] = []
     for data, prediction, whose in (
         (own, "vector", "own data of the same source"),
-        (turned, "confidence(2)", "own data turned by 90 degrees"),
+        (turned, ROUNDED, "own data turned by 90 degrees"),
     ):
-        rest += guarded_decoders(world, index, targets, candidates, {"none": PLAIN}, data, prediction, whose)[
-            "rows"
-        ]
-    return {**found, "rows": found["rows"] + rest}
+        out += guarded_decoders(world, index, targets, candidates, {"none": PLAIN}, data, prediction, whose)
+    return out
 
 
 def guarded_decoders(
@@ -144,87 +137,80 @@ def guarded_decoders(
     candidates: int,
     guards: Mapping[str, Guard],
     data: np.ndarray | None = None,
-    prediction: str = "confidence(2)",
+    prediction: str = ROUNDED,
     whose: str = "own data of the same source",
-) -> dict[str, Any]:
+) -> list[Raw]:
     """A decoder of answers under some guards, trained on the auxiliary points unless other data is given."""
     rows, among, subjects = subjects_of(world, world.draws(index, LEARNED), targets, candidates)
     members = world.ensemble.membership[index][rows]
     real = world.points.x[rows].reshape(len(rows), -1)
     own = world.auxiliary.x if data is None else data
-    key = jax.random.fold_in(world.key, index)
     setting = f"{whose}, {prediction}"
-
-    def decoded(offered: Oracle, view: str) -> np.ndarray:
-        try:
-            made = learned.learn(offered, own, view=view, classes=world.points.classes, key=key)
-        except UsageError:  # no map is shown that a decoder could learn from
-            return np.full(real.shape, np.nan)
-        answer = offered.ask(world.points.x[rows], plain=view == "prediction")
-        return made(answer).reshape(len(rows), -1)
-
-    alone = decoded(world.offered(index, "gradient", prediction=prediction), "prediction")
+    plain = world.offered(index, "gradient", prediction=prediction)
+    alone = decoded(world, index, plain, own, rows, "prediction")
     out: list[Raw] = []
-    pictures: dict[str, Any] = {}
     for name, guard in guards.items():
         offered = world.offered(index, "gradient", prediction=prediction, guard=guard)
-        both = decoded(offered, "both")
+        both = decoded(world, index, offered, own, rows, "both")
         both = np.where(np.isfinite(both), both, alone)  # of a map that is withheld
         out += judged(world, index, rows, LEARNED, setting, name, both, alone, None, among, subjects, offered)
         if guard is PLAIN:
-            shown = {
-                "sought of decoders": real,
-                "decoder, from prediction": alone,
-                "decoder, with gradient": both,
-            }
-            pictures = _pictures(world, shown, rows)
             error = ((both - real) ** 2).mean(axis=1)
             measure = "AUC of the error as a score of membership"
             out.append(row(LEARNED, setting, measure, _auc(-error, members), asked=offered))
-    return {"rows": out, "pictures": pictures}
+    return out
 
 
-def query_ascent(world: World, index: int) -> dict[str, Any]:
+def decoded(
+    world: World, index: int, offered: Oracle, own: np.ndarray, rows: np.ndarray, view: str
+) -> np.ndarray:
+    """Inputs [targets, features] by a decoder that is trained on `own` points; NaN where no map is shown."""
+    key = jax.random.fold_in(world.key, index)
+    try:
+        made = learned.learn(offered, own, view=view, classes=world.points.classes, key=key)
+    except UsageError:  # no map is shown that a decoder could learn from
+        return np.full((len(rows), own[0].size), np.nan)
+    answer = offered.ask(world.points.x[rows], plain=view == "prediction")
+    return made(answer).reshape(len(rows), -1)
+
+
+def query_ascent(world: World, index: int) -> list[Raw]:
     """Climbs to every class by explanations, finite differences and NES, and what that has to do with records."""
     draws = world.draws(index, ASCENT)
     classes = np.arange(world.points.classes)
-    start = _starts(world, draws, classes)
+    start = starts(world, draws, len(classes))
     member = world.ensemble.membership[index]
     private = _means(world.points.x[member], world.points.y[member], classes)
     public = _means(world.auxiliary.x, world.auxiliary.y, classes)
     out: list[Raw] = []
-    climbed = {}
     for way, steps in STEPS.items():
-        offered = world.offered(index, "gradient(output='log_probability')", explained_class="asked")
+        offered = world.offered(index, SLOPES, explained_class="asked")
         found = ascent.ascend(offered, classes, start, way=way, steps=steps, seed=index)
-        climbed[way] = found.x.reshape(len(classes), -1)
+        climbed = found.x.reshape(len(classes), -1)
         setting = f"by {way.replace('_', ' ')}"
         out.append(row(ASCENT, setting, QUERIES, found.queries, asked=offered))
         out.append(row(ASCENT, setting, "confidence in the class", found.confidence, asked=offered))
-        error = ((climbed[way] - private) ** 2).mean(axis=1)
+        error = ((climbed - private) ** 2).mean(axis=1)
         mean_error = ((public - private) ** 2).mean(axis=1)
         out.append(row(ASCENT, setting, FAR, error, baseline=mean_error, asked=offered))
         near = [
-            _nearer(climbed[way][c], world.points.x[world.points.y == c], member[world.points.y == c])
+            _nearer(climbed[c], world.points.x[world.points.y == c], member[world.points.y == c])
             for c in classes
         ]
         out.append(row(ASCENT, setting, NEAR, near, asked=offered))
-    out += guarded_ascent(world, index, world.guards({}))
-    return {
-        "rows": out,
-        "pictures": _pictures(world, {"public means": public, "query ascent": climbed["explanation"]}),
-    }
+    return out + guarded_ascent(world, index, world.guards({}))
 
 
-def _starts(world: World, draws: np.random.Generator, classes: np.ndarray) -> np.ndarray:
-    shape = (len(classes), *world.points.x.shape[1:])
+def starts(world: World, draws: np.random.Generator, count: int) -> np.ndarray:
+    """Grey inputs with a little noise, where climbs begin."""
+    shape = (count, *world.points.x.shape[1:])
     return np.clip(0.5 + 0.1 * draws.standard_normal(shape), 0, 1).astype(np.float32)
 
 
 def guarded_ascent(world: World, index: int, guards: Mapping[str, Guard]) -> list[Raw]:
     """Where climbs to every class by explanations end under guards, beside NES with as many plain queries."""
     classes = np.arange(world.points.classes)
-    start = _starts(world, world.draws(index, ASCENT), classes)
+    start = starts(world, world.draws(index, ASCENT), len(classes))
     steps = STEPS["explanation"]
     blind = ascent.ascend(
         world.offered(index),
@@ -237,9 +223,7 @@ def guarded_ascent(world: World, index: int, guards: Mapping[str, Guard]) -> lis
     )
     out = []
     for name, guard in guards.items():
-        offered = world.offered(
-            index, "gradient(output='log_probability')", explained_class="asked", guard=guard
-        )
+        offered = world.offered(index, SLOPES, explained_class="asked", guard=guard)
         found = ascent.ascend(offered, classes, start, way="explanation", steps=steps, seed=index)
         setting = f"by explanation, {steps} queries"
         sure = (found.confidence, blind.confidence)
@@ -311,18 +295,3 @@ def _auc(score: np.ndarray, member: np.ndarray) -> float:
     if not len(ours) or not len(theirs):
         return 0.5
     return float(np.mean((ours[:, None] > theirs) + 0.5 * (ours[:, None] == theirs)))
-
-
-def _pictures(world: World, made: dict[str, np.ndarray], rows: np.ndarray | None = None) -> dict[str, Any]:
-    """Reconstructions of each kind as images [height, width]; none where points are no images.
-
-    A page may be passed round: of rows of the pool it shows those alone that no target model was trained on.
-    """
-    shape = world.points.x.shape[1:]
-    if len(shape) != 3:
-        return {}
-    open_ = slice(None) if rows is None else ~world.ensemble.membership[:, rows].any(axis=0)
-    return {
-        name: np.round(each[open_][:SHOWN].reshape(-1, *shape)[..., 0], 3).tolist()
-        for name, each in made.items()
-    }

@@ -33,6 +33,7 @@ from leakjax.inversion.guards import (
 from leakjax.inversion.inverted import judged, subjects_of
 from leakjax.inversion.row import Raw
 from leakjax.inversion.world import World
+from leakjax.oracle import Oracle
 
 ATTACK = "inversion of a known model"
 SHOWN = ("gradient", "input_x_gradient", "integrated_gradients(steps=8)")
@@ -75,28 +76,34 @@ def guarded(
     text: str = SHOWN[0],
 ) -> list[Raw]:
     """Finds the subjects of single explanations under guards; the ceiling begins at the subjects themselves."""
-    shape = world.points.x.shape[1:]
-    most = min(MOST, max(1, FEATURES // int(np.prod(shape))))
+    most = min(MOST, max(1, FEATURES // world.points.x[0].size))
     rows, among, subjects = subjects_of(world, world.draws(index, ATTACK), min(targets, most), candidates)
-    x = world.points.x[rows]
-    real = x.reshape(len(rows), -1)
-    priors = priors_of(world.auxiliary.x, world.auxiliary.y, world.points.classes)
-    logits_fn: Any = world.model.logits_fn  # hashable, as functions are
     out: list[Raw] = []
     for name, guard in guards.items():
-        expected, error = MODELLED[name]
-        explain = _explains(logits_fn, shape, text, expected)
         offered = world.offered(index, text, guard=guard)
-        answer = offered.ask(x)
-        classes = answer.prediction.probabilities.argmax(axis=1)
-        mean = np.stack([priors[label].mean for label in classes])
-        maps = answer.explanations[0].reshape(len(rows), -1)
-        told = np.isfinite(maps).all(axis=1)[:, None]  # not withheld
-        given = dict[str, Any](error=error, seed=index, subjects=real)
-        ends = most_probable(explain, world.variables(index), np.nan_to_num(maps), classes, priors, **given)
-        found, best = (np.where(told, np.asarray(each), mean) for each in ends)
-        out += judged(world, index, rows, ATTACK, text, name, found, mean, best, among, subjects, offered)
+        made = solved(world, index, offered, rows, name, text)
+        out += judged(world, index, rows, ATTACK, text, name, *made, among, subjects, offered)
     return out
+
+
+def solved(
+    world: World, index: int, offered: Oracle, rows: np.ndarray, guard: str = "none", text: str = SHOWN[0]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inputs [targets, features] of one explanation each: found, the public class mean, and the ceiling."""
+    shape, x = world.points.x.shape[1:], world.points.x[rows]
+    priors = priors_of(world.auxiliary.x, world.auxiliary.y, world.points.classes)
+    expected, error = MODELLED[guard]
+    logits_fn: Any = world.model.logits_fn  # hashable, as functions are
+    explain = _explains(logits_fn, shape, text, expected)
+    answer = offered.ask(x)
+    classes = answer.prediction.probabilities.argmax(axis=1)
+    mean = np.stack([priors[label].mean for label in classes])
+    maps = answer.explanations[0].reshape(len(rows), -1)
+    told = np.isfinite(maps).all(axis=1)[:, None]  # not withheld
+    given = dict[str, Any](error=error, seed=index, subjects=x.reshape(len(rows), -1))
+    ends = most_probable(explain, world.variables(index), np.nan_to_num(maps), classes, priors, **given)
+    found, best = (np.where(told, np.asarray(each), mean) for each in ends)
+    return found, mean, best
 
 
 @functools.lru_cache(maxsize=16)

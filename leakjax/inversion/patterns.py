@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from leakjax.attack.invert.pattern import match_pattern
+from leakjax.attack.invert.pattern import Matched, match_pattern
 from leakjax.attack.invert.prior import priors_of
 from leakjax.inversion.guards import AS_LABEL, CLASS_MEAN, Guard
 from leakjax.inversion.inverted import judged, subjects_of
 from leakjax.inversion.row import Raw, row
 from leakjax.inversion.world import World
+from leakjax.oracle import Oracle
 
 ATTACK = "search for an explanation"
 DISTANCE = "distance of the explanations, over the norm of the released one"
@@ -34,20 +35,23 @@ def guarded(
     shape = world.points.x.shape[1:]
     most = min(MOST, max(1, ASKED // (STEPS * min(DIRECTIONS, int(np.prod(shape))))))
     rows, among, subjects = subjects_of(world, world.draws(index, ATTACK), min(targets, most), candidates)
-    x = world.points.x[rows]
-    priors = priors_of(world.auxiliary.x, world.auxiliary.y, world.points.classes)
     out: list[Raw] = []
     for name, guard in guards.items():
         offered = world.offered(index, EXPLAINER, explained_class="asked", guard=guard)
-        released = offered.ask(x)
-        classes = released.prediction.probabilities.argmax(axis=1)
-        mean = np.stack([priors[c].mean for c in classes])
-        found = match_pattern(
-            offered, released, priors, shape, steps=STEPS, directions=DIRECTIONS, probe=PROBE
-        )
+        found, mean = searched(world, offered, rows)
         made = found.x.reshape(len(rows), -1)
         setting = f"{EXPLAINER}, from the public class mean"
         out += judged(world, index, rows, ATTACK, setting, name, made, mean, None, among, subjects, offered)
         distance = np.minimum(found.distance, 1.0)  # of a map that is withheld, all of it
         out.append(row(ATTACK, setting, DISTANCE, distance, guard=name, asked=offered))
     return out
+
+
+def searched(world: World, offered: Oracle, rows: np.ndarray) -> tuple[Matched, np.ndarray]:
+    """Where the searches for the explanations of some rows end, and where they begin [targets, features]."""
+    priors = priors_of(world.auxiliary.x, world.auxiliary.y, world.points.classes)
+    released = offered.ask(world.points.x[rows])
+    mean = np.stack([priors[c].mean for c in released.prediction.probabilities.argmax(axis=1)])
+    shape = world.points.x.shape[1:]
+    found = match_pattern(offered, released, priors, shape, steps=STEPS, directions=DIRECTIONS, probe=PROBE)
+    return found, mean

@@ -20,10 +20,12 @@ from leakjax.inversion import (
     reidentified,
 )
 from leakjax.inversion.guards import PLAIN, TRAININGS
+from leakjax.inversion.pictures import pictures, shown_rows
 from leakjax.inversion.plan import PARTS, Plan
 from leakjax.inversion.world import World
 from leakjax.records.units import Unit
 
+PICTURED = 0  # the model whose answers are reconstructed in the figure
 # About how long a unit of each part takes, in seconds; for the time left alone.
 _EFFORT = {
     "background": 25.0,
@@ -84,11 +86,11 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
 
     def measured(part: str, index: int) -> dict[str, Any]:
         with one_blas_thread():
-            found = _with_pictures(calls[part](index))
+            rows = calls[part](index)
             for name in TRAININGS if part in guarded else ():
-                other = _with_pictures(guarded[part](retrained(name), index, guards={"none": PLAIN}))
-                found["rows"] += [{**each, "guard": name} for each in other["rows"]]
-        return found
+                other = guarded[part](retrained(name), index, guards={"none": PLAIN})
+                rows += [{**each, "guard": name} for each in other]
+            return {"rows": rows, "pictures": pictures(world, part, index) if index == PICTURED else {}}
 
     mark = fingerprint(
         environment=environment(),
@@ -96,6 +98,7 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
         points=(world.points.x, world.points.y),
         trainings=list(TRAININGS),
     )
+    shown = shown_rows(world)
     return tuple(
         Unit(
             part,
@@ -103,12 +106,10 @@ def units_of(plan: Plan, world: World) -> tuple[Unit, ...]:
             _EFFORT[part],
             partial(measured, part, index),
             stage=f"{part} {index}",
-            fingerprint=fingerprint(mark=mark, part=part, index=index),
+            fingerprint=fingerprint(
+                mark=mark, part=part, index=index, shown=shown if index == PICTURED else ()
+            ),
         )
         for part in plan.parts
         for index in range(plan.models)
     )
-
-
-def _with_pictures(found: Any) -> dict[str, Any]:
-    return found if isinstance(found, dict) else {"rows": found}

@@ -119,7 +119,7 @@ def test_a_map_that_is_withheld_leaves_what_the_prediction_gives(images):
     guards = {"none": PLAIN, "nothing": PLAIN._replace(policy={"least_confidence": 2.0})}
     sizes = {"targets": 6, "candidates": 40}
     for part in (inverted.guarded_closed_form, inverted.guarded_decoders):
-        for row in part(images, 0, **sizes, guards=guards)["rows"]:
+        for row in part(images, 0, **sizes, guards=guards):
             if row["guard"] == "nothing" and "AUC" not in row["measure"]:
                 assert row["found"] == pytest.approx(row["baseline"], rel=1e-5)
     rows = extracted.guarded(images, 0, guards, 20)

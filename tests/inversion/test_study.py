@@ -9,6 +9,7 @@ from leakjax import UsageError, data
 from leakjax.inversion import inverted
 from leakjax.inversion.fits import parts_that_fit
 from leakjax.inversion.guards import fitting
+from leakjax.inversion.pictures import pictures
 from leakjax.inversion.plan import OF_IMAGES, OF_TABLES, PARTS, plan_for
 from leakjax.inversion.units import units_of
 from leakjax.inversion.world import make_world
@@ -125,15 +126,45 @@ def test_the_binary_writes_its_report_and_says_what_is_wrong(tmp_path, request):
 
 
 @pytest.mark.slow
-def test_a_page_shows_no_record_that_was_trained_on(world):
+def test_similarity_is_measured_under_every_guard(world):
     made = inverted.closed_form(world, 0, targets=20, candidates=100)
-    flat = world.points.x.reshape(len(world.points.x), -1)
-    shown = np.array(made["pictures"]["sought"]).reshape(-1, flat.shape[1])
-    assert len(shown)
-    alike = [row for row in made["rows"] if row["measure"] == inverted.ALIKE]
+    alike = [row for row in made if row["measure"] == inverted.ALIKE]
     assert {row["guard"] for row in alike} == set(fitting(inverted.LEFT_OUT))
     assert all(max(row["found"]) <= 1 for row in alike)
-    for picture in shown:
+
+
+RECONSTRUCTS = ("closed_form", "known_model", "learned", "ascent", "patterns")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_all_reconstructions_are_of_the_same_points_of_which_no_model_was_trained_on_one(world, part):
+    made = pictures(world, part, 0)
+    assert (part in RECONSTRUCTS) == bool(made)
+    if not made:
+        return
+    shown = np.array(made["sought"])
+    assert shown.shape == (8, 8, 8)
+    assert next(iter(made)) == "sought"
+    assert len(made) > 1
+    assert {np.shape(each) for each in made.values()} == {shown.shape}
+    flat = world.points.x.reshape(len(world.points.x), -1)
+    for picture in shown.reshape(8, -1):
         same = np.flatnonzero(np.abs(flat - picture).max(axis=1) < 1e-3)
         assert len(same)
         assert not world.ensemble.membership[:, same].any()
+
+
+def test_the_picture_of_a_known_model_is_nearer_to_the_point_than_the_mean_of_all_is(world):
+    made = {name: np.array(each) for name, each in pictures(world, "known_model", 1).items()}
+    sought, found = made["sought"], made["known model, one gradient"]
+    mean = world.auxiliary.x.mean(axis=0)[..., 0]
+    assert ((found - sought) ** 2).mean() < 0.5 * ((mean - sought) ** 2).mean()
+
+
+def test_pictures_of_a_unit_are_made_again_when_a_model_was_trained_on_what_they_show(world):
+    plan = plan_for("digits", models=2, parts=("ascent",))
+    membership = np.zeros_like(world.ensemble.membership)
+    other = world._replace(ensemble=world.ensemble._replace(membership=membership))
+    before, after = units_of(plan, world), units_of(plan, other)
+    assert before[0].fingerprint != after[0].fingerprint
+    assert before[1].fingerprint == after[1].fingerprint

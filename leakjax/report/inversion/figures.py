@@ -18,13 +18,12 @@ def images(report: InversionReport, measured: Measured) -> dict[str, bytes]:
 
     Args:
       report: what was found.
-      measured: from `run_units`, for the reconstructions of the first model.
+      measured: from `run_units`, for the reconstructions of one model's answers.
     """
-
     rows: dict[str, Any] = {}
     for units in measured.rows.values():
-        for unit in units[:1]:
-            rows |= unit.get("pictures", {})
+        for unit in units:
+            rows |= unit["pictures"]
     return drawn(
         {
             "reconstructions": lambda look: reconstructions(rows),

@@ -141,3 +141,20 @@ def test_a_few_hundred_queries_are_those_of_each_subject():
     said = [claims.claims_of(each)[2].why for each in (rows, [*rows, search])]
     assert "without weights" not in said[0]
     assert "without weights 806 explained queries do in 0.84" in said[1]
+
+
+def test_noise_that_is_sticky_does_not_count_as_noise():
+    def verdict(**guards):
+        rows = [
+            attack_row(found=0.9),
+            *(attack_row(guard=name, found=found) for name, found in guards.items()),
+        ]
+        return next(each for each in claims.claims_of(rows) if each.claim.startswith("Noise"))
+
+    fresh, sticky = {"clipped, noise of 0.1": 0.45}, {"clipped, sticky noise of 0.1": 0.9}
+    assert verdict(**fresh).verdict == "confirmed"
+    assert verdict(**sticky).verdict == "refuted"
+    both = verdict(**fresh, **sticky)
+    assert both.verdict == "depends"
+    assert "keeps 0.10 of its gain" in both.why
+    assert "keeps 1.00 of its gain where it is sticky" in both.why
