@@ -6,12 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax import models
 from leakjax.attack.extract import distill, linear
 from leakjax.attack.extract.relu import agreement
 from leakjax.inversion.guards import AS_NOISE, AS_PLAIN, PLAIN, POLICY, STICKY, Guard
 from leakjax.inversion.row import Raw, row
-from leakjax.inversion.world import World
+from leakjax.inversion.world import World, network
 from leakjax.oracle import Oracle, Release, Service, oracle
 
 ATTACK = "extraction"
@@ -28,7 +27,7 @@ def measure(world: World, index: int) -> list[Raw]:
 
 
 def _linear(world: World, index: int) -> list[Raw]:
-    model = models.make("logistic", world.points.classes)
+    model = network("logistic", world.points.classes)
     key = jax.random.fold_in(world.key, 1)
     variables = world.trained(model, world.points, index, key)
     offered = oracle(Service(model.logits_fn, variables), Release("vector"), key=key, written=False)

@@ -8,12 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from leakjax import models
 from leakjax.attack.extract import distill, hinges, relu, told
 from leakjax.inversion.extracted import AGREES
 from leakjax.inversion.guards import AS_LABEL, CLASS_MEAN, NOISE, PLAIN, PRESET, STICKY, Guard
 from leakjax.inversion.row import Raw, row
-from leakjax.inversion.world import World
+from leakjax.inversion.world import World, network
 from leakjax.models import Model
 from leakjax.oracle import Answer, ExplanationPart, Oracle, Release, Service, oracle
 
@@ -94,7 +93,7 @@ def guarded(world: World, index: int, guards: Mapping[str, Guard]) -> list[Raw]:
 def _network(world: World, index: int, units: int) -> tuple[Model, Any]:
     """A ReLU network and its variables, trained as the target model was."""
     name = f"mlp(widths=({units},), activation='relu')"
-    model = models.make(name, world.points.classes, **world.options)
+    model = network(name, world.points.classes, world.options)
     return model, world.trained(model, world.points, index, jax.random.fold_in(world.key, 2))
 
 

@@ -1,6 +1,7 @@
 """The models that an inversion study attacks, and what their attacker has for itself."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -28,6 +29,16 @@ _LEAST = 200
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 # Stages of the study's key.
 _SPLIT, _TRAIN, _ATTACK, _RETRAIN = range(4)
+
+
+@functools.lru_cache(maxsize=16)
+def _network(name: str, classes: int, options: tuple[tuple[str, Any], ...]) -> Model:
+    return models.make(name, classes, **dict(options))
+
+
+def network(name: str, classes: int, options: Mapping[str, Any] = EMPTY) -> Model:
+    """A network by its name: the same object each time, so that what answers and trains it is compiled once."""
+    return _network(name, classes, tuple(sorted(options.items())))
 
 
 class World(NamedTuple):
@@ -121,7 +132,7 @@ class World(NamedTuple):
 
     def retrained(self, training: Training) -> "World":
         """The same models, each trained on the same points in another way."""
-        model = models.make(NETWORK, self.points.classes, **training.options)
+        model = network(NETWORK, self.points.classes, training.options)
         config = dataclasses.replace(self.config, **training.changes)
         ensemble = shadow.train_ensemble(
             model,
@@ -183,7 +194,7 @@ def make_world(
     order = np.asarray(jax.random.permutation(jax.random.fold_in(key, _SPLIT), len(points.x)))
     own = int(_OWN * len(points.x))
     auxiliary, pool = take(points, np.sort(order[:own])), take(points, np.sort(order[own:]))
-    model = models.make(NETWORK, points.classes)
+    model = network(NETWORK, points.classes)
     config = TrainConfig(epochs=plan.epochs)
     training = jax.random.fold_in(key, _TRAIN)
     if workdir is None:

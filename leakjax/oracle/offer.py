@@ -81,7 +81,7 @@ class _Answers:
         count, size = len(x), _size(len(x), together)
         sticky = self._service.sticky
         if sticky is not None and explained:
-            x = np.asarray(jnp.stack([sticky.canonical(row) for row in x])) if count else x
+            x = np.asarray(sticky.canonical(x))
         filled = _filled(np.asarray(x, np.float32), size)
         if not explained:
             shown, maps, classes = self._plain(jnp.asarray(filled)), (), np.zeros((size, 0), np.int32)

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from leakjax._validate import fail, one_of
+from leakjax.attack import needed
 from leakjax.models import Model
 from leakjax.oracle import Answer, Oracle
 
@@ -69,20 +70,23 @@ def distill(
     if not answer.answered.any():
         raise fail("answered", 0, f"of {len(own)} queries must be at least 1 to learn from")
     rows = answer.answered
-    x, logs = jnp.asarray(own[rows], jnp.float32), jnp.asarray(answer.prediction.probabilities[rows])
+    x, logs = jnp.asarray(own[rows], jnp.float32), jnp.asarray(needed.vectors(answer)[rows])
     start_key, held_key = jax.random.split(key)
     variables = model.init(start_key, x[0])
-    slopes = None if view == "prediction" else jnp.nan_to_num(jnp.asarray(answer.explanations[0][rows]))
+    slopes = (
+        None if view == "prediction" else jnp.nan_to_num(jnp.asarray(needed.explanations(answer)[0][rows]))
+    )
     every = jnp.ones(len(x))
     if slopes is None:
-        params = _train(model, steps, rate, variables, x, logs, slopes, every, jnp.zeros(1))
-        return Student(model, {**variables, "params": jax.tree.map(lambda leaf: leaf[0], params)})
-    tried = jnp.asarray(weights)
-    learned = every.at[jax.random.permutation(held_key, len(x))[: len(x) // 5]].set(0.0)
-    candidates = _train(model, steps, rate, variables, x, logs, slopes, learned, tried)
-    best = int(jnp.argmin(_losses(model, variables, candidates, x, logs, 1 - learned)))
-    params = _train(model, steps, rate, variables, x, logs, slopes, every, tried)
-    return Student(model, {**variables, "params": jax.tree.map(lambda leaf: leaf[best], params)})
+        chosen = jnp.zeros(1)
+    else:
+        tried = jnp.asarray(weights)
+        learned = every.at[jax.random.permutation(held_key, len(x))[: len(x) // 5]].set(0.0)
+        candidates = _train(model, steps, rate, variables, x, logs, slopes, learned, tried)
+        best = int(jnp.argmin(_losses(model, variables, candidates, x, logs, 1 - learned)))
+        chosen = tried[best : best + 1]
+    params = _train(model, steps, rate, variables, x, logs, slopes, every, chosen)
+    return Student(model, {**variables, "params": jax.tree.map(lambda leaf: leaf[0], params)})
 
 
 @functools.partial(jax.jit, static_argnames=("model", "steps", "rate"))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakjax._validate import at_least
+from leakjax.attack import needed
 from leakjax.attack.extract.relu import ReluNetwork
 from leakjax.oracle import Answer, Oracle
 
@@ -56,7 +57,8 @@ class _Maps:
         answer = self._oracle.ask(points.reshape(-1, *self._shape).astype(np.float32), explained)
         if not answer.answered.all():
             self.note = f"the oracle refused after {self.asked - len(points)} explained queries"
-        return np.asarray(answer.explanations[0]).reshape(points.shape), answer.explained_class[:, 0]
+        needed.vectors(answer)  # the weights out need them
+        return np.asarray(needed.explanations(answer)[0]).reshape(points.shape), answer.explained_class[:, 0]
 
     def of_all(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Maps [points, classes, features] and their classes [points, classes], of every class that is explained."""
@@ -273,7 +275,7 @@ def fitted(
     points = np.concatenate([anywhere, start + (beyond - rise)[:, None] * inward[unit]]).astype(np.float32)
     answer = oracle.ask(points.reshape(-1, *shape), plain=True)
     there = answer.answered
-    logs = np.asarray(answer.prediction.probabilities, np.float64)[there]
+    logs = np.asarray(needed.vectors(answer), np.float64)[there]
     hidden, sides = np.concatenate([inward, -inward]).T, np.concatenate([bias, -bias])
     active = np.maximum(points[there] @ hidden + sides, 0)
     terms = np.concatenate([active, np.ones((len(active), 1))], axis=1)

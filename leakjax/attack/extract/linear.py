@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakjax._validate import fail
+from leakjax.attack import needed
 from leakjax.oracle import Answer, Oracle
 
 KNOWS = "answers, and that the model is linear"
@@ -45,9 +46,7 @@ def extract_linear(oracle: Oracle[Answer], shape: tuple[int, ...]) -> Linear:
     features = int(np.prod(shape))
     asked = np.concatenate([np.zeros((1, features)), _STEP * np.eye(features)]).reshape(-1, *shape)
     answer = oracle.ask(asked.astype(np.float32), plain=True)
-    logs = np.asarray(answer.prediction.probabilities, np.float64)
-    if logs.shape[1] < 2:
-        raise fail("release.prediction", "no vector", "must be the whole vector: n + 1 answers hold no more")
+    logs = np.asarray(needed.vectors(answer), np.float64)
     if not answer.answered.all():
         left = int(np.sum(~answer.answered))
         raise fail(

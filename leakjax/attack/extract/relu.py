@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakjax._validate import at_least, fail
+from leakjax.attack import needed
 from leakjax.oracle import Answer, Oracle
 
 # Widths of an interval: within so many another one is of the same hinge, and rounding decides no longer so far from it.
@@ -89,8 +90,8 @@ def extract_relu(
     inward, bias, out = (np.stack(part) for part in zip(*units, strict=True))
     inward, bias = _oriented(line, inward, bias, out)
     network = ReluNetwork(inward.T, bias, out, np.zeros(classes), line.asked, line.note)
-    answer = oracle.ask(line.at(np.zeros(1)), plain=True).prediction.probabilities.astype(np.float64)
-    offset = (answer - network(line.at(np.zeros(1))))[0]
+    answer = needed.vectors(oracle.ask(line.at(np.zeros(1)), plain=True))
+    offset = (answer.astype(np.float64) - network(line.at(np.zeros(1))))[0]
     return network._replace(offset=offset - offset.mean(), explained=line.asked)
 
 
@@ -131,7 +132,8 @@ class _Line:
         answer = self._oracle.ask(self.at(t), explained)
         if not answer.answered.all():
             self.note = self.note or f"the oracle refused after {self.asked - len(t)} explained queries"
-        return np.asarray(answer.explanations[0], np.float64).reshape(len(t), -1)
+        needed.vectors(answer)  # the offset needs them
+        return np.asarray(needed.explanations(answer)[0], np.float64).reshape(len(t), -1)
 
 
 def _hinges(line: _Line, ends: np.ndarray, slopes: np.ndarray, width: float) -> list[tuple[float, float]]:

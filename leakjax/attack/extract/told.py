@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from leakjax.attack import needed
 from leakjax.attack.extract.hinges import fitted
 from leakjax.attack.extract.relu import ReluNetwork
 from leakjax.oracle import Answer, Oracle
@@ -73,7 +74,7 @@ def _means(
     answer = oracle.ask(
         points.reshape(-1, *shape).astype(np.float32), np.tile(np.arange(classes), len(low) * each)
     )
-    maps = np.asarray(answer.explanations[0], np.float64).reshape(len(low), each, classes, -1)
+    maps = np.asarray(needed.explanations(answer)[0], np.float64).reshape(len(low), each, classes, -1)
     return (
         np.nan_to_num(maps).sum(axis=1) / np.maximum(np.isfinite(maps).all(axis=-1).sum(axis=1), 1)[..., None]
     )

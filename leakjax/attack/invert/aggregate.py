@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from leakjax._validate import fail
+from leakjax.attack import needed
 from leakjax.attack.invert.mixture import Named, name_members
 from leakjax.oracle import Answer, Oracle
 
@@ -54,9 +55,7 @@ def own_maps(oracle: Oracle[Answer], candidates: np.ndarray) -> np.ndarray:
       UsageError: the release holds no explanation.
     """
     answer = oracle.ask(candidates)
-    if not answer.explanations:
-        raise fail("release", "explanations", "must hold maps, or a candidate's part cannot be asked for")
-    return np.asarray(answer.explanations[0], np.float64).reshape(len(candidates), -1)
+    return np.asarray(needed.explanations(answer)[0], np.float64).reshape(len(candidates), -1)
 
 
 def match_curves(released: np.ndarray, own: np.ndarray, *, tolerance: float = 1e-6) -> np.ndarray:

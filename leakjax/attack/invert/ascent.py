@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakjax._validate import at_least, one_of
+from leakjax.attack import needed
 from leakjax.oracle import Answer, Oracle
 
 KNOWS = "answers, the range of inputs, and the name of the class"
@@ -75,7 +76,7 @@ def ascend(
     for step in range(steps):
         if way == "explanation":
             answer = oracle.ask(x, classes)
-            slope, logs, cost = answer.explanations[0], _logs(answer, classes), 1
+            slope, logs, cost = needed.explanations(answer)[0], _logs(answer, classes), 1
         else:
             logs = _logs(oracle.ask(x, plain=True), classes)
             probes, weights = _probes(x.shape[1:], way, probe, directions, generator)
@@ -119,7 +120,7 @@ def _estimated(
 
 
 def _logs(answer: Answer, classes: np.ndarray) -> np.ndarray:
-    return np.take_along_axis(answer.prediction.probabilities, np.asarray(classes)[:, None], axis=1)[:, 0]
+    return np.take_along_axis(needed.vectors(answer), np.asarray(classes)[:, None], axis=1)[:, 0]
 
 
 def _wide(values: np.ndarray, like: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from leakjax._validate import fail, one_of
+from leakjax.attack import needed
 from leakjax.oracle import Answer, Oracle
 
 KNOWS = "the released answer, and records of its own with the field, about which it asks"
@@ -72,8 +73,8 @@ def learn_attribute(
 
 def _numbers(answer: Answer, view: str, hidden: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """What a view shows [queries, numbers], and bool [queries], of which queries it shows anything."""
-    parts = [answer.vector]
-    for maps in answer.explanations if view == "both" else ():
+    parts = [answer.vector if view == "both" else needed.prediction(answer)]
+    for maps in needed.explanations(answer) if view == "both" else ():
         flat = np.asarray(maps, np.float64).reshape(len(answer.action), -1)
         parts.append(flat if hidden is None else np.delete(flat, hidden, axis=1))
     numbers = np.concatenate(parts, axis=1)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakjax._validate import fail
+from leakjax.attack import needed
 from leakjax.attack.invert.mixture import Named, name_members
 from leakjax.explain import Segments
 from leakjax.oracle import Answer, Oracle
@@ -142,12 +143,11 @@ def recover_rows(
     if not len(queries):
         raise fail("queries", 0, "must be at least 1")
     answer = oracle.ask(queries)
-    if not answer.explanations:
-        raise fail("release", "explanations", "must hold explanations, or no background can leak")
-    told = np.flatnonzero(answer.answered & np.isfinite(_flat(answer.explanations[0])).all(axis=1))
+    shown = needed.explanations(answer)[0]
+    told = np.flatnonzero(answer.answered & np.isfinite(_flat(shown)).all(axis=1))
     if not len(told):
         return Recovered(None, 0, f"none of {len(queries)} explained queries was answered")
-    observed = (numbers or _flat)(answer.explanations[0][told])
+    observed = (numbers or _flat)(shown[told])
     found_terms: list[np.ndarray] = []
     note = ""
     for place, explained in zip(told, answer.explained_class[told, 0], strict=True):
@@ -220,12 +220,7 @@ def _shapley_weights(shown: np.ndarray) -> np.ndarray:
 
 def _asking(oracle: Oracle[Answer]) -> Predict:
     def predict(x: np.ndarray) -> np.ndarray:
-        prediction = oracle.ask(x, plain=True).prediction
-        if prediction.probabilities.shape[1] < 2:
-            raise fail(
-                "release.prediction", "no vector", "must be the whole vector where weights are unknown"
-            )
-        return prediction.probabilities
+        return needed.vectors(oracle.ask(x, plain=True))
 
     return predict
 

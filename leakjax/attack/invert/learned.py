@@ -10,6 +10,7 @@ import optax
 from flax import linen as nn
 
 from leakjax._validate import fail
+from leakjax.attack import needed
 from leakjax.oracle import Answer, Oracle
 
 KNOWS = "answers, and data of its own of the same or another distribution"
@@ -135,5 +136,7 @@ def _numbers(answer: Answer, view: str, classes: int) -> np.ndarray:
     if shown.classes.shape[1] and shown.classes.shape[1] < classes:
         parts.append((shown.classes[:, :1] == np.arange(classes)).astype(float))
     if view == "both":
-        parts += [maps.reshape(len(maps), -1) for maps in answer.explanations]
+        parts += [each.reshape(len(each), -1) for each in needed.explanations(answer)]
+    else:
+        needed.prediction(answer)
     return np.concatenate(parts, axis=1).astype(np.float64)

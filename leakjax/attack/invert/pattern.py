@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakjax._validate import at_least, positive
+from leakjax.attack import needed
 from leakjax.attack.invert.prior import Prior
 from leakjax.oracle import Answer, Oracle
 
@@ -68,15 +69,15 @@ def match_pattern(
     at_least("directions", directions, 1)
     positive("probe", probe)
     count = len(released.explained_class)
-    classes = released.prediction.probabilities.argmax(axis=1)
-    sought = np.asarray(released.explanations[0], np.float64).reshape(count, -1)
+    classes = needed.vectors(released).argmax(axis=1)
+    sought = np.asarray(needed.explanations(released)[0], np.float64).reshape(count, -1)
     size = np.maximum(np.linalg.norm(sought, axis=1), 1e-30)
 
     def explained(x: np.ndarray) -> np.ndarray:
         """Maps [targets, inputs, numbers] of inputs [targets, inputs, features]."""
         asked = x.reshape(-1, *shape).astype(np.float32)
         answer = oracle.ask(asked, np.repeat(classes, x.shape[1]))
-        return np.asarray(answer.explanations[0], np.float64).reshape(count, x.shape[1], -1)
+        return np.asarray(needed.explanations(answer)[0], np.float64).reshape(count, x.shape[1], -1)
 
     x = np.stack([prior.mean for prior in priors])[classes]
     lengths, axes = np.linalg.eigh(np.stack([prior.covariance for prior in priors]))

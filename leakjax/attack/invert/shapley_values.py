@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakjax._validate import at_least, fail
+from leakjax.attack import needed
 from leakjax.oracle import Answer, Oracle
 
 KNOWS = "the released Shapley values, the range of every feature, and answers to random queries"
@@ -81,9 +82,7 @@ def read_features(
 
 
 def _values(answer: Answer) -> np.ndarray:
-    if not answer.explanations:
-        raise fail("release", "explanations", "must hold Shapley values, or there is nothing to read")
-    return np.asarray(answer.explanations[0], np.float64).reshape(len(answer.action), -1)
+    return np.asarray(needed.explanations(answer)[0], np.float64).reshape(len(answer.action), -1)
 
 
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
