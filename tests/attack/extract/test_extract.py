@@ -34,7 +34,7 @@ def test_a_linear_model_falls_to_as_many_answers_as_it_has_features_and_one():
     np.testing.assert_array_equal(extract_linear(replay(asked.transcript), (4,)).weights, found.weights)
     with pytest.raises(UsageError, match="answered=3: must be all of 5 queries; 2 were refused"):
         extract_linear(offered(budget=3), (4,))
-    with pytest.raises(UsageError, match="release.prediction"):
+    with pytest.raises(UsageError, match=r"release\.prediction"):
         extract_linear(offered(prediction="label"), (4,))
 
 

@@ -20,7 +20,7 @@ def test_the_mean_map_of_a_group_names_its_members():
     np.testing.assert_array_equal(attack(replay(asked.transcript)).weights, found.weights)
     assert found.residual < 1e-5
     assert len(set(found.members) & set(group)) >= 2  # 4 numbers, 7 candidates
-    with pytest.raises(UsageError, match="release.explanations"):
+    with pytest.raises(UsageError, match=r"release\.explanations"):
         own_maps(offered(None), candidates)
 
 

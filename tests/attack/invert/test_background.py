@@ -102,11 +102,11 @@ def test_what_cannot_be_attacked_is_one_line():
     with pytest.raises(UsageError, match="candidates=1: must be at least 2"):
         attack(asked, candidates[:1], queries)
     plain = oracle(Service(logits, WEIGHTS), Release("vector"), key=jax.random.key(0))
-    with pytest.raises(UsageError, match="release.explanations"):
+    with pytest.raises(UsageError, match=r"release\.explanations"):
         attack(plain, candidates, queries)
     held, release = service(candidates[secret])
     label = oracle(held, Release("label", release.explanations), key=jax.random.key(0))
-    with pytest.raises(UsageError, match="release.prediction"):
+    with pytest.raises(UsageError, match=r"release\.prediction"):
         attack(label, candidates, queries)
 
 
