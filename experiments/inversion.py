@@ -44,11 +44,15 @@ def define_flags() -> None:
     )
     flags.DEFINE_string("workdir", None, "Folder for results; runs/inversion-<dataset> if unset.")
     flags.DEFINE_list("parts", None, f"Which of {', '.join(PARTS)}; those that fit the data by default.")
-    flags.DEFINE_integer("models", None, "Target models; 4.")
+    flags.DEFINE_integer("models", None, "Target models; 4, of large images 2.")
     flags.DEFINE_integer("targets", None, "Records whose answers are attacked, of each model; 100.")
     flags.DEFINE_integer("candidates", None, "Among whom a record is sought; 1000.")
     flags.DEFINE_integer("epochs", None, "Of the training of a model; 50.")
-    flags.DEFINE_integer("points", None, "How many points of the data set are taken; all, or 4,000 of adult.")
+    flags.DEFINE_integer(
+        "points",
+        None,
+        "How many points of the data set are taken; all, or 4,000 of adult, 3,000 of large images.",
+    )
     flags.DEFINE_integer("seed", 0, "Of everything that is drawn.")
     flags.DEFINE_bool("quick", False, "Two models and fewer targets, for a first look.")
     flags.DEFINE_bool("plan", False, "Say what would be measured, and measure nothing.")

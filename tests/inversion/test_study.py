@@ -31,9 +31,11 @@ def test_a_plan_names_the_field_that_is_wrong():
     assert plan_for("digits", quick=True, models=None).models == 2
     assert plan_for("digits", quick=True, models=3).models == 3
     assert plan_for("digits", quick=True).points is None
-    assert plan_for("fashion_mnist", quick=True).points == 3000
-    assert plan_for("fashion_mnist", quick=True, points=500).points == 500
-    assert plan_for("fashion_mnist").points is None
+    assert plan_for("digits").points is None
+    assert plan_for("fashion_mnist").points == 3000
+    assert plan_for("fashion_mnist", points=500).points == 500
+    assert (plan_for("digits").models, plan_for("fashion_mnist").models) == (4, 2)
+    assert plan_for("fashion_mnist", models=4).models == 4
     for given, said in (
         ({"candidates": 1}, "candidates=1: must be at least 2"),
         ({"models": 0}, "models=0"),
