@@ -14,7 +14,7 @@ from leakjax.report.inversion import figures
 
 CAPTIONS: dict[str, str] = {
     "reconstructions": "Points that no target model was trained on, and what attackers made of answers about them: "
-    "these attacks find what an answer is about, whoever was trained on. Every row is one kind.",
+    "these attacks find what an answer is about, whoever was trained on. Every row but the first is one attack.",
     "guards": "What each attack reached under each guard, relative to the plain explanation: 1 is no protection, 0 "
     "is what the prediction alone gives.",
 }
