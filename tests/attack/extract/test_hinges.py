@@ -94,6 +94,9 @@ def test_whoever_is_told_averages_noise_away():
     noisy = extract_told(asked, *given, seed=0, explained=10_000)
     assert agreement(noisy(NEW), THEIRS).mean() > 0.9
     assert asked.explained == noisy.explained <= 10_000
+    again = extract_told(replay(asked.transcript), *given, seed=0, explained=10_000)
+    np.testing.assert_array_equal(again.hidden, noisy.hidden)
+    np.testing.assert_array_equal(again.out, noisy.out)
 
 
 def test_an_oracle_that_refuses_midway_leaves_fewer_units():

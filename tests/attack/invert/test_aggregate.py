@@ -45,3 +45,21 @@ def test_curves_sweep_one_feature_and_name_their_rows():
     assert sorted(name_group(curves, dependence, members=2, seed=0).members) == [1, 4]
     with pytest.raises(UsageError, match="candidates=1"):
         match_curves(curves, curves[:1])
+
+
+def test_curves_and_dependence_name_the_same_rows_from_a_transcript_alone():
+    rows, asked = points(6), offered(None)
+    features, grid = np.array([0, 2]), np.array([-1.0, 0.5])
+    secret = [1, 5]
+
+    def named(service):
+        answers = lambda x: service.ask(x, plain=True).prediction.probabilities
+        curves = expectation_curves(answers, rows, features, grid)
+        mean = name_group(curves, curves[secret].mean(axis=0), members=2, seed=0)
+        return match_curves(curves[secret], curves), mean.weights
+
+    inside, weights = named(asked)
+    assert np.flatnonzero(inside).tolist() == secret
+    again = named(replay(asked.transcript))
+    np.testing.assert_array_equal(again[0], inside)
+    np.testing.assert_array_equal(again[1], weights)
