@@ -21,7 +21,8 @@ FOUND, EACH = "hidden units found, share", "explained queries a unit"
 UNITS = 128
 # Fewer for whoever asks some thousand times a unit, and as often again for every feature of an input.
 MOST_GUARDED, LEAST_GUARDED, GUARDED_WEIGHTS = 16, 4, 6000
-SPREAD, PLAIN_ANSWERS, HELD_OUT = 1.0, 4000, 500  # of inputs around grey that a student learns from
+# A student learns from so many plain answers: to the attacker's own points but a fifth, and around them.
+PLAIN_ANSWERS, AROUND = 4000, 0.3
 BLURRED = (NOISE, STICKY, PRESET)  # guards that draw noise: hinges are told for a ceiling
 LEFT_OUT = {CLASS_MEAN: AS_LABEL}
 
@@ -49,17 +50,16 @@ def _from_gradients(world: World, index: int) -> list[Raw]:
 def guarded(world: World, index: int, guards: Mapping[str, Guard]) -> list[Raw]:
     """Finds units from where explanations change, under some guards, beside a student of plain answers.
 
-    Of the two the attacker keeps what fits further plain answers better.
+    Of the two the attacker keeps what fits plain answers to the rest of its own points better.
     """
     shape, classes = world.points.x.shape[1:], world.points.classes
     count = max(LEAST_GUARDED, min(MOST_GUARDED, GUARDED_WEIGHTS // math.prod(shape)))
     model, variables = _network(world, index, count)
     hidden = _hidden(variables)
-    new = world.auxiliary.x
+    new = world.points.x[world.others(index)]
     theirs = _logits(model, variables, new)
     key = jax.random.fold_in(jax.random.fold_in(world.key, 4), index)
-    drawn = world.draws(index, ATTACK).standard_normal((PLAIN_ANSWERS + HELD_OUT, *shape))
-    own, held = np.split((0.5 + SPREAD * drawn).astype(np.float32), [PLAIN_ANSWERS])
+    own, held = _asked_plainly(world, index)
     plainly = _offered(world, model, variables, PLAIN)
     student = distill.distill(plainly, model, own, view="prediction", key=key)
     answers = plainly.ask(held, plain=True)
@@ -88,6 +88,17 @@ def guarded(world: World, index: int, guards: Mapping[str, Guard]) -> list[Raw]:
                 row(ATTACK, setting, what, reached, guard=name, baseline=without, ceiling=most, asked=asked)
             )
     return out
+
+
+def _asked_plainly(world: World, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs whose plain answers a student learns from, and those that copies are compared on."""
+    draws = world.draws(index, ATTACK)
+    real = world.auxiliary.x[draws.permutation(len(world.auxiliary.x))]
+    known, held = np.split(real, [len(real) * 4 // 5])
+    turn = np.arange(PLAIN_ANSWERS)
+    own = known[turn % len(known)]
+    own[len(known) :] += AROUND * draws.standard_normal(own[len(known) :].shape)
+    return own, held
 
 
 def _network(world: World, index: int, units: int) -> tuple[Model, Any]:
